@@ -1,0 +1,48 @@
+// What a plan costs on a board, computed before anything is trained.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "handlers/plan/plan.hpp"
+
+namespace tinsmith::plan {
+
+// One board's budget and speed. Bytes; the platform's share is what the firmware needs without any model.
+struct BoardLimits {
+    std::string name;
+    double clockHz = 0;
+    double cyclesPerInstruction = 1;
+    std::uint64_t flashBytes = 0;  // limit for the whole signed image
+    std::uint64_t ramBytes = 0;    // limit for .data + .bss + stack
+    std::uint64_t platformFlash = 0;
+    std::uint64_t platformRam = 0;
+    double latencyMs = 0;  // limit for features and inference of one window; 0 = none
+};
+
+// The model's share.
+struct Cost {
+    std::uint64_t parameters = 0;
+    std::uint64_t macs = 0;
+    std::uint64_t flashBytes = 0;
+    std::uint64_t ramBytes = 0;
+    std::uint64_t instructions = 0;  // features and inference of one window
+    double latencyMs = 0;
+};
+
+struct Feasibility {
+    bool fits = false;
+    Cost cost;                     // the model's share
+    std::uint64_t flashBytes = 0;  // platform and model
+    std::uint64_t ramBytes = 0;    // platform and model
+    std::string broken;            // "flash", "ram" or "latency": the limit missed by the largest factor; empty if it fits
+    double excess = 0;             // how much over that limit, in bytes or milliseconds
+    std::string sentence;          // the same in words; empty if it fits
+};
+
+// `plan` must be valid for `window`.
+Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits& limits);
+
+Json toJson(const Feasibility& feasibility);
+
+}  // namespace tinsmith::plan

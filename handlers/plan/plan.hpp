@@ -1,0 +1,97 @@
+// A plan is everything that defines a model except its weights (DESIGN section 1): features, network, training and
+// quantisation as versioned JSON. Who wrote it, a language model or the built-in search, makes no difference here.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "firmware/dsp/pipeline.hpp"
+#include "handlers/flow/json.hpp"
+#include "handlers/flow/result.hpp"
+
+namespace tinsmith::plan {
+
+inline constexpr int kPlanVersion = 1;
+
+// What the dataset fixes: one window is [length][channels].
+struct WindowShape {
+    int length = 1;
+    int channels = 1;
+    int classes = 2;
+};
+
+enum class LayerKind {
+    conv1d,
+    max_pool,
+    average_pool,
+    dropout,
+    global_average_pool,
+    global_max_pool,
+    flatten,
+    dense,
+};
+
+std::string_view layerName(LayerKind kind);
+std::string_view blockName(dsp::BlockKind kind);
+
+// Fields that do not belong to the kind keep their defaults.
+struct Layer {
+    LayerKind kind = LayerKind::flatten;
+    int filters = 0;
+    int kernel = 0;
+    int stride = 1;
+    int size = 0;
+    int units = 0;
+    double rate = 0;  // dropout
+    bool batchNorm = false;
+    bool relu = true;
+    bool operator==(const Layer&) const = default;
+};
+
+struct Training {
+    int epochs = 60;
+    int batchSize = 32;
+    double learningRate = 0.003;
+    double weightDecay = 0.0001;
+    int patience = 15;
+    bool classWeights = true;
+    double noise = 0;  // deviation of added noise, in deviations of the normalised feature column
+    int shift = 0;     // most samples that a window is moved inside its recording
+    bool operator==(const Training&) const = default;
+};
+
+struct Plan {
+    std::string reason;
+    std::vector<dsp::Block> features;
+    std::vector<Layer> network;
+    Training training;
+    int calibrationWindows = 512;
+};
+
+// The final dense layer and the softmax are implied: they are not in `network`.
+Json toJson(const Plan& plan);
+
+// Schema (draft 7, config/schemas/plan.json) first, then what a schema cannot say: every shape works out for this
+// window. Fails with `schema` (or `version`) and the JSON pointer of the fault; the hint says what to change.
+[[nodiscard]] Result<Plan> parsePlan(const Json& json, const WindowShape& window);
+
+// The checks beyond the schema, for plans that were built in code.
+[[nodiscard]] Status validate(const Plan& plan, const WindowShape& window);
+
+// The text of config/schemas/plan.json, compiled in.
+std::string_view schemaText();
+
+struct StepShape {
+    int steps = 1;
+    int features = 1;
+};
+
+// A dsp pipeline over `plan.features` (which must outlive it); tables are null and the quantiser is empty.
+dsp::Pipeline pipelineOf(const Plan& plan, const WindowShape& window);
+
+// The network's input, then the output of each layer (dropout included); the final dense layer is not in it.
+[[nodiscard]] Result<std::vector<StepShape>> layerShapes(const Plan& plan, const WindowShape& window);
+
+}  // namespace tinsmith::plan

@@ -1,0 +1,41 @@
+// The built-in planner: needs no network, keeps no state, does no I/O. The same inputs always give the same plans.
+#pragma once
+
+#include <vector>
+
+#include "handlers/plan/cost.hpp"
+#include "handlers/plan/plan.hpp"
+
+namespace tinsmith::plan {
+
+struct Trial {
+    Plan plan;
+    double epochsScale = 1;  // share of the plan's epochs to train
+    int rung = 0;            // 0 = short first look, 1 = full length, 2 = refinements of the best
+};
+
+// What a trial came to on the validation part.
+struct Outcome {
+    Trial trial;
+    double accuracy = 0;
+    double lower90 = 0;  // lower 90 % bound of the accuracy
+    double seconds = 0;
+    Feasibility cost;
+};
+
+struct SearchInput {
+    WindowShape window;
+    double rateHz = 0;              // 0 = unknown
+    std::size_t trainWindows = 0;   // as cut for training
+    std::size_t trainGroups = 0;    // independent recordings or sessions; few groups make large networks pointless
+    BoardLimits limits;
+};
+
+// The next trials, best first, all valid and feasible and none tried before; to be run in that order, and asked for
+// again with their outcomes. Empty = nothing left to try; empty at the first call = no plan fits the limits.
+std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcome>& soFar);
+
+// Why nothing fits: the smallest candidate and the limit that it breaks.
+Feasibility smallestCandidate(const SearchInput& input);
+
+}  // namespace tinsmith::plan
