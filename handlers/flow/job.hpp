@@ -1,0 +1,132 @@
+// A job is a coroutine over durable steps: each step's result is in the journal before the next one starts; after a crash
+// the coroutine runs again from the top and finished steps return what they returned before (DESIGN section 2).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "handlers/flow/world.hpp"
+
+namespace tinsmith {
+
+class Jobs;
+
+// Whether a step burns CPU. The first heavy step of a job that really runs waits for the one heavy place and keeps it until
+// Job::leaveHeavy or the job's end.
+enum class Weight { light, heavy };
+
+class Job {
+  public:
+    Job(Jobs& jobs, World& world, std::string id, Json record);
+
+    const std::string& id() const { return id_; }
+    const std::string& verb() const { return verb_; }
+    const std::string& asker() const { return asker_; }
+    const Json& request() const { return request_; }
+    World& world() { return world_; }
+    CancelToken token() const { return cancel_.token(); }
+
+    // Runs `work` unless the journal has its result. `inputs` is digested: where it differs from the journalled one, this
+    // and all later steps run again. Errors are results too and are remembered, except cancelled and storage_full.
+    Task<Result<Json>> step(std::string name, Json inputs, Task<Result<Json>> work,
+                            Weight weight = Weight::light);
+    void leaveHeavy();
+
+    // Running time that finished steps have consumed, over restarts (ms). Same value when a job runs again.
+    [[nodiscard]] std::int64_t consumedMs() const { return consumedMs_; }
+    // Consumed time and what the current step has used so far: for progress, never for decisions.
+    [[nodiscard]] std::int64_t elapsedMs() const;
+
+    // A line of the story: published on …/job/<job>/log and journalled with the next commit.
+    void event(std::string kind, std::string text, Json facts = Json::object());
+    // Percent of the whole job; published at most five times a second.
+    void progress(int percent, std::string text);
+    void setAttempt(int attempt) { attempt_ = attempt; }
+    // A scratch folder below the state folder that is removed when the job ends.
+    [[nodiscard]] Result<std::filesystem::path> folder(const std::string& name);
+
+    [[nodiscard]] Json stateJson() const;
+
+  private:
+    friend class Jobs;
+    void publish();
+    [[nodiscard]] std::vector<Write> takeEvents();
+
+    struct Step {
+        std::string name;
+        std::string digest;
+        Json record;
+    };
+
+    Jobs& jobs_;
+    World& world_;
+    std::string id_;
+    std::string verb_;
+    std::string asker_;
+    Json request_;
+    Json record_;
+    CancelSource cancel_;
+    std::map<int, Step> stored_;
+    int ordinal_ = 0;
+    int eventCount_ = 0;
+    std::vector<Write> events_;
+    std::int64_t consumedMs_ = 0;
+    std::int64_t stepStarted_ = 0;
+    bool inStep_ = false;
+    bool heavy_ = false;
+    bool ended_ = false;
+    std::int64_t lastPublished_ = 0;
+    int percent_ = 0;
+    int attempt_ = 0;
+    std::string text_;
+};
+
+// The story of one long verb: arguments by value or reference that outlives the job (Job does).
+using Story = std::function<Task<Result<Json>>(Job&)>;
+
+class Jobs {
+  public:
+    explicit Jobs(World& world);
+
+    void add(const std::string& verb, Story story) { stories_[verb] = std::move(story); }
+
+    // The record that, once committed under ("job", id), makes a job; `start` runs it after the commit.
+    [[nodiscard]] Write admit(const std::string& id, const std::string& verb,
+                              const std::string& asker, Json request) const;
+    void start(const std::string& id);
+    // Starts all unfinished jobs of the journal in the order they were admitted and publishes the states of all.
+    [[nodiscard]] Status resume();
+    // Ends a queued or running job as cancelled; fails with unknown_job, or conflict if it has ended.
+    [[nodiscard]] Status cancel(const std::string& id);
+    [[nodiscard]] std::size_t unfinished() const { return running_.size(); }
+    [[nodiscard]] std::string heavyJob() const { return heavyHolder_; }
+    // Called with each job's id and final record, after the commit.
+    std::function<void(const std::string& id, const Json& record)> onEnd;
+
+  private:
+    friend class Job;
+    Task<void> run(std::shared_ptr<Job> job);
+    Task<Result<Json>> tell(std::shared_ptr<Job> job);
+    Task<Status> enterHeavy(Job& job);
+    void leaveHeavy(Job& job);
+    [[nodiscard]] Status finish(Job& job, const Result<Json>& result);
+
+    World& world_;
+    std::map<std::string, Story> stories_;
+    std::map<std::string, std::shared_ptr<Job>> running_;
+    std::string heavyHolder_;
+    struct Waiter {
+        std::string job;
+        Completion<bool> turn;
+    };
+    std::deque<Waiter> heavyQueue_;
+    std::string crash_;
+    Nursery nursery_;
+};
+
+}  // namespace tinsmith
