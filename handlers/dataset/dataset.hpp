@@ -1,0 +1,74 @@
+// Named sensor windows with labels, groups and three parts, and the immutable `.tsd` file that holds them.
+//
+// File: `TSDATA1\n`, u32 LE header length, UTF-8 JSON header (padded with spaces so that the samples start at a
+// multiple of 16), float32 LE samples. A segment is one contiguous recording, `samples x channels`, row-major;
+// windows never cross segments. Files are named by the SHA-256 of all their bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "handlers/flow/result.hpp"
+
+namespace tinsmith::dataset {
+
+// Train teaches, validation chooses, test is looked at once (DESIGN section 5, step 1).
+enum class Part : std::uint8_t { train, validation, test };
+
+inline constexpr std::size_t kMaxHeaderBytes = 4u << 20;
+inline constexpr std::size_t kMaxChannels = 64;
+inline constexpr std::size_t kMaxClasses = 256;
+inline constexpr std::size_t kMaxWindowLength = 65535;
+
+struct Segment {
+    int label = 0;            // index into Dataset::classes
+    std::string group;        // what must not be on both sides of a fair split: a subject, a speed, a session
+    Part part = Part::train;
+    std::size_t samples = 0;  // rows
+    std::size_t offset = 0;   // first float in Dataset::samples
+};
+
+struct Dataset {
+    std::vector<std::string> channels;
+    std::optional<std::string> units;
+    std::optional<double> rateHz;
+    std::size_t windowLength = 1;       // rows
+    std::size_t windowStride = 1;       // rows between two train windows
+    std::vector<std::string> classes;   // sorted
+    std::vector<Segment> segments;
+    std::vector<float> samples;         // finite, raw units
+};
+
+// Borrowed: valid as long as the Dataset. Shape [windowLength, channels], row-major.
+struct WindowRef {
+    const float* samples = nullptr;
+    int label = 0;
+    std::size_t segment = 0;
+};
+
+std::string_view partName(Part part);
+std::optional<Part> partFromName(std::string_view name);  // "train", "validation", "test"
+
+// Train windows step by windowStride, validation and test windows by windowLength (no overlap).
+std::vector<WindowRef> windows(const Dataset& dataset, Part part);
+std::size_t windowCount(const Dataset& dataset, const Segment& segment);
+
+// bad_data: not a dataset, cut short, or a field out of bounds. bad_path: cannot be opened.
+[[nodiscard]] Result<Dataset> load(const std::filesystem::path& path);
+
+// Atomic: temporary file beside `path`, fsync, rename, fsync of the folder. storage_full or internal on failure;
+// bad_data where the dataset breaks a bound that load() checks.
+[[nodiscard]] Status save(const std::filesystem::path& path, const Dataset& dataset);
+
+// SHA-256 in hex of the bytes that save() writes.
+std::string digest(const Dataset& dataset);
+
+// Two classes or more with train windows, validation and test not empty; else bad_data with the remedy.
+[[nodiscard]] Status checkTrainable(const Dataset& dataset);
+
+}  // namespace tinsmith::dataset
