@@ -57,6 +57,7 @@ unpack() {
 }
 unpack lwip "$LWIP_VERSION"
 unpack libsodium "$SODIUM_VERSION"
-grep -q 'define LWIP_VERSION_REVISION  *3$' "$dest/lwip/src/include/lwip/init.h"
-grep -q "AC_INIT(\[libsodium\],\[$SODIUM_VERSION\]" "$dest/libsodium/configure.ac"
+grep -q 'define LWIP_VERSION_REVISION  *3' "$dest/lwip/src/include/lwip/init.h"
+grep -qF "AC_INIT([libsodium],[$SODIUM_VERSION]" "$dest/libsodium/configure.ac"
+rm -f "$dest"/*.orig.tar.*
 printf '%s\n' "$stamp" > "$dest/.complete"
