@@ -79,7 +79,6 @@ class Job {
     std::int64_t stepStarted_ = 0;
     bool inStep_ = false;
     bool heavy_ = false;
-    bool ended_ = false;
     std::int64_t lastPublished_ = 0;
     int percent_ = 0;
     int attempt_ = 0;
@@ -125,7 +124,6 @@ class Jobs {
         Completion<bool> turn;
     };
     std::deque<Waiter> heavyQueue_;
-    std::string crash_;
     Nursery nursery_;
 };
 

@@ -1,0 +1,307 @@
+#include "handlers/flow/job.hpp"
+
+#include <algorithm>
+#include <format>
+#include <system_error>
+
+#include "handlers/flow/digest.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+constexpr std::int64_t kPublishEveryMs = 200;
+
+std::string stepKey(const std::string& job, int ordinal) {
+    return std::format("{}/{:04}", job, ordinal);
+}
+
+bool isRemembered(const Result<Json>& result) {
+    return result || (result.error().code != Code::cancelled &&
+                      result.error().code != Code::storage_full);
+}
+
+}  // namespace
+
+Job::Job(Jobs& jobs, World& world, std::string id, Json record)
+    : jobs_(jobs), world_(world), id_(std::move(id)), record_(std::move(record)) {
+    verb_ = record_.value("verb", "");
+    asker_ = record_.value("asker", "");
+    request_ = record_.value("request", Json::object());
+    percent_ = record_.value("percent", 0);
+}
+
+Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> work,
+                             Weight weight) {
+    const int ordinal = ++ordinal_;
+    const std::string digest = sha256Hex(canonical(inputs));
+    if (const auto it = stored_.find(ordinal); it != stored_.end()) {
+        if (it->second.name == name && it->second.digest == digest) {
+            const Json& record = it->second.record;
+            consumedMs_ += record.value("ms", std::int64_t{0});
+            if (record.contains("error")) co_return std::unexpected(errorFromJson(record["error"]));
+            co_return record["result"];
+        }
+        event("replay", "the inputs of step " + name + " changed: it and what follows run again");
+        std::vector<Write> erase = takeEvents();
+        for (const auto& [later, step] : stored_) {
+            if (later >= ordinal) erase.push_back({"step", stepKey(id_, later), std::nullopt});
+        }
+        std::erase_if(stored_, [&](const auto& entry) { return entry.first >= ordinal; });
+        const Status erased = world_.journal.commit(erase);
+        if (!erased) co_return std::unexpected(erased.error());
+    }
+    if (cancel_.token().cancelled()) {
+        co_return fail(Code::cancelled, "the job was cancelled before step " + name);
+    }
+    if (weight == Weight::heavy) {
+        const Status entered = co_await jobs_.enterHeavy(*this);
+        if (!entered) co_return std::unexpected(entered.error());
+    }
+    record_["step"] = name;
+    record_["state"] = "running";
+    event("step", name);
+    publish();
+    stepStarted_ = world_.clock.steadyMs();
+    inStep_ = true;
+    Result<Json> result = co_await std::move(work);
+    inStep_ = false;
+    const std::int64_t ms = world_.clock.steadyMs() - stepStarted_;
+    if (cancel_.token().cancelled()) {
+        co_return fail(Code::cancelled, "the job was cancelled in step " + name);
+    }
+    if (!isRemembered(result)) co_return result;
+
+    Json record = {{"name", name}, {"digest", digest}, {"ms", ms}};
+    if (result) record["result"] = *result;
+    else record["error"] = toJson(result.error());
+    event("done", name, {{"ms", ms}});
+    std::vector<Write> writes = takeEvents();
+    writes.push_back({"step", stepKey(id_, ordinal), std::move(record)});
+    writes.push_back({"job", id_, stateJson()});
+    const Status committed = world_.journal.commit(writes);
+    if (!committed) co_return std::unexpected(committed.error());
+    consumedMs_ += ms;
+    co_return result;
+}
+
+void Job::leaveHeavy() { jobs_.leaveHeavy(*this); }
+
+std::int64_t Job::elapsedMs() const {
+    return consumedMs_ + (inStep_ ? world_.clock.steadyMs() - stepStarted_ : 0);
+}
+
+void Job::event(std::string kind, std::string text, Json facts) {
+    Json line = {{"job", id_},  {"n", eventCount_},          {"time", world_.clock.unixMs()},
+                 {"kind", kind}, {"step", record_.value("step", "")}, {"text", std::move(text)}};
+    if (!facts.empty()) line["facts"] = std::move(facts);
+    world_.broker.publish({world_.settings.root + "/job/" + id_ + "/log", canonical(line)});
+    events_.push_back({"event", std::format("{}/{:08}", id_, eventCount_++), std::move(line)});
+}
+
+void Job::progress(int percent, std::string text) {
+    percent_ = std::clamp(percent, percent_, 100);
+    text_ = std::move(text);
+    if (world_.clock.steadyMs() - lastPublished_ >= kPublishEveryMs) publish();
+}
+
+Result<std::filesystem::path> Job::folder(const std::string& name) {
+    const auto path = world_.settings.stateDir / "jobs" / id_ / name;
+    std::error_code error;
+    std::filesystem::remove_all(path, error);  // what a killed run left
+    std::filesystem::create_directories(path, error);
+    if (error == std::errc::no_space_on_device) {
+        return fail(Code::storage_full, "cannot create " + path.string() + ": " + error.message(),
+                    "free space on the state folder's disk");
+    }
+    if (error) return fail(Code::internal, "cannot create " + path.string() + ": " + error.message());
+    return path;
+}
+
+Json Job::stateJson() const {
+    Json state = record_;
+    state["percent"] = percent_;
+    state["attempt"] = attempt_;
+    state["updated"] = world_.clock.unixMs();
+    return state;
+}
+
+void Job::publish() {
+    lastPublished_ = world_.clock.steadyMs();
+    Json state = stateJson();
+    state.erase("request");
+    if (!text_.empty()) state["text"] = text_;
+    world_.broker.publish({world_.settings.root + "/job/" + id_, canonical(state), true});
+}
+
+std::vector<Write> Job::takeEvents() { return std::exchange(events_, {}); }
+
+// ---- Jobs -----------------------------------------------------------------------------------------------------------
+
+Jobs::Jobs(World& world) : world_(world) {}
+
+Write Jobs::admit(const std::string& id, const std::string& verb, const std::string& asker,
+                  Json request) const {
+    const std::int64_t now = world_.clock.unixMs();
+    return {"job", id,
+            Json{{"job", id},
+                 {"verb", verb},
+                 {"asker", asker},
+                 {"request", std::move(request)},
+                 {"state", "queued"},
+                 {"step", ""},
+                 {"percent", 0},
+                 {"attempt", 0},
+                 {"created", now},
+                 {"updated", now}}};
+}
+
+void Jobs::start(const std::string& id) {
+    if (running_.contains(id)) return;
+    const auto record = world_.journal.get("job", id);
+    if (!record || !*record) return;
+    auto job = std::make_shared<Job>(*this, world_, id, **record);
+    running_[id] = job;
+    job->publish();
+    nursery_.spawn(run(std::move(job)));
+}
+
+Status Jobs::resume() {
+    auto records = world_.journal.list("job");
+    if (!records) return std::unexpected(records.error());
+    std::ranges::stable_sort(*records, {}, [](const Record& record) {
+        return record.value.value("created", std::int64_t{0});
+    });
+    std::vector<std::string> unfinished;
+    for (const Record& record : *records) {
+        const std::string state = record.value.value("state", "");
+        if (state == "queued" || state == "running") {
+            unfinished.push_back(record.key);
+            continue;
+        }
+        Json shown = record.value;
+        shown.erase("request");
+        world_.broker.publish({world_.settings.root + "/job/" + record.key, canonical(shown), true});
+    }
+    for (const std::string& id : unfinished) start(id);
+    return {};
+}
+
+Status Jobs::cancel(const std::string& id) {
+    if (const auto it = running_.find(id); it != running_.end()) {
+        const auto job = it->second;
+        job->cancel_.cancel();
+        return {};
+    }
+    const auto record = world_.journal.get("job", id);
+    if (!record) return std::unexpected(record.error());
+    if (!*record) return fail(Code::unknown_job, "there is no job " + id, "see `job list`");
+    return fail(Code::conflict, "job " + id + " has ended as " + (**record).value("state", ""),
+                "only queued and running jobs can be cancelled");
+}
+
+// The story itself; what it throws is a bug, which must end this job and nothing else.
+Task<Result<Json>> Jobs::tell(std::shared_ptr<Job> job) {
+    const auto story = stories_.find(job->verb_);
+    if (story == stories_.end()) {
+        co_return fail(Code::unsupported, "this version has no verb " + job->verb_);
+    }
+    std::string thrown;
+    try {
+        Result<Json> result = co_await story->second(*job);
+        co_return result;
+    } catch (const std::exception& e) {
+        thrown = e.what();
+    }
+    co_return fail(Code::internal, "the job met a defect of Tinsmith: " + thrown,
+                   "report it with the job's log");
+}
+
+Task<void> Jobs::run(std::shared_ptr<Job> job) {
+    auto steps = world_.journal.list("step", job->id_ + "/");
+    auto events = world_.journal.list("event", job->id_ + "/");
+    if (steps) {
+        for (const Record& record : *steps) {
+            const int ordinal = std::stoi(record.key.substr(record.key.rfind('/') + 1));
+            job->stored_[ordinal] = {record.value.value("name", ""),
+                                     record.value.value("digest", ""), record.value};
+        }
+    }
+    if (events && !events->empty()) {
+        job->eventCount_ = events->back().value.value("n", 0) + 1;
+        job->event("resumed", "the daemon started again; finished steps keep their results");
+    }
+    if (!job->record_.contains("started")) job->record_["started"] = world_.clock.unixMs();
+
+    Result<Json> result = co_await tell(job);
+    leaveHeavy(*job);
+    if (!result && result.error().code == Code::cancelled && !job->token().cancelled()) {
+        result.error().code = Code::internal;  // nobody cancelled: a port gave up by itself
+    }
+    const Status finished = finish(*job, result);
+    if (!finished) {
+        // The journal cannot take the end (a full disk): the job stays as it was and runs on at the next start.
+        job->text_ = "the end could not be journalled: " + finished.error().message;
+        job->publish();
+    }
+    running_.erase(job->id_);
+}
+
+Status Jobs::finish(Job& job, const Result<Json>& result) {
+    job.record_["step"] = "";
+    if (result) {
+        job.record_["state"] = "succeeded";
+        job.record_["result"] = *result;
+        job.percent_ = 100;
+    } else {
+        job.record_["state"] = result.error().code == Code::cancelled ? "cancelled" : "failed";
+        job.record_["error"] = toJson(result.error());
+    }
+    job.event("ended", job.record_["state"].get<std::string>());
+    std::vector<Write> writes = job.takeEvents();
+    writes.push_back({"job", job.id_, job.stateJson()});
+    if (auto committed = world_.journal.commit(writes); !committed) return committed;
+    std::error_code ignored;
+    std::filesystem::remove_all(world_.settings.stateDir / "jobs" / job.id_, ignored);
+    job.text_.clear();
+    job.publish();
+    if (onEnd) onEnd(job.id_, job.record_);
+    return {};
+}
+
+Task<Status> Jobs::enterHeavy(Job& job) {
+    if (job.heavy_) co_return Status();
+    if (heavyHolder_.empty()) {
+        heavyHolder_ = job.id_;
+        job.heavy_ = true;
+        co_return Status();
+    }
+    job.record_["state"] = "queued";
+    job.text_ = "waits for job " + heavyHolder_;
+    job.publish();
+    const Completion<bool> turn;
+    heavyQueue_.push_back({job.id_, turn});
+    const auto registration = job.token().onCancel([turn] { turn.set(false); });
+    const bool mine = co_await turn;
+    std::erase_if(heavyQueue_, [&](const Waiter& waiter) { return waiter.job == job.id_; });
+    if (!mine) co_return fail(Code::cancelled, "the job was cancelled while it waited");
+    job.heavy_ = true;
+    job.text_.clear();
+    co_return Status();
+}
+
+void Jobs::leaveHeavy(Job& job) {
+    if (!job.heavy_) return;
+    job.heavy_ = false;
+    heavyHolder_.clear();
+    while (!heavyQueue_.empty()) {
+        const Waiter next = heavyQueue_.front();
+        heavyQueue_.pop_front();
+        if (next.turn.done()) continue;  // cancelled while it waited
+        heavyHolder_ = next.job;
+        next.turn.set(true);
+        return;
+    }
+}
+
+}  // namespace tinsmith
