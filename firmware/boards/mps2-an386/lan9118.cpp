@@ -10,9 +10,6 @@
 #include "lwip/pbuf.h"
 
 namespace tinsmith::board {
-
-volatile bool workPending = false;
-
 namespace {
 
 constexpr std::uint32_t kRxData = kEthernet + 0x00;
