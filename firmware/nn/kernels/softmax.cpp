@@ -38,7 +38,10 @@ void softmax(const Softmax& shape, const std::int8_t* input, std::int8_t* output
             if (difference >= shape.smallestDifference) {
                 const std::int32_t scaled =
                     roundingHighMultiply(reciprocal, expOfDifference(shape, difference));
-                value = clamp(roundingShiftRight(scaled, exponent) - 128, -128, 127);
+                // Beyond 31 places nothing is left: a row of more than 511 nearly equal values.
+                const std::int32_t share =
+                    exponent > 31 ? 0 : roundingShiftRight(scaled, exponent);
+                value = clamp(share - 128, -128, 127);
             }
             output[i] = static_cast<std::int8_t>(value);
         }
