@@ -32,7 +32,6 @@ enum class Reason : std::uint8_t {
     unhealthy = 18,   // too many boots without a healthy minute
     flash = 19,       // an erase or a program operation failed
 };
-inline constexpr std::uint8_t kLastReason = 19;
 
 enum class ResetReason : std::uint8_t {
     unplanned = 0,  // power, watchdog or a crash: nobody announced it
@@ -41,7 +40,6 @@ enum class ResetReason : std::uint8_t {
     trial_failed = 3,  // the trial image gave up; the boot loader reverted
     fallback = 4,      // the boot loader left an image by itself: see the last failure
 };
-inline constexpr std::uint8_t kLastResetReason = 4;
 
 // The names of the enumerators; "unknown" for numbers of newer versions.
 [[nodiscard]] std::string_view name(Reason reason);
