@@ -1,7 +1,6 @@
 #include "handlers/flow/job.hpp"
 
 #include <algorithm>
-#include <format>
 #include <system_error>
 
 #include "handlers/flow/digest.hpp"
@@ -12,9 +11,13 @@ namespace {
 
 constexpr std::int64_t kPublishEveryMs = 200;
 
-std::string stepKey(const std::string& job, int ordinal) {
-    return std::format("{}/{:04}", job, ordinal);
+// `job/0007`: keys sort as numbers do.
+std::string numberedKey(const std::string& job, int number, std::size_t digits) {
+    const std::string text = std::to_string(number);
+    return job + "/" + std::string(digits - std::min(digits, text.size()), '0') + text;
 }
+
+std::string stepKey(const std::string& job, int ordinal) { return numberedKey(job, ordinal, 4); }
 
 bool isRemembered(const Result<Json>& result) {
     return result || (result.error().code != Code::cancelled &&
@@ -96,7 +99,7 @@ void Job::event(std::string kind, std::string text, Json facts) {
                  {"kind", kind}, {"step", record_.value("step", "")}, {"text", std::move(text)}};
     if (!facts.empty()) line["facts"] = std::move(facts);
     world_.broker.publish({world_.settings.root + "/job/" + id_ + "/log", canonical(line)});
-    events_.push_back({"event", std::format("{}/{:08}", id_, eventCount_++), std::move(line)});
+    events_.push_back({"event", numberedKey(id_, eventCount_++, 8), std::move(line)});
 }
 
 void Job::progress(int percent, std::string text) {

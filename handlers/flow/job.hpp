@@ -47,6 +47,8 @@ class Job {
     // Percent of the whole job; published at most five times a second.
     void progress(int percent, std::string text);
     void setAttempt(int attempt) { attempt_ = attempt; }
+    // What the job's `result` holds if it fails: the best version found before a missed target, say.
+    void keepResult(Json result) { record_["result"] = std::move(result); }
     // A scratch folder below the state folder that is removed when the job ends.
     [[nodiscard]] Result<std::filesystem::path> folder(const std::string& name);
 
