@@ -1,0 +1,256 @@
+#include <algorithm>
+#include <fstream>
+
+#include "firmware/nn/prepare.hpp"
+#include "handlers/quantize/tflite.hpp"
+#include "handlers/quantize/tflite_codes.hpp"
+#include "tflite_generated.h"
+
+namespace tinsmith::quantize {
+
+namespace {
+
+namespace fb = tinsmith::format;
+
+constexpr std::size_t kMaxTensors = 4096;
+constexpr std::size_t kMaxOperators = 4096;
+constexpr std::size_t kMaxRank = 8;
+constexpr std::size_t kMaxListed = 64;  // inputs or outputs of one operator or graph
+
+std::unexpected<Error> broken(std::string message) {
+    return fail(Code::bad_data, std::move(message), "export the model again as a full int8 .tflite file");
+}
+
+std::unexpected<Error> unsupported(std::string message) {
+    return fail(Code::unsupported, std::move(message),
+                "use int8 tensors and the operators that the README lists");
+}
+
+template <class Vector>
+std::size_t sizeOf(const Vector* vector) {
+    return vector == nullptr ? 0 : vector->size();
+}
+
+std::vector<std::int32_t> numbers(const flatbuffers::Vector<std::int32_t>* vector) {
+    if (vector == nullptr) return {};
+    return {vector->begin(), vector->end()};
+}
+
+Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, std::size_t index) {
+    nn::Tensor tensor;
+    if (from.name() != nullptr) tensor.name = from.name()->str();
+    const std::string label = "tensor " + std::to_string(index) + " '" + tensor.name.substr(0, 80) + "'";
+    switch (from.type()) {
+        case fb::TensorType::INT8: tensor.type = nn::Type::int8; break;
+        case fb::TensorType::INT32: tensor.type = nn::Type::int32; break;
+        default:
+            return unsupported(label + " has element type " +
+                               std::to_string(static_cast<int>(from.type())) +
+                               "; only int8 (9) and int32 (2) are supported");
+    }
+    if (from.is_variable()) return unsupported(label + " is a variable");
+    if (sizeOf(from.shape()) > kMaxRank) return broken(label + " has too many dimensions");
+    tensor.shape = numbers(from.shape());
+    if (const auto* quantization = from.quantization(); quantization != nullptr) {
+        const std::size_t scales = sizeOf(quantization->scale());
+        const std::size_t zeros = sizeOf(quantization->zero_point());
+        if (zeros != 0 && zeros != scales) return broken(label + " has scales without zero points");
+        for (std::size_t i = 0; i < scales; ++i) {
+            const auto at = static_cast<flatbuffers::uoffset_t>(i);
+            tensor.scales.push_back(quantization->scale()->Get(at));
+            const std::int64_t zero = zeros == 0 ? 0 : quantization->zero_point()->Get(at);
+            if (zero < -128 || zero > 127) return broken(label + " has a zero point out of range");
+            if (i > 0 && zero != tensor.zeroPoint) {
+                return unsupported(label + " has different zero points for its channels");
+            }
+            tensor.zeroPoint = static_cast<std::int32_t>(zero);
+        }
+        if (scales > 1) tensor.channelAxis = quantization->quantized_dimension();
+    }
+    if (from.buffer() >= sizeOf(model.buffers())) return broken(label + " names a missing buffer");
+    const fb::Buffer* buffer = model.buffers()->Get(from.buffer());
+    if (buffer != nullptr && buffer->offset() > 1) return unsupported(label + " lies outside of the file's tables");
+    if (buffer != nullptr && sizeOf(buffer->data()) > 0) {
+        tensor.constant = true;
+        tensor.data.assign(buffer->data()->begin(), buffer->data()->end());
+    }
+    return tensor;
+}
+
+nn::Activation activation(fb::ActivationKind kind, bool& known) {
+    switch (kind) {
+        case fb::ActivationKind::NONE: return nn::Activation::none;
+        case fb::ActivationKind::RELU: return nn::Activation::relu;
+        case fb::ActivationKind::RELU6: return nn::Activation::relu6;
+    }
+    known = false;
+    return nn::Activation::none;
+}
+
+template <class From>
+void readWindow(const From& from, nn::Options& to, bool& known) {
+    if (from.padding() != fb::PaddingKind::SAME && from.padding() != fb::PaddingKind::VALID) known = false;
+    to.padding = from.padding() == fb::PaddingKind::SAME ? nn::Padding::same : nn::Padding::valid;
+    to.strideHeight = from.stride_h();
+    to.strideWidth = from.stride_w();
+    to.activation = activation(from.activation(), known);
+}
+
+// False where the options are missing or hold what we do not know.
+bool readOptions(const fb::Operator& from, nn::Op op, nn::Options& to) {
+    bool known = true;
+    switch (op) {
+        case nn::Op::conv2d:
+            if (const auto* o = from.options_as_Conv2DOptions(); o != nullptr) {
+                readWindow(*o, to, known);
+                to.dilationHeight = o->dilation_h();
+                to.dilationWidth = o->dilation_w();
+                return known;
+            }
+            return false;
+        case nn::Op::depthwiseConv2d:
+            if (const auto* o = from.options_as_DepthwiseConv2DOptions(); o != nullptr) {
+                readWindow(*o, to, known);
+                to.dilationHeight = o->dilation_h();
+                to.dilationWidth = o->dilation_w();
+                to.depthMultiplier = o->depth_multiplier();
+                return known;
+            }
+            return false;
+        case nn::Op::averagePool2d:
+        case nn::Op::maxPool2d:
+            if (const auto* o = from.options_as_Pool2DOptions(); o != nullptr) {
+                readWindow(*o, to, known);
+                to.filterHeight = o->filter_height();
+                to.filterWidth = o->filter_width();
+                return known;
+            }
+            return false;
+        case nn::Op::fullyConnected:
+            if (const auto* o = from.options_as_FullyConnectedOptions(); o != nullptr) {
+                to.activation = activation(o->activation(), known);
+                to.keepDimensions = o->keep_num_dims();
+                return known && o->weights_format() == 0;
+            }
+            return false;
+        case nn::Op::softmax:
+            if (const auto* o = from.options_as_SoftmaxOptions(); o != nullptr) {
+                to.beta = o->beta();
+                return true;
+            }
+            return false;
+        case nn::Op::concatenation:
+            if (const auto* o = from.options_as_ConcatenationOptions(); o != nullptr) {
+                to.axis = o->axis();
+                to.activation = activation(o->activation(), known);
+                return known;
+            }
+            return false;
+        case nn::Op::mean:
+            if (const auto* o = from.options_as_ReducerOptions(); o != nullptr) {
+                to.keepDimensions = o->keep_dims();
+                return true;
+            }
+            return false;
+        // An absent table means defaults for the rest.
+        case nn::Op::add:
+            if (const auto* o = from.options_as_AddOptions(); o != nullptr) {
+                to.activation = activation(o->activation(), known);
+            }
+            return known;
+        case nn::Op::multiply:
+            if (const auto* o = from.options_as_MulOptions(); o != nullptr) {
+                to.activation = activation(o->activation(), known);
+            }
+            return known;
+        case nn::Op::reshape:
+            if (const auto* o = from.options_as_ReshapeOptions(); o != nullptr) {
+                if (sizeOf(o->new_shape()) > kMaxRank) return false;
+                to.newShape = numbers(o->new_shape());
+            }
+            return true;
+        default: return true;
+    }
+}
+
+Result<nn::Operator> readOperator(const fb::Model& model, const fb::Operator& from, std::size_t index) {
+    const std::string label = "operator " + std::to_string(index);
+    if (from.opcode_index() >= sizeOf(model.operator_codes())) return broken(label + " names a missing code");
+    const fb::OperatorCode* entry = model.operator_codes()->Get(from.opcode_index());
+    const std::int32_t code = std::max<std::int32_t>(entry->deprecated_builtin_code(), entry->builtin_code());
+    const auto found = std::find_if(kOpCodes.begin(), kOpCodes.end(),
+                                    [code](const OpCode& known) { return known.code == code; });
+    if (found == kOpCodes.end()) {
+        return unsupported(label + " has builtin code " + std::to_string(code) + ", which is not supported");
+    }
+    const std::string name = label + " " + std::string(nn::opName(found->op));
+    if (sizeOf(from.inputs()) > kMaxListed || sizeOf(from.outputs()) > kMaxListed) {
+        return broken(name + " has too many inputs or outputs");
+    }
+    nn::Operator op;
+    op.op = found->op;
+    op.inputs = numbers(from.inputs());
+    op.outputs = numbers(from.outputs());
+    if (!readOptions(from, found->op, op.options)) {
+        return unsupported(name + " has options that are missing or not supported");
+    }
+    return op;
+}
+
+Result<nn::Graph> readGraph(const fb::Model& model) {
+    if (model.version() != 3) return unsupported("model format version " + std::to_string(model.version()));
+    if (sizeOf(model.subgraphs()) != 1) return unsupported("the model has not exactly one subgraph");
+    const fb::SubGraph* from = model.subgraphs()->Get(0);
+    if (sizeOf(from->tensors()) > kMaxTensors || sizeOf(from->operators()) > kMaxOperators ||
+        sizeOf(from->inputs()) > kMaxListed || sizeOf(from->outputs()) > kMaxListed) {
+        return fail(Code::too_large, "the model has too many tensors or operators");
+    }
+    nn::Graph graph;
+    for (std::size_t i = 0; i < sizeOf(from->operators()); ++i) {
+        auto op = readOperator(model, *from->operators()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
+        if (!op) return std::unexpected(op.error());
+        graph.operators.push_back(std::move(*op));
+    }
+    // Several tensors may name one buffer: what they copy together is bounded too.
+    std::size_t constantBytes = 0;
+    for (std::size_t i = 0; i < sizeOf(from->tensors()); ++i) {
+        auto tensor = readTensor(model, *from->tensors()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
+        if (!tensor) return std::unexpected(tensor.error());
+        constantBytes += tensor->data.size();
+        if (constantBytes > 2 * kMaxModelBytes) return fail(Code::too_large, "the model has too many constants");
+        graph.tensors.push_back(std::move(*tensor));
+    }
+    graph.inputs = numbers(from->inputs());
+    graph.outputs = numbers(from->outputs());
+    return graph;
+}
+
+}  // namespace
+
+Result<nn::Graph> readTflite(std::span<const std::uint8_t> bytes) {
+    if (bytes.size() > kMaxModelBytes) {
+        return fail(Code::too_large, "the model has " + std::to_string(bytes.size()) + " bytes",
+                    "at most " + std::to_string(kMaxModelBytes) + " bytes");
+    }
+    // The verifier and the readers need aligned memory.
+    std::vector<std::uint64_t> aligned((bytes.size() + 7) / 8);
+    auto* data = reinterpret_cast<std::uint8_t*>(aligned.data());
+    std::copy(bytes.begin(), bytes.end(), data);
+    flatbuffers::Verifier verifier(data, bytes.size(), 16, 100000);
+    if (bytes.size() < 8 || !fb::VerifyModelBuffer(verifier)) return broken("not a .tflite file, or damaged");
+    auto graph = readGraph(*fb::GetModel(data));
+    if (!graph) return graph;
+    if (auto steps = nn::prepare(*graph); !steps) return broken(steps.error());
+    return graph;
+}
+
+Result<nn::Graph> loadTflite(const std::filesystem::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    if (!in) return fail(Code::bad_path, "cannot open the model " + path.string());
+    std::vector<std::uint8_t> bytes(kMaxModelBytes + 1);
+    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<std::size_t>(in.gcount()));
+    return readTflite(bytes);
+}
+
+}  // namespace tinsmith::quantize
