@@ -70,20 +70,25 @@ class UpdateAgent {
     // offers.cpp: is this offer for us, and may it be installed?
     void onOffer(std::span<const std::uint8_t> payload, std::uint64_t nowMs);
     [[nodiscard]] wire::Reason judge(const wire::Offer& offer) const;
+    void accept(const wire::Offer& offer, std::uint64_t nowMs);
     [[nodiscard]] bool signedByRom(std::span<const std::uint8_t> message,
                                    const wire::Signature& signature) const;
 
     // download.cpp
+    void pollDownload(std::uint64_t nowMs);
     void resume();
     void onBlock(const wire::BlockTopic& topic, std::span<const std::uint8_t> payload,
                  std::uint64_t nowMs);
     void eraseNext();
     void askForBlocks(std::uint64_t nowMs);
     void verifyDownload();
+    void stopListening();
     void abandon(wire::Reason reason);
+    [[nodiscard]] std::uint64_t expiresAtMs() const;
     [[nodiscard]] std::uint32_t blockCount() const;
 
     // trial.cpp
+    void pollHealth(std::uint64_t nowMs);
     void onCommand(std::span<const std::uint8_t> payload);
     void confirm();
     void giveUp(wire::Reason reason);
@@ -94,6 +99,7 @@ class UpdateAgent {
     [[nodiscard]] bool send(std::string_view leaf, std::span<const std::uint8_t> payload,
                             bool retain);
     void flushMessages(std::uint64_t nowMs);
+    [[nodiscard]] std::uint64_t nextDeadline(std::uint64_t nowMs) const;
     void restart(boot::State state, wire::ResetReason reason);
 
     boot::Flash& flash_;
