@@ -20,6 +20,10 @@ struct BoardLimits {
     double latencyMs = 0;  // limit for features and inference of one window; 0 = none
 };
 
+// What the firmware keeps beside the network for each model; handlers/build and firmware/app follow these.
+inline constexpr int kGoldenWindows = 4;   // self-test windows inside the image
+inline constexpr int kWindowBuffers = 2;   // the ring that fills and the window that is worked on
+
 // The model's share.
 struct Cost {
     std::uint64_t parameters = 0;

@@ -1,0 +1,201 @@
+#include "handlers/plan/cost.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+namespace tinsmith::plan {
+namespace {
+
+// Instructions on a Cortex-M4F at -O2; dsp figures measured on the emulated board by tests/firmware/dsp.
+constexpr std::uint64_t kPerConvMac = 12;
+constexpr std::uint64_t kPerDenseMac = 8;
+constexpr std::uint64_t kPerOutput = 45;       // bias, requantisation, clamp, store
+constexpr std::uint64_t kPerPoolInput = 12;
+constexpr std::uint64_t kPerSoftmaxClass = 400;
+constexpr std::uint64_t kPerLayer = 200;
+constexpr std::uint64_t kPerQuantised = 30;    // normalise and quantise one feature
+constexpr std::uint64_t kPerRawValue = 30;
+constexpr std::uint64_t kPerNorm = 30;
+constexpr std::uint64_t kPerStatisticsSample = 110;
+constexpr std::uint64_t kPerButterfly = 40;
+constexpr std::uint64_t kPerFrameSample = 60;  // copy, window, separation, magnitude
+constexpr std::uint64_t kPerLogarithm = 45;
+
+// Code that a model pulls in, bytes.
+constexpr std::uint64_t kBlockCode = 2600;
+constexpr std::uint64_t kSpectrumCode = 2200;
+constexpr std::uint64_t kConvCode = 1600;
+constexpr std::uint64_t kDenseCode = 1000;
+constexpr std::uint64_t kPoolCode = 700;
+constexpr std::uint64_t kSoftmaxCode = 1800;
+constexpr std::uint64_t kPerLayerGlue = 120;
+constexpr std::uint64_t kModelTables = 600;    // names, digest, labels, descriptors
+constexpr std::uint64_t kPerFilter = 12;       // bias, multiplier and shift
+
+std::uint64_t blockInstructions(const dsp::Block& block, const WindowShape& window) {
+    const auto length = static_cast<std::uint64_t>(window.length);
+    const auto channels = static_cast<std::uint64_t>(window.channels);
+    switch (block.kind) {
+        case dsp::BlockKind::raw:
+            return length * (channels * kPerRawValue + (block.magnitude ? kPerNorm : 0)) +
+                   (block.center ? length * channels * kPerRawValue / 2 : 0);
+        case dsp::BlockKind::statistics:
+            return length * channels * kPerStatisticsSample;
+        case dsp::BlockKind::spectrum:
+            break;
+    }
+    const std::uint64_t frames = 1 + (length - block.fft) / block.hop;
+    const auto size = static_cast<std::uint64_t>(block.fft);
+    std::uint64_t levels = 0;
+    while ((size >> (levels + 1)) > 1) ++levels;  // of the half-size transform
+    const std::uint64_t frame = size / 4 * levels * kPerButterfly + size * kPerFrameSample +
+                                (block.log ? block.bins * kPerLogarithm : 0);
+    return frames * channels * frame;
+}
+
+// The parts of Cost that the network adds; `shapes` as layerShapes() gives them.
+struct NetworkCost {
+    std::uint64_t parameters = 0, macs = 0, flash = 0, instructions = 0, peak = 0;
+};
+
+NetworkCost networkCost(const Plan& plan, const WindowShape& window, const std::vector<StepShape>& shapes) {
+    NetworkCost cost;
+    bool conv = false;
+    bool pool = false;
+    const auto values = [](StepShape s) { return static_cast<std::uint64_t>(s.steps) * s.features; };
+    const auto weighted = [&](std::uint64_t perOutput, std::uint64_t filters, std::uint64_t steps,
+                              std::uint64_t perMac) {
+        const std::uint64_t weights = perOutput * filters;
+        cost.parameters += weights + filters;
+        cost.macs += weights * steps;
+        cost.flash += weights + filters * kPerFilter + kPerLayerGlue;
+        cost.instructions += weights * steps * perMac + filters * steps * kPerOutput + kPerLayer;
+    };
+    for (std::size_t i = 0; i < plan.network.size(); ++i) {
+        const Layer& layer = plan.network[i];
+        const StepShape in = shapes[i];
+        const StepShape out = shapes[i + 1];
+        switch (layer.kind) {
+            case LayerKind::conv1d:
+                conv = true;
+                weighted(static_cast<std::uint64_t>(in.features) * layer.kernel, layer.filters, out.steps,
+                         kPerConvMac);
+                break;
+            case LayerKind::dense:
+                weighted(in.features, layer.units, 1, kPerDenseMac);
+                break;
+            case LayerKind::max_pool:
+            case LayerKind::average_pool:
+            case LayerKind::global_average_pool:
+            case LayerKind::global_max_pool:
+                pool = true;
+                cost.instructions += values(in) * kPerPoolInput + kPerLayer;
+                cost.flash += kPerLayerGlue;
+                break;
+            case LayerKind::dropout:
+            case LayerKind::flatten:
+                continue;
+        }
+        cost.peak = std::max(cost.peak, values(in) + values(out));
+    }
+    const auto classes = static_cast<std::uint64_t>(window.classes);
+    weighted(shapes.back().features, classes, 1, kPerDenseMac);
+    cost.peak = std::max(cost.peak, values(shapes.back()) + classes);
+    cost.instructions += classes * kPerSoftmaxClass;
+    cost.flash += kDenseCode + kSoftmaxCode + (conv ? kConvCode : 0) + (pool ? kPoolCode : 0);
+    return cost;
+}
+
+std::string kilo(double value, const char* unit) {
+    char text[48];
+    std::snprintf(text, sizeof text, "%.1f %s", value, unit);
+    return text;
+}
+
+void judge(Feasibility& result, const BoardLimits& limits) {
+    struct Limit {
+        const char* name;
+        double need, may;
+        double show;
+        const char* unit;
+    };
+    const Limit all[] = {
+        {"flash", double(result.flashBytes), double(limits.flashBytes), 1e-3, "KB"},
+        {"ram", double(result.ramBytes), double(limits.ramBytes), 1e-3, "KB"},
+        {"latency", result.cost.latencyMs, limits.latencyMs > 0 ? limits.latencyMs : HUGE_VAL, 1, "ms"},
+    };
+    double worst = 1;
+    result.fits = true;
+    for (const Limit& limit : all) {
+        if (limit.need <= limit.may) continue;
+        result.fits = false;
+        const double factor = limit.may > 0 ? limit.need / limit.may : HUGE_VAL;
+        if (factor <= worst) continue;
+        worst = factor;
+        result.broken = limit.name;
+        result.excess = limit.need - limit.may;
+        result.sentence = std::string(limit.name) + " " + kilo(limit.need * limit.show, limit.unit) +
+                          " of " + kilo(limit.may * limit.show, limit.unit) + " on " + limits.name + ": " +
+                          kilo(result.excess * limit.show, limit.unit) + " too much";
+    }
+}
+
+}  // namespace
+
+Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits& limits) {
+    Feasibility result;
+    const auto shapes = layerShapes(plan, window);
+    if (!shapes) {
+        result.broken = "plan";
+        result.sentence = shapes.error().message;
+        return result;
+    }
+    const dsp::Pipeline pipeline = pipelineOf(plan, window);
+    const std::uint64_t inputValues =
+        static_cast<std::uint64_t>(shapes->front().steps) * shapes->front().features;
+    const std::uint64_t windowBytes = static_cast<std::uint64_t>(window.length) * window.channels * 4;
+    const NetworkCost network = networkCost(plan, window, *shapes);
+
+    Cost& cost = result.cost;
+    cost.parameters = network.parameters;
+    cost.macs = network.macs;
+    bool spectrum = false;
+    cost.instructions = network.instructions + inputValues * kPerQuantised;
+    for (const auto& block : plan.features) {
+        cost.instructions += blockInstructions(block, window);
+        spectrum = spectrum || block.kind == dsp::BlockKind::spectrum;
+    }
+    cost.flashBytes = network.flash + kBlockCode + (spectrum ? kSpectrumCode : 0) + kModelTables +
+                      8ull * shapes->front().features +
+                      kGoldenWindows * (windowBytes + static_cast<std::uint64_t>(window.classes));
+    cost.ramBytes = network.peak + inputValues + 4ull * dsp::scratchFloats(pipeline) +
+                    kWindowBuffers * windowBytes;
+    cost.latencyMs = limits.clockHz > 0 ? static_cast<double>(cost.instructions) *
+                                              limits.cyclesPerInstruction / limits.clockHz * 1e3
+                                        : 0;
+    result.flashBytes = limits.platformFlash + cost.flashBytes;
+    result.ramBytes = limits.platformRam + cost.ramBytes;
+    judge(result, limits);
+    return result;
+}
+
+Json toJson(const Feasibility& f) {
+    Json json = {{"fits", f.fits},
+                 {"parameters", f.cost.parameters},
+                 {"macs", f.cost.macs},
+                 {"instructions", f.cost.instructions},
+                 {"latency_ms", f.cost.latencyMs},
+                 {"flash_bytes", f.flashBytes},
+                 {"flash_model_bytes", f.cost.flashBytes},
+                 {"ram_bytes", f.ramBytes},
+                 {"ram_model_bytes", f.cost.ramBytes}};
+    if (!f.fits) {
+        json["broken"] = f.broken;
+        json["excess"] = f.excess;
+        json["sentence"] = f.sentence;
+    }
+    return json;
+}
+
+}  // namespace tinsmith::plan

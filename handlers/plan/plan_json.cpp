@@ -1,0 +1,209 @@
+// JSON to Plan and back, and the check against the schema.
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include "handlers/plan/plan.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+// valijson names a place as {"<root>", "[network]", "[0]"}; people and models read /network/0.
+std::string pointerOf(const std::vector<std::string>& context) {
+    std::string pointer;
+    for (std::size_t i = 1; i < context.size(); ++i) {
+        std::string part = context[i];
+        if (part.size() >= 2 && part.front() == '[' && part.back() == ']') {
+            part = part.substr(1, part.size() - 2);
+        }
+        pointer += "/";
+        for (const char c : part) {
+            if (c == '~') pointer += "~0";
+            else if (c == '/') pointer += "~1";
+            else pointer += c;
+        }
+    }
+    return pointer;
+}
+
+Status checkSchema(const Json& json) {
+    try {
+        static const auto schema = [] {
+            auto parsed = std::make_unique<valijson::Schema>();
+            const Json text = Json::parse(schemaText());
+            valijson::SchemaParser parser;
+            parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(text), *parsed);
+            return parsed;
+        }();
+        valijson::Validator validator(valijson::Validator::kStrongTypes);
+        valijson::ValidationResults results;
+        if (validator.validate(*schema, valijson::adapters::NlohmannJsonAdapter(json), &results)) {
+            return {};
+        }
+        // The deepest complaint is the cause; the others only say that something below them failed.
+        valijson::ValidationResults::Error deepest;
+        valijson::ValidationResults::Error error;
+        while (results.popError(error)) {
+            if (error.context.size() > deepest.context.size()) deepest = error;
+        }
+        return fail(Code::schema, deepest.description.substr(0, 300),
+                    "follow the plan's JSON Schema (config/schemas/plan.json)",
+                    pointerOf(deepest.context).substr(0, 200));
+    } catch (const std::exception& e) {
+        return fail(Code::internal, std::string("the plan schema could not be applied: ") + e.what());
+    }
+}
+
+template <class T>
+T valueOr(const Json& object, const char* key, T otherwise) {
+    const auto it = object.find(key);
+    return it == object.end() ? otherwise : it->template get<T>();
+}
+
+dsp::Block blockFrom(const Json& json) {
+    dsp::Block block{};
+    const auto name = json.at("block").get<std::string>();
+    block.kind = name == "raw"          ? dsp::BlockKind::raw
+                 : name == "statistics" ? dsp::BlockKind::statistics
+                                        : dsp::BlockKind::spectrum;
+    block.magnitude = valueOr(json, "magnitude", false);
+    block.center = valueOr(json, "center", false);
+    block.decimate = valueOr<std::uint16_t>(json, "decimate", 1);
+    block.log = valueOr(json, "log", block.kind == dsp::BlockKind::spectrum);
+    block.fft = valueOr<std::uint16_t>(json, "fft", 0);
+    block.hop = valueOr<std::uint16_t>(json, "hop", 0);
+    block.bins = valueOr<std::uint16_t>(json, "bins", 0);
+    return block;
+}
+
+constexpr LayerKind kAllLayers[] = {
+    LayerKind::conv1d,         LayerKind::max_pool, LayerKind::average_pool,
+    LayerKind::dropout,        LayerKind::global_average_pool, LayerKind::global_max_pool,
+    LayerKind::flatten,        LayerKind::dense};
+
+Layer layerFrom(const Json& json) {
+    Layer layer;
+    const auto name = json.at("layer").get<std::string>();
+    for (const LayerKind kind : kAllLayers) {
+        if (layerName(kind) == name) layer.kind = kind;
+    }
+    layer.filters = valueOr(json, "filters", 0);
+    layer.kernel = valueOr(json, "kernel", 0);
+    layer.stride = valueOr(json, "stride", 1);
+    layer.size = valueOr(json, "size", 0);
+    layer.units = valueOr(json, "units", 0);
+    layer.rate = valueOr(json, "rate", 0.0);
+    layer.batchNorm = valueOr(json, "batch_norm", false);
+    layer.relu = valueOr(json, "relu", true);
+    return layer;
+}
+
+Training trainingFrom(const Json& json) {
+    Training training;
+    training.epochs = valueOr(json, "epochs", training.epochs);
+    training.batchSize = valueOr(json, "batch_size", training.batchSize);
+    training.learningRate = valueOr(json, "learning_rate", training.learningRate);
+    training.weightDecay = valueOr(json, "weight_decay", training.weightDecay);
+    training.patience = valueOr(json, "patience", training.patience);
+    training.classWeights = valueOr(json, "class_weights", training.classWeights);
+    const Json augment = json.value("augment", Json::object());
+    training.noise = valueOr(augment, "noise", 0.0);
+    training.shift = valueOr(augment, "shift", 0);
+    return training;
+}
+
+Json blockJson(const dsp::Block& block) {
+    Json json = {{"block", blockName(block.kind)}};
+    if (block.kind == dsp::BlockKind::raw) {
+        json["magnitude"] = block.magnitude;
+        json["center"] = block.center;
+        json["decimate"] = block.decimate;
+    } else if (block.kind == dsp::BlockKind::spectrum) {
+        json["fft"] = block.fft;
+        json["hop"] = block.hop;
+        json["bins"] = block.bins;
+        json["log"] = block.log;
+    }
+    return json;
+}
+
+Json layerJson(const Layer& layer) {
+    Json json = {{"layer", layerName(layer.kind)}};
+    switch (layer.kind) {
+        case LayerKind::conv1d:
+            json["filters"] = layer.filters;
+            json["kernel"] = layer.kernel;
+            json["stride"] = layer.stride;
+            json["batch_norm"] = layer.batchNorm;
+            json["relu"] = layer.relu;
+            break;
+        case LayerKind::max_pool:
+        case LayerKind::average_pool:
+            json["size"] = layer.size;
+            break;
+        case LayerKind::dropout:
+            json["rate"] = layer.rate;
+            break;
+        case LayerKind::dense:
+            json["units"] = layer.units;
+            json["batch_norm"] = layer.batchNorm;
+            json["relu"] = layer.relu;
+            break;
+        case LayerKind::global_average_pool:
+        case LayerKind::global_max_pool:
+        case LayerKind::flatten:
+            break;
+    }
+    return json;
+}
+
+}  // namespace
+
+Json toJson(const Plan& plan) {
+    Json features = Json::array();
+    for (const auto& block : plan.features) features.push_back(blockJson(block));
+    Json network = Json::array();
+    for (const auto& layer : plan.network) network.push_back(layerJson(layer));
+    const Training& t = plan.training;
+    return {{"version", kPlanVersion},
+            {"reason", plan.reason},
+            {"features", std::move(features)},
+            {"network", std::move(network)},
+            {"training",
+             {{"epochs", t.epochs},
+              {"batch_size", t.batchSize},
+              {"learning_rate", t.learningRate},
+              {"weight_decay", t.weightDecay},
+              {"patience", t.patience},
+              {"class_weights", t.classWeights},
+              {"augment", {{"noise", t.noise}, {"shift", t.shift}}}}},
+            {"quantization", {{"calibration", "min_max"}, {"windows", plan.calibrationWindows}}}};
+}
+
+Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
+    if (!json.is_object()) {
+        return fail(Code::schema, "a plan is a JSON object", "send one object with \"version\": 1");
+    }
+    const auto version = json.find("version");
+    if (version != json.end() && version->is_number_integer() && *version != kPlanVersion) {
+        return fail(Code::version, "this plan has another version than this program reads",
+                    "write version 1", "/version");
+    }
+    if (auto ok = checkSchema(json); !ok) return std::unexpected(ok.error());
+    try {
+        Plan plan;
+        plan.reason = json.value("reason", std::string());
+        for (const auto& block : json.at("features")) plan.features.push_back(blockFrom(block));
+        for (const auto& layer : json.at("network")) plan.network.push_back(layerFrom(layer));
+        plan.training = trainingFrom(json.at("training"));
+        plan.calibrationWindows = valueOr(json.value("quantization", Json::object()), "windows", 512);
+        if (auto ok = validate(plan, window); !ok) return std::unexpected(ok.error());
+        return plan;
+    } catch (const Json::exception& e) {
+        return fail(Code::schema, e.what(), "follow the plan's JSON Schema");
+    }
+}
+
+}  // namespace tinsmith::plan

@@ -1,0 +1,90 @@
+#include "handlers/train/job.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+namespace tinsmith::train {
+namespace {
+
+constexpr int kMaxEpochs = 4000;
+
+std::unexpected<Error> wrong(std::string message, std::string path) {
+    return fail(Code::schema, std::move(message), "see handlers/train/job.hpp", std::move(path));
+}
+
+Result<int> epochsOf(const Json& input, int planned) {
+    if (const auto it = input.find("epochs"); it != input.end()) {
+        if (!it->is_number_integer() || *it < 1 || *it > kMaxEpochs) {
+            return wrong("epochs must be a whole number from 1 to 4000", "/epochs");
+        }
+        return it->get<int>();
+    }
+    const auto it = input.find("epochs_scale");
+    if (it == input.end()) return planned;
+    if (!it->is_number() || !(it->get<double>() > 0) || it->get<double>() > 4) {
+        return wrong("epochs_scale must be above 0 and at most 4", "/epochs_scale");
+    }
+    return std::max(1, static_cast<int>(std::lround(planned * it->get<double>())));
+}
+
+Result<bool> withValidation(const Json& input) {
+    const Json parts = input.value("parts", Json::array({"train"}));
+    if (parts == Json::array({"train"})) return false;
+    if (parts == Json::array({"train", "validation"})) return true;
+    return wrong("parts must be [\"train\"] or [\"train\",\"validation\"]", "/parts");
+}
+
+Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
+    for (const auto& [key, value] : input.items()) {
+        if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" && key != "epochs" &&
+            key != "epochs_scale" && key != "early_stopping") {
+            return wrong("unknown key", "/" + key);
+        }
+    }
+    Job job;
+    auto data = dataset::load(folder / input.at("dataset").get<std::string>());
+    if (!data) return std::unexpected(data.error());
+    job.data = std::move(*data);
+    job.window = windowShape(job.data);
+    auto plan = plan::parsePlan(input.at("plan"), job.window);
+    if (!plan) {
+        Error error = plan.error();
+        error.path = "/plan" + error.path;
+        return std::unexpected(error);
+    }
+    job.plan = std::move(*plan);
+    job.seed = input.value("seed", std::uint64_t{1});
+    auto both = withValidation(input);
+    if (!both) return std::unexpected(both.error());
+    job.withValidation = *both;
+    auto epochs = epochsOf(input, job.plan.training.epochs);
+    if (!epochs) return std::unexpected(epochs.error());
+    job.epochs = *epochs;
+    job.earlyStopping = input.value("early_stopping", true) && !job.withValidation;
+    return job;
+}
+
+}  // namespace
+
+plan::WindowShape windowShape(const dataset::Dataset& data) {
+    return {static_cast<int>(data.windowLength), static_cast<int>(data.channels.size()),
+            static_cast<int>(data.classes.size())};
+}
+
+Result<Job> readJob(const std::filesystem::path& folder) {
+    std::ifstream in(folder / "input.json", std::ios::binary);
+    if (!in) return fail(Code::bad_path, "there is no input.json in the job folder");
+    const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    auto input = parseJson(text);
+    if (!input) return std::unexpected(input.error());
+    if (!input->is_object()) return wrong("input.json must hold an object", "");
+    try {
+        return parse(*input, folder);
+    } catch (const Json::exception& e) {
+        return wrong(e.what(), "");
+    }
+}
+
+}  // namespace tinsmith::train

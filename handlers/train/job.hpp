@@ -1,0 +1,31 @@
+// What tinsmith-train is asked to do: JOBDIR/input.json (the stage contract is in the trainer's main).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "handlers/dataset/dataset.hpp"
+#include "handlers/plan/plan.hpp"
+
+namespace tinsmith::train {
+
+// {"dataset":"path.tsd","plan":{…},"seed":1,"parts":["train"] or ["train","validation"],
+//  "epochs":n or "epochs_scale":0 … 4 (of the plan's epochs), "early_stopping":true|false}
+// A relative dataset path is taken from the job folder.
+struct Job {
+    dataset::Dataset data;
+    plan::Plan plan;
+    plan::WindowShape window;
+    std::uint64_t seed = 1;
+    bool withValidation = false;  // the final fit: validation is training data too, so nothing can stop it early
+    int epochs = 1;
+    bool earlyStopping = true;
+};
+
+// `schema` (with path) for the input or the plan, `bad_data` for a dataset without windows in a part that is needed.
+[[nodiscard]] Result<Job> readJob(const std::filesystem::path& folder);
+
+plan::WindowShape windowShape(const dataset::Dataset& data);
+
+}  // namespace tinsmith::train

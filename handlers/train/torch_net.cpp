@@ -1,0 +1,181 @@
+#include "handlers/train/torch_net.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+namespace tinsmith::train {
+namespace {
+
+using plan::LayerKind;
+namespace F = torch::nn::functional;
+
+bool weighted(LayerKind kind) { return kind == LayerKind::conv1d || kind == LayerKind::dense; }
+
+std::vector<float> flat(const torch::Tensor& tensor) {
+    const torch::Tensor plain = tensor.detach().to(torch::kFloat32).contiguous();
+    return {plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel()};
+}
+
+Op opOf(LayerKind kind) {
+    switch (kind) {
+        case LayerKind::conv1d: return Op::conv1d;
+        case LayerKind::max_pool: return Op::max_pool;
+        case LayerKind::average_pool: return Op::average_pool;
+        case LayerKind::global_average_pool: return Op::global_average_pool;
+        case LayerKind::global_max_pool: return Op::global_max_pool;
+        case LayerKind::flatten: return Op::flatten;
+        case LayerKind::dense:
+        case LayerKind::dropout: break;
+    }
+    return Op::dense;
+}
+
+}  // namespace
+
+TorchNet::TorchNet(const plan::Plan& plan, const plan::WindowShape& window) {
+    const auto shapes = plan::layerShapes(plan, window).value();
+    for (std::size_t i = 0; i < plan.network.size(); ++i) addStep(plan.network[i], shapes[i], i);
+    plan::Layer last;
+    last.kind = LayerKind::dense;
+    last.units = window.classes;
+    last.relu = false;
+    addStep(last, shapes.back(), plan.network.size());
+}
+
+void TorchNet::addStep(const plan::Layer& layer, plan::StepShape in, std::size_t index) {
+    Step step;
+    step.layer = layer;
+    step.inputSteps = in.steps;
+    step.inputFeatures = in.features;
+    if (weighted(layer.kind)) {
+        const std::string name = std::to_string(index);
+        const int outputs = layer.kind == LayerKind::conv1d ? layer.filters : layer.units;
+        step.weight = layer.kind == LayerKind::conv1d
+                          ? torch::empty({outputs, in.features, layer.kernel})
+                          : torch::empty({outputs, in.features});
+        // He et al. 2015 where ReLU follows, Glorot's scale for the logits.
+        if (layer.relu) torch::nn::init::kaiming_normal_(step.weight, 0, torch::kFanIn, torch::kReLU);
+        else torch::nn::init::xavier_uniform_(step.weight);
+        step.weight = register_parameter(name + "_weight", step.weight);
+        if (layer.batchNorm) step.norm = register_module(name + "_norm", torch::nn::BatchNorm1d(outputs));
+        else step.bias = register_parameter(name + "_bias", torch::zeros({outputs}));
+    }
+    steps_.push_back(std::move(step));
+}
+
+// SAME padding by TFLite's rule: the odd sample goes to the end.
+torch::Tensor TorchNet::conv(const Step& step, const torch::Tensor& x) {
+    const int kernel = step.layer.kernel;
+    const int stride = step.layer.stride;
+    const int outputs = (step.inputSteps + stride - 1) / stride;
+    const int total = std::max((outputs - 1) * stride + kernel - step.inputSteps, 0);
+    const int before = total / 2;
+    const torch::Tensor padded = total % 2 == 0 ? x : torch::constant_pad_nd(x, {0, 1});
+    return torch::conv1d(padded, step.weight, step.bias, torch::IntArrayRef(stride),
+                         torch::IntArrayRef(before));
+}
+
+torch::Tensor TorchNet::forward(torch::Tensor x) {
+    // Inside, rows are [batch, features, steps]; a single row is [batch, features].
+    x = x.size(1) == 1 ? x.squeeze(1) : x.transpose(1, 2).contiguous();
+    for (auto& step : steps_) {
+        const plan::Layer& layer = step.layer;
+        const bool row = x.dim() == 2;
+        switch (layer.kind) {
+            case LayerKind::conv1d:
+                x = conv(step, x);
+                break;
+            case LayerKind::dense:
+                x = step.bias.defined() ? torch::addmm(step.bias, x, step.weight.t())
+                                        : torch::mm(x, step.weight.t());
+                break;
+            case LayerKind::max_pool:
+                x = torch::max_pool1d(x, layer.size, layer.size);
+                break;
+            case LayerKind::average_pool:
+                x = torch::avg_pool1d(x, layer.size, layer.size);
+                break;
+            case LayerKind::global_average_pool:
+                if (!row) x = x.mean(2);
+                break;
+            case LayerKind::global_max_pool:
+                if (!row) x = x.amax(2);
+                break;
+            case LayerKind::flatten:
+                if (!row) x = x.transpose(1, 2).reshape({x.size(0), -1});  // [steps][features], as TFLite has it
+                break;
+            case LayerKind::dropout:
+                x = torch::dropout(x, layer.rate, is_training());
+                break;
+        }
+        if (!weighted(layer.kind)) {
+            // A pool or convolution that leaves one step leaves a row.
+            if (x.dim() == 3 && x.size(2) == 1) x = x.squeeze(2);
+            continue;
+        }
+        if (step.norm) x = step.norm->forward(x);
+        if (layer.relu) x = torch::relu(x);
+        if (x.dim() == 3 && x.size(2) == 1) x = x.squeeze(2);
+    }
+    return x;
+}
+
+std::vector<FloatLayer> TorchNet::exportLayers() {
+    torch::NoGradGuard noGrad;
+    std::vector<FloatLayer> layers;
+    for (auto& step : steps_) {
+        const plan::Layer& from = step.layer;
+        if (from.kind == LayerKind::dropout) continue;
+        FloatLayer layer;
+        layer.op = opOf(from.kind);
+        layer.size = from.size;
+        if (weighted(from.kind)) {
+            torch::Tensor weight = step.weight.detach().to(torch::kFloat64);
+            torch::Tensor bias;
+            if (step.norm) {
+                const torch::Tensor gain =
+                    step.norm->weight.to(torch::kFloat64) /
+                    torch::sqrt(step.norm->running_var.to(torch::kFloat64) + step.norm->options.eps());
+                bias = step.norm->bias.to(torch::kFloat64) - step.norm->running_mean.to(torch::kFloat64) * gain;
+                std::vector<std::int64_t> shape(static_cast<std::size_t>(weight.dim()), 1);
+                shape[0] = -1;
+                weight = weight * gain.view(shape);
+            } else {
+                bias = step.bias;
+            }
+            if (from.kind == LayerKind::conv1d) weight = weight.permute({0, 2, 1});
+            layer.relu = from.relu;
+            layer.filters = from.filters;
+            layer.kernel = from.kernel;
+            layer.stride = from.stride;
+            layer.units = from.units;
+            layer.weights = flat(weight);
+            layer.bias = flat(bias);
+        }
+        layers.push_back(std::move(layer));
+    }
+    return layers;
+}
+
+std::vector<torch::Tensor> TorchNet::weights() {
+    std::vector<torch::Tensor> result;
+    for (auto& step : steps_) {
+        if (step.weight.defined()) result.push_back(step.weight);
+    }
+    return result;
+}
+
+std::vector<torch::Tensor> TorchNet::others() {
+    std::vector<torch::Tensor> result;
+    for (auto& step : steps_) {
+        if (step.bias.defined()) result.push_back(step.bias);
+        if (step.norm) {
+            result.push_back(step.norm->weight);
+            result.push_back(step.norm->bias);
+        }
+    }
+    return result;
+}
+
+}  // namespace tinsmith::train

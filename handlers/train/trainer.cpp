@@ -1,0 +1,269 @@
+#include "handlers/train/trainer.hpp"
+
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "handlers/train/samples.hpp"
+#include "handlers/train/torch_net.hpp"
+
+namespace tinsmith::train {
+namespace {
+
+using dataset::Part;
+
+struct Evaluated {
+    double loss = 0;
+    std::vector<int> predicted;
+};
+
+// Borrows the values; shape [count, steps, features].
+torch::Tensor tensorOf(Samples& samples, const Extractor& extractor) {
+    return torch::from_blob(samples.values.data(),
+                            {static_cast<std::int64_t>(samples.count()), extractor.steps(), extractor.features()});
+}
+
+torch::Tensor labelsOf(const std::vector<int>& labels) {
+    torch::Tensor tensor = torch::empty({static_cast<std::int64_t>(labels.size())}, torch::kInt64);
+    std::copy(labels.begin(), labels.end(), tensor.data_ptr<std::int64_t>());
+    return tensor;
+}
+
+// Rare classes weigh as much as frequent ones; the mean weight over all windows is 1.
+torch::Tensor classWeights(const std::vector<int>& labels, int classes, bool balance) {
+    std::vector<double> counts(static_cast<std::size_t>(classes), 0);
+    for (const int label : labels) counts[static_cast<std::size_t>(label)] += 1;
+    torch::Tensor weights = torch::ones({classes});
+    const auto present = static_cast<double>(std::count_if(counts.begin(), counts.end(), [](double c) { return c > 0; }));
+    for (int c = 0; balance && c < classes; ++c) {
+        const double count = counts[static_cast<std::size_t>(c)];
+        weights[c] = count > 0 ? static_cast<double>(labels.size()) / (present * count) : 0.0;
+    }
+    return weights;
+}
+
+class Fit {
+  public:
+    Fit(const Job& job, const Progress& progress)
+        : job_(job), progress_(progress), extractor_(job.plan, job.data), random_(job.seed) {}
+
+    Result<Fitted> run();
+
+  private:
+    Status prepare();
+    EpochNote epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number);
+    torch::Tensor batch(const std::vector<std::size_t>& order, torch::Tensor& labels);
+    Evaluated evaluate(TorchNet& net);
+    void report(const EpochNote& note) const;
+
+    const Job& job_;
+    const Progress& progress_;
+    Extractor extractor_;
+    std::mt19937_64 random_;
+    std::vector<dataset::WindowRef> windows_;
+    Samples train_;       // normalised, as recorded
+    Samples validation_;  // normalised
+    Samples fresh_;       // one augmented batch
+    Normalisation normalisation_;
+    torch::Tensor weights_;
+    std::int64_t stepsDone_ = 0;
+    std::int64_t stepsTotal_ = 1;
+};
+
+Status Fit::prepare() {
+    windows_ = dataset::windows(job_.data, Part::train);
+    const auto validationWindows = dataset::windows(job_.data, Part::validation);
+    if (windows_.empty()) return fail(Code::bad_data, "the train part holds no window", "record more data");
+    if (validationWindows.empty() && (job_.earlyStopping || job_.withValidation)) {
+        return fail(Code::bad_data, "the validation part holds no window", "record more data");
+    }
+    train_ = extractor_.extract(windows_);
+    normalisation_ = fit(train_, extractor_.features());
+    if (job_.withValidation) {
+        // All recordings teach now, so validation is cut as densely as train.
+        dataset::Dataset all = job_.data;
+        for (auto& segment : all.segments) {
+            if (segment.part == Part::validation) segment.part = Part::train;
+        }
+        windows_ = dataset::windows(all, Part::train);
+        // The copy's samples end here: point into the job's own.
+        for (auto& window : windows_) window.samples = job_.data.samples.data() + (window.samples - all.samples.data());
+        train_ = extractor_.extract(windows_);
+    }
+    apply(normalisation_, train_);
+    validation_ = extractor_.extract(validationWindows);
+    apply(normalisation_, validation_);
+    weights_ = classWeights(train_.labels, job_.window.classes, job_.plan.training.classWeights);
+    const auto perEpoch = (windows_.size() + job_.plan.training.batchSize - 1) / job_.plan.training.batchSize;
+    stepsTotal_ = static_cast<std::int64_t>(perEpoch) * job_.epochs;
+    return {};
+}
+
+torch::Tensor Fit::batch(const std::vector<std::size_t>& order, torch::Tensor& labels) {
+    const plan::Training& training = job_.plan.training;
+    const bool fromSamples = training.shift > 0 || (training.noise > 0 && extractor_.rawOnly());
+    fresh_.labels.resize(order.size());
+    if (fromSamples) {
+        extractor_.augmented(windows_, order, random_, fresh_);
+        apply(normalisation_, fresh_);
+    } else {
+        fresh_.width = train_.width;
+        fresh_.values.resize(order.size() * train_.width);
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            std::copy_n(train_.values.begin() + static_cast<std::ptrdiff_t>(order[i] * train_.width), train_.width,
+                        fresh_.values.begin() + static_cast<std::ptrdiff_t>(i * train_.width));
+            fresh_.labels[i] = train_.labels[order[i]];
+        }
+    }
+    labels = labelsOf(fresh_.labels);
+    torch::Tensor x = tensorOf(fresh_, extractor_);
+    if (training.noise > 0 && !extractor_.rawOnly()) x = x + torch::randn_like(x) * training.noise;
+    return x;
+}
+
+EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) {
+    net.train();
+    std::vector<std::size_t> order(windows_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::shuffle(order.begin(), order.end(), random_);
+    EpochNote note;
+    note.epoch = number;
+    const auto size = static_cast<std::size_t>(job_.plan.training.batchSize);
+    std::size_t seen = 0;
+    for (std::size_t at = 0; at < order.size(); at += size) {
+        const std::size_t count = std::min(size, order.size() - at);
+        ++stepsDone_;
+        if (count < 2 && order.size() > 1) continue;  // batch norm has no variance over one window
+        // A short rise, then half a cosine down to nothing.
+        const double done = static_cast<double>(stepsDone_) / static_cast<double>(stepsTotal_);
+        const double rise = std::min(1.0, done / 0.05);
+        const double rate = job_.plan.training.learningRate * rise * 0.5 * (1 + std::cos(M_PI * std::min(1.0, done)));
+        for (auto& group : optimizer.param_groups()) {
+            static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
+        }
+        torch::Tensor labels;
+        const torch::Tensor x = batch({order.begin() + static_cast<std::ptrdiff_t>(at),
+                                       order.begin() + static_cast<std::ptrdiff_t>(at + count)},
+                                      labels);
+        optimizer.zero_grad();
+        const torch::Tensor logits = net.forward(x);
+        const torch::Tensor loss = torch::cross_entropy_loss(logits, labels, weights_);
+        loss.backward();
+        optimizer.step();
+        note.trainLoss += loss.item<double>() * static_cast<double>(count);
+        note.trainAccuracy += static_cast<double>((logits.argmax(1) == labels).sum().item<std::int64_t>());
+        seen += count;
+    }
+    note.trainLoss /= static_cast<double>(std::max<std::size_t>(seen, 1));
+    note.trainAccuracy /= static_cast<double>(std::max<std::size_t>(seen, 1));
+    return note;
+}
+
+Evaluated Fit::evaluate(TorchNet& net) {
+    torch::NoGradGuard noGrad;
+    net.eval();
+    Evaluated result;
+    if (validation_.count() == 0) return result;
+    const torch::Tensor x = tensorOf(validation_, extractor_);
+    const torch::Tensor labels = labelsOf(validation_.labels);
+    constexpr std::int64_t kChunk = 256;
+    const auto count = static_cast<std::int64_t>(validation_.count());
+    for (std::int64_t at = 0; at < count; at += kChunk) {
+        const std::int64_t size = std::min(kChunk, count - at);
+        const torch::Tensor logits = net.forward(x.narrow(0, at, size));
+        const torch::Tensor wanted = labels.narrow(0, at, size);
+        result.loss += torch::cross_entropy_loss(logits, wanted).item<double>() * static_cast<double>(size);
+        const torch::Tensor best = logits.argmax(1);
+        for (std::int64_t i = 0; i < size; ++i) result.predicted.push_back(best[i].item<int>());
+    }
+    result.loss /= static_cast<double>(count);
+    return result;
+}
+
+void Fit::report(const EpochNote& note) const {
+    Json json = {{"percent", 100.0 * note.epoch / job_.epochs},
+                 {"text", "epoch " + std::to_string(note.epoch) + " of " + std::to_string(job_.epochs)},
+                 {"epoch", note.epoch},
+                 {"train_loss", note.trainLoss},
+                 {"train_accuracy", note.trainAccuracy}};
+    if (!std::isnan(note.validationAccuracy)) json["validation_accuracy"] = note.validationAccuracy;
+    progress_(json);
+}
+
+Result<Fitted> Fit::run() {
+    if (auto ok = prepare(); !ok) return std::unexpected(ok.error());
+    torch::manual_seed(job_.seed);
+    TorchNet net(job_.plan, job_.window);
+    torch::optim::AdamWOptions decayed(job_.plan.training.learningRate);
+    decayed.weight_decay(job_.plan.training.weightDecay);
+    torch::optim::AdamWOptions plain(job_.plan.training.learningRate);
+    plain.weight_decay(0);
+    std::vector<torch::optim::OptimizerParamGroup> groups;
+    groups.emplace_back(net.weights(), std::make_unique<torch::optim::AdamWOptions>(decayed));
+    groups.emplace_back(net.others(), std::make_unique<torch::optim::AdamWOptions>(plain));
+    torch::optim::AdamW optimizer(groups, decayed);
+
+    Fitted result;
+    const bool look = !job_.withValidation && validation_.count() > 0;
+    double bestAccuracy = -1;
+    double bestLoss = std::numeric_limits<double>::infinity();
+    for (int number = 1; number <= job_.epochs; ++number) {
+        EpochNote note = epoch(net, optimizer, number);
+        if (!std::isfinite(note.trainLoss)) {
+            return fail(Code::bad_data, "training diverged in epoch " + std::to_string(number),
+                        "use a smaller learning rate", "/plan/training/learning_rate");
+        }
+        note.validationLoss = note.validationAccuracy = std::numeric_limits<double>::quiet_NaN();
+        bool keep = !job_.earlyStopping;
+        if (look) {
+            const Evaluated evaluated = evaluate(net);
+            const Score now = score(validation_.labels, evaluated.predicted, job_.data.classes.size());
+            note.validationLoss = evaluated.loss;
+            note.validationAccuracy = static_cast<double>(now.correct) / static_cast<double>(now.windows);
+            const bool better = note.validationAccuracy > bestAccuracy ||
+                                (note.validationAccuracy == bestAccuracy && evaluated.loss < bestLoss);
+            if (better) {
+                bestAccuracy = note.validationAccuracy;
+                bestLoss = evaluated.loss;
+            }
+            keep = keep || better;
+            if (keep) result.validation = now;
+        }
+        result.curve.push_back(note);
+        result.epochs = number;
+        if (keep) {
+            result.bestEpoch = number;
+            result.trainAccuracy = note.trainAccuracy;
+            // Without early stopping only the last epoch's weights count.
+            if (job_.earlyStopping || number == job_.epochs) result.network.layers = net.exportLayers();
+        }
+        report(note);
+        if (job_.earlyStopping && number - result.bestEpoch >= job_.plan.training.patience) break;
+    }
+    if (!look && validation_.count() > 0) {
+        result.validation = score(validation_.labels, evaluate(net).predicted, job_.data.classes.size());
+    }
+    result.network.steps = extractor_.steps();
+    result.network.features = extractor_.features();
+    result.network.mean = normalisation_.mean;
+    result.network.inverseDeviation = normalisation_.inverseDeviation;
+    return result;
+}
+
+}  // namespace
+
+Result<Fitted> train(const Job& job, const Progress& progress) {
+    try {
+        at::set_num_threads(1);
+        at::globalContext().setDeterministicAlgorithms(true, false);
+        Fit fit(job, progress);
+        return fit.run();
+    } catch (const std::exception& e) {
+        return fail(Code::internal, std::string("libtorch: ") + std::string(e.what()).substr(0, 400));
+    }
+}
+
+}  // namespace tinsmith::train
