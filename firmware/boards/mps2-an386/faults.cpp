@@ -23,7 +23,7 @@ void resetAfter(ResetCause cause) {
 
 ResetCause takeResetCause() {
     const std::uint32_t cause = reg(kCause);
-    const bool real = reg(kCauseCheck) == ~cause && cause <= static_cast<std::uint32_t>(ResetCause::trial);
+    const bool real = reg(kCauseCheck) == ~cause && cause <= static_cast<std::uint32_t>(ResetCause::fault);
     reg(kCause) = 0;
     reg(kCauseCheck) = 0;
     return real ? static_cast<ResetCause>(cause) : ResetCause::power;

@@ -10,11 +10,10 @@ namespace tinsmith::board {
 inline constexpr std::uint32_t kStackPaint = 0xA5C3A5C3;
 
 enum class ResetCause : std::uint32_t {
-    power = 0,   // cold start, or a reset from outside
-    software,    // the application asked for it
-    watchdog,    // the main loop hung
-    fault,       // hard fault or unexpected interrupt
-    trial,       // the update agent gave up a trial
+    power = 0, // cold start, or a reset from outside
+    software,  // the application asked for it
+    watchdog,  // the main loop hung
+    fault,     // hard fault or unexpected interrupt
 };
 
 // Stores the cause and restarts the board.

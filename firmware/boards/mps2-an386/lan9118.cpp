@@ -52,7 +52,10 @@ std::uint32_t macRead(std::uint32_t index) {
 
 err_t transmit(netif*, pbuf* frame) {
     const std::uint32_t length = frame->tot_len;
-    while (reg(kTxFifo) >> 16 & 0xFF) static_cast<void>(reg(kTxStatus));
+    // The status of each earlier frame must be taken, though nobody needs it.
+    while (reg(kTxFifo) >> 16 & 0xFF) {
+        [[maybe_unused]] const std::uint32_t status = reg(kTxStatus);
+    }
     if ((reg(kTxFifo) & 0xFFFF) < length + 16) return ERR_MEM;
     reg(kTxData) = 0x3000 | length;  // first and last segment
     reg(kTxData) = length;

@@ -62,8 +62,9 @@ void faultHandler() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::f
 void watchdogHandler() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::watchdog); }
 void unexpectedHandler() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault); }
 
-// What newlib's exit path and static destructors would call; firmware never ends.
-[[noreturn]] void _exit(int) { tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault); }
+// The library's own would pull in signals and a heap. Firmware never ends: it restarts.
+[[noreturn]] void abort() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault); }
+[[noreturn]] void __cxa_pure_virtual() { abort(); }
 int __aeabi_atexit(void*, void (*)(void*), void*) { return 0; }
 void* __dso_handle = nullptr;
 

@@ -33,7 +33,16 @@
 #define LWIP_ICMP 1
 #define IP_REASSEMBLY 0
 #define IP_FRAG 0
-#define LWIP_STATS 0
+#define LWIP_STATS 1 /* heap use goes into the telemetry */
+#define MEM_STATS 1
+#define LINK_STATS 0
+#define ETHARP_STATS 0
+#define IP_STATS 0
+#define ICMP_STATS 0
+#define UDP_STATS 0
+#define TCP_STATS 0
+#define MEMP_STATS 0
+#define SYS_STATS 0
 #define LWIP_NETIF_STATUS_CALLBACK 0
 #define LWIP_SINGLE_NETIF 1
 #define ARP_TABLE_SIZE 4

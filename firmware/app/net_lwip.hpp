@@ -14,7 +14,7 @@
 struct pbuf;
 struct tcp_pcb;
 
-namespace tinsmith::agent {
+namespace tinsmith::app {
 
 struct NetSettings {
     std::array<std::uint8_t, 4> broker{};
@@ -22,7 +22,7 @@ struct NetSettings {
     bool dhcp = false;  // else 10.0.2.15/24 by 10.0.2.2, QEMU's user network
 };
 
-class NetLwip final : public MqttTransport {
+class NetLwip final : public agent::MqttTransport {
   public:
     using Random = std::uint32_t (*)();
 
@@ -32,8 +32,8 @@ class NetLwip final : public MqttTransport {
     // Starts lwIP and the interface. `client` and what `options` views must outlive this object.
     // Seed the random generator before: lwIP takes its first port and sequence number from it, and after a warm reset
     // the same ones again would cost 1.5 s.
-    [[nodiscard]] bool start(const NetSettings& settings, netif_init_fn initInterface, MqttClient& client,
-                             const MqttOptions& options);
+    [[nodiscard]] bool start(const NetSettings& settings, netif_init_fn initInterface, agent::MqttClient& client,
+                             const agent::MqttOptions& options);
 
     // Timers, connecting, and handing received bytes to the client. Call it from the main loop after the driver.
     void poll(std::uint64_t nowMs);
@@ -65,8 +65,8 @@ class NetLwip final : public MqttTransport {
     std::span<std::uint8_t> ring_;
     Random random_;
     NetSettings settings_;
-    MqttClient* client_ = nullptr;
-    const MqttOptions* options_ = nullptr;
+    agent::MqttClient* client_ = nullptr;
+    const agent::MqttOptions* options_ = nullptr;
     netif interface_{};
     tcp_pcb* pcb_ = nullptr;
     pbuf* received_ = nullptr;
@@ -83,4 +83,4 @@ class NetLwip final : public MqttTransport {
     std::uint32_t connections_ = 0;
 };
 
-}  // namespace tinsmith::agent
+}  // namespace tinsmith::app

@@ -1,4 +1,4 @@
-#include "firmware/agent/net_lwip.hpp"
+#include "firmware/app/net_lwip.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -9,7 +9,7 @@
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
 
-namespace tinsmith::agent {
+namespace tinsmith::app {
 namespace {
 
 constexpr std::uint32_t kFirstBackOffMs = 250;
@@ -18,8 +18,8 @@ constexpr std::uint64_t kConnectTimeoutMs = 6'000;
 
 }  // namespace
 
-bool NetLwip::start(const NetSettings& settings, netif_init_fn initInterface, MqttClient& client,
-                    const MqttOptions& options) {
+bool NetLwip::start(const NetSettings& settings, netif_init_fn initInterface, agent::MqttClient& client,
+                    const agent::MqttOptions& options) {
     settings_ = settings;
     client_ = &client;
     options_ = &options;
@@ -172,4 +172,4 @@ std::uint32_t NetLwip::idleMs() const {
                                                    : sys_timeouts_sleeptime();
 }
 
-}  // namespace tinsmith::agent
+}  // namespace tinsmith::app

@@ -1,0 +1,9 @@
+// Factory firmware has no model. In an archive this object is left out as soon as a model.cpp defines kModel.
+#include "firmware/app/model.hpp"
+
+namespace tinsmith::app {
+
+extern const Model* const kModel;
+const Model* const kModel = nullptr;
+
+}  // namespace tinsmith::app

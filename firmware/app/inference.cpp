@@ -1,0 +1,45 @@
+#include "firmware/app/inference.hpp"
+
+#include <algorithm>
+
+#include "firmware/app/window_buffer.hpp"
+
+namespace tinsmith::app {
+
+bool usable(const Model& model) {
+    if (model.pipeline == nullptr || !dsp::valid(*model.pipeline)) return false;
+    const dsp::Shape shape = dsp::outputShape(*model.pipeline);
+    return model.classCount > 0 && model.classCount <= wire::kMaxClasses &&
+           shape.steps * shape.features == model.inputBytes &&
+           std::size_t{model.pipeline->length} * model.pipeline->channels <= kMaxWindowFloats;
+}
+
+void infer(const Model& model, const float* window, TickSource ticks, Inference& out) {
+    const std::uint64_t start = ticks();
+    dsp::run(*model.pipeline, window, model.scratch, model.input);
+    const std::uint64_t between = ticks();
+    model.infer(model.input, out.output.data());
+    const std::uint64_t end = ticks();
+    out.featureTicks = static_cast<std::uint32_t>(between - start);
+    out.inferenceTicks = static_cast<std::uint32_t>(end - between);
+}
+
+std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)()) {
+    std::uint16_t failed = 0;
+    Inference inference;
+    for (std::uint16_t i = 0; i < model.goldenCount; ++i) {
+        infer(model, model.golden[i].window, ticks, inference);
+        if (!std::equal(model.golden[i].output, model.golden[i].output + model.classCount, inference.output.data())) {
+            ++failed;
+        }
+        alive();
+    }
+    return failed;
+}
+
+std::uint8_t winner(const Inference& inference, std::uint16_t classCount) {
+    const auto* first = inference.output.data();
+    return static_cast<std::uint8_t>(std::max_element(first, first + classCount) - first);
+}
+
+}  // namespace tinsmith::app

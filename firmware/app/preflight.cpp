@@ -1,0 +1,67 @@
+#include "firmware/app/preflight.hpp"
+
+#include <cstring>
+
+namespace tinsmith::app {
+namespace {
+
+void write(std::span<std::uint8_t> area, const PreflightAnswer& answer) {
+    std::memcpy(area.data() + kPreflightAnswerOffset, &answer, sizeof answer);
+    asm volatile("" ::: "memory");  // the gateway looks on
+}
+
+void finish(std::span<std::uint8_t> area, PreflightAnswer& answer, PreflightState state) {
+    write(area, answer);  // everything else first, the state last
+    answer.state = static_cast<std::uint32_t>(state);
+    write(area, answer);
+}
+
+bool fits(const PreflightRequest& request, const Model* model) {
+    return model != nullptr && usable(*model) &&
+           request.windowFloats == std::uint32_t{model->pipeline->length} * model->pipeline->channels &&
+           request.outputBytes == model->classCount && request.featureBytes == model->inputBytes;
+}
+
+}  // namespace
+
+bool preflightRequested(std::span<const std::uint8_t> area) {
+    if (area.size() < kPreflightAreaSize) return false;
+    PreflightRequest request;
+    std::memcpy(&request, area.data(), sizeof request);
+    return request.magic == kPreflightMagic && valid(request);
+}
+
+void runPreflight(std::span<std::uint8_t> area, const Model* model, const wire::Digest& runningDigest,
+                  const PreflightHooks& hooks) {
+    PreflightRequest request;
+    std::memcpy(&request, area.data(), sizeof request);
+    PreflightAnswer answer;
+    if (request.imageDigest != runningDigest) return finish(area, answer, PreflightState::wrongImage);
+    if (!fits(request, model)) return finish(area, answer, PreflightState::wrongShape);
+    answer.state = static_cast<std::uint32_t>(PreflightState::running);
+    write(area, answer);
+
+    const auto* windows = reinterpret_cast<const float*>(area.data() + kPreflightWindowsOffset);
+    std::uint8_t* record = area.data() + preflightRecordsOffset(request);
+    Inference inference;
+    for (std::uint32_t i = 0; i < request.windowCount; ++i) {
+        infer(*model, windows + std::size_t{i} * request.windowFloats, hooks.ticks, inference);
+        const PreflightRecord head{inference.featureTicks, inference.inferenceTicks};
+        std::memcpy(record, &head, sizeof head);
+        std::memcpy(record + sizeof head, inference.output.data(), request.outputBytes);
+        if (request.flags & kPreflightFeatures) {
+            std::memcpy(record + sizeof head + request.outputBytes, model->input, request.featureBytes);
+        }
+        record += preflightRecordSize(request);
+        answer.featureTicks += inference.featureTicks;
+        answer.inferenceTicks += inference.inferenceTicks;
+        answer.windowsDone = i + 1;
+        hooks.alive();
+    }
+    answer.goldenCount = model->goldenCount;
+    answer.goldenFailed = failedGoldens(*model, hooks.ticks, hooks.alive);
+    answer.stackHighWater = static_cast<std::uint32_t>(hooks.stackHighWater());
+    finish(area, answer, PreflightState::done);
+}
+
+}  // namespace tinsmith::app
