@@ -1,0 +1,48 @@
+#include "handlers/quantize/features.hpp"
+
+namespace tinsmith::quantize {
+
+Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShape& window,
+                                  const train::FloatNetwork& network) {
+    Features result;
+    result.blocks_ = plan.features;
+    result.mean_ = network.mean;
+    result.inverseDeviation_ = network.inverseDeviation;
+    result.pipeline_ = plan::pipelineOf(plan, window);
+    result.pipeline_.blocks = result.blocks_.data();
+    result.pipeline_.mean = result.mean_.data();
+    result.pipeline_.inverseDeviation = result.inverseDeviation_.data();
+    if (!dsp::valid(result.pipeline_)) return fail(Code::bad_data, "the plan's features do not fit the window");
+    const dsp::Shape shape = dsp::outputShape(result.pipeline_);
+    if (static_cast<int>(shape.steps) != network.steps || static_cast<int>(shape.features) != network.features ||
+        network.mean.size() != shape.features || network.inverseDeviation.size() != shape.features) {
+        return fail(Code::bad_data, "the network was trained on other features than the plan's");
+    }
+    result.count_ = std::size_t{shape.steps} * shape.features;
+    result.scratch_.resize(dsp::scratchFloats(result.pipeline_));
+    return result;
+}
+
+void Features::setInput(const nn::Graph& graph) {
+    const nn::Tensor& input = graph.tensors[static_cast<std::size_t>(graph.inputs[0])];
+    pipeline_.inverseScale = 1.0F / input.scales[0];
+    pipeline_.zeroPoint = input.zeroPoint;
+}
+
+std::vector<float> Features::normalised(const float* window) {
+    std::vector<float> features(count_);
+    dsp::extract(pipeline_, window, scratch_.data(), features.data());
+    const std::size_t columns = mean_.size();
+    for (std::size_t i = 0; i < count_; ++i) {
+        features[i] = (features[i] - mean_[i % columns]) * inverseDeviation_[i % columns];
+    }
+    return features;
+}
+
+std::vector<std::int8_t> Features::quantised(const float* window) {
+    std::vector<std::int8_t> output(count_);
+    dsp::run(pipeline_, window, scratch_.data(), output.data());
+    return output;
+}
+
+}  // namespace tinsmith::quantize

@@ -1,0 +1,46 @@
+// Features as the microcontroller computes them, for the gateway: a dsp pipeline that owns its tables.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "firmware/dsp/pipeline.hpp"
+#include "firmware/nn/graph.hpp"
+#include "handlers/flow/result.hpp"
+#include "handlers/plan/plan.hpp"
+#include "handlers/train/float_network.hpp"
+
+namespace tinsmith::quantize {
+
+class Features {
+  public:
+    // bad_data where the network's input or its normalisation does not fit the plan's features.
+    [[nodiscard]] static Result<Features> create(const plan::Plan& plan, const plan::WindowShape& window,
+                                                 const train::FloatNetwork& network);
+
+    Features(Features&&) = default;
+    Features& operator=(Features&&) = default;
+    Features(const Features&) = delete;
+    Features& operator=(const Features&) = delete;
+
+    // Takes over scale and zero point of the graph's input.
+    void setInput(const nn::Graph& graph);
+
+    // `window`: length * channels floats. Normalised floats, for the float network.
+    std::vector<float> normalised(const float* window);
+    // int8, for the graph. Needs setInput().
+    std::vector<std::int8_t> quantised(const float* window);
+
+    const dsp::Pipeline& pipeline() const { return pipeline_; }
+    std::size_t count() const { return count_; }  // steps * features
+
+  private:
+    Features() = default;
+
+    std::vector<dsp::Block> blocks_;
+    std::vector<float> mean_, inverseDeviation_, scratch_;
+    dsp::Pipeline pipeline_{};
+    std::size_t count_ = 0;
+};
+
+}  // namespace tinsmith::quantize

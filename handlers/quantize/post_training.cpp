@@ -1,0 +1,268 @@
+#include "handlers/quantize/post_training.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "firmware/nn/prepare.hpp"
+
+namespace tinsmith::quantize {
+
+void ValueRange::take(float value) {
+    minimum = std::min(minimum, value);
+    maximum = std::max(maximum, value);
+}
+
+Calibration calibrate(const train::FloatNetwork& network, const std::vector<std::vector<float>>& inputs) {
+    Calibration result;
+    result.layers.resize(network.layers.size());
+    std::vector<std::vector<float>> outputs;
+    for (const auto& input : inputs) {
+        for (const float value : input) result.input.take(value);
+        train::forward(network, input, outputs);
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+            for (const float value : outputs[i]) result.layers[i].take(value);
+        }
+    }
+    return result;
+}
+
+namespace {
+
+struct ScaleAndZero {
+    float scale;
+    std::int32_t zeroPoint;
+};
+
+ScaleAndZero activationScale(const ValueRange& range) {
+    const float width = range.maximum - range.minimum;
+    // An activation that never moved from 0 still needs a scale; any does.
+    if (!(width > 1e-9F)) return {1.0F / 128, 0};
+    const float scale = width / 255.0F;
+    const auto zero = static_cast<std::int32_t>(std::round(-128.0F - range.minimum / scale));
+    return {scale, std::clamp(zero, -128, 127)};
+}
+
+void appendInt32(std::vector<std::uint8_t>& bytes, std::int32_t value) {
+    for (int shift = 0; shift < 32; shift += 8) {
+        bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint32_t>(value) >> shift));
+    }
+}
+
+class Builder {
+  public:
+    explicit Builder(const Calibration& calibration) : calibration_(calibration) {}
+
+    nn::Graph take() {
+        graph_.outputs = {current_};
+        return std::move(graph_);
+    }
+
+    void input(const train::FloatNetwork& network) {
+        const auto [scale, zero] = activationScale(calibration_.input);
+        current_ = activation("features", {1, 1, network.steps, network.features}, scale, zero);
+        graph_.inputs = {current_};
+    }
+
+    void conv1d(const train::FloatLayer& layer, std::size_t index) {
+        const auto& shape = current().shape;
+        const std::int32_t steps = (shape[2] + layer.stride - 1) / layer.stride;
+        nn::Operator op = weighted(layer, index, layer.filters, true,
+                                   {layer.filters, 1, layer.kernel, shape[3]});
+        op.op = nn::Op::conv2d;
+        op.options.padding = nn::Padding::same;
+        op.options.strideWidth = layer.stride;
+        add(std::move(op), calibrated("conv1d", index, {1, 1, steps, layer.filters}));
+    }
+
+    void dense(const train::FloatLayer& layer, std::size_t index) {
+        const auto inputs = static_cast<std::int32_t>(nn::elementCount(current()));
+        nn::Operator op = weighted(layer, index, layer.units, false, {layer.units, inputs});
+        op.op = nn::Op::fullyConnected;
+        add(std::move(op), calibrated("dense", index, {1, layer.units}));
+    }
+
+    void pool(nn::Op kind, std::int32_t size, std::size_t index) {
+        nn::Operator op;
+        op.op = kind;
+        op.inputs = {current_};
+        op.options.padding = nn::Padding::valid;
+        op.options.filterWidth = op.options.strideWidth = size;
+        const auto& shape = current().shape;
+        add(std::move(op), sameScale("pool_" + std::to_string(index), {1, 1, shape[2] / size, shape[3]}));
+    }
+
+    void globalAverage(std::size_t index) {
+        nn::Operator op;
+        op.op = nn::Op::mean;
+        op.options.keepDimensions = true;
+        op.inputs = {current_, int32Constant("axes_" + std::to_string(index), {1, 2})};
+        const std::int32_t features = current().shape[3];
+        add(std::move(op), calibrated("mean", index, {1, 1, 1, features}));
+    }
+
+    void flatten(std::size_t index) {
+        const auto count = static_cast<std::int32_t>(nn::elementCount(current()));
+        if (current().shape.size() == 2) return;
+        nn::Operator op;
+        op.op = nn::Op::reshape;
+        op.options.newShape = {1, count};
+        op.inputs = {current_, int32Constant("shape_" + std::to_string(index), {1, count})};
+        add(std::move(op), sameScale("flat_" + std::to_string(index), {1, count}));
+    }
+
+    void softmax() {
+        nn::Operator op;
+        op.op = nn::Op::softmax;
+        op.inputs = {current_};
+        const auto shape = current().shape;
+        add(std::move(op), activation("scores", shape, 1.0F / 256, -128));
+    }
+
+  private:
+    const nn::Tensor& current() const { return graph_.tensors[static_cast<std::size_t>(current_)]; }
+
+    std::int32_t push(nn::Tensor tensor) {
+        graph_.tensors.push_back(std::move(tensor));
+        return static_cast<std::int32_t>(graph_.tensors.size() - 1);
+    }
+
+    std::int32_t activation(std::string name, std::vector<std::int32_t> shape, float scale, std::int32_t zero) {
+        nn::Tensor tensor;
+        tensor.name = std::move(name);
+        tensor.shape = std::move(shape);
+        tensor.scales = {scale};
+        tensor.zeroPoint = zero;
+        return push(std::move(tensor));
+    }
+
+    std::int32_t calibrated(const std::string& name, std::size_t layer, std::vector<std::int32_t> shape) {
+        const auto [scale, zero] = activationScale(calibration_.layers[layer]);
+        return activation(name + "_" + std::to_string(layer), std::move(shape), scale, zero);
+    }
+
+    std::int32_t sameScale(std::string name, std::vector<std::int32_t> shape) {
+        const float scale = current().scales[0];
+        const std::int32_t zero = current().zeroPoint;
+        return activation(std::move(name), std::move(shape), scale, zero);
+    }
+
+    std::int32_t int32Constant(std::string name, const std::vector<std::int32_t>& values) {
+        nn::Tensor tensor;
+        tensor.name = std::move(name);
+        tensor.type = nn::Type::int32;
+        tensor.shape = {static_cast<std::int32_t>(values.size())};
+        tensor.constant = true;
+        for (const std::int32_t value : values) appendInt32(tensor.data, value);
+        return push(std::move(tensor));
+    }
+
+    void add(nn::Operator op, std::int32_t output) {
+        op.outputs = {output};
+        graph_.operators.push_back(std::move(op));
+        current_ = output;
+    }
+
+    // Quantised weights and bias of a layer; `outputs` rows of equal length, one scale a row or one for all.
+    nn::Operator weighted(const train::FloatLayer& layer, std::size_t index, std::int32_t outputs, bool perChannel,
+                          std::vector<std::int32_t> shape) {
+        const float inputScale = current().scales[0];
+        const std::size_t rows = static_cast<std::size_t>(outputs);
+        const std::size_t length = layer.weights.size() / rows;
+        std::vector<float> scales;
+        for (std::size_t row = 0; row < rows; ++row) {
+            scales.push_back(rowScale(layer, row, length, inputScale));
+        }
+        if (!perChannel) scales = {*std::max_element(scales.begin(), scales.end())};
+
+        nn::Tensor weights;
+        weights.name = "weights_" + std::to_string(index);
+        weights.shape = std::move(shape);
+        weights.constant = true;
+        nn::Tensor bias;
+        bias.name = "bias_" + std::to_string(index);
+        bias.type = nn::Type::int32;
+        bias.shape = {outputs};
+        bias.constant = true;
+        for (std::size_t row = 0; row < rows; ++row) {
+            const float scale = scales[perChannel ? row : 0];
+            for (std::size_t i = 0; i < length; ++i) {
+                const float steps = std::round(layer.weights[row * length + i] / scale);
+                weights.data.push_back(static_cast<std::uint8_t>(
+                    static_cast<std::int8_t>(std::clamp(steps, -127.0F, 127.0F))));
+            }
+            const double steps = std::round(static_cast<double>(layer.bias[row]) /
+                                            (static_cast<double>(inputScale) * scale));
+            appendInt32(bias.data, static_cast<std::int32_t>(std::clamp(steps, -2147483647.0, 2147483647.0)));
+        }
+        for (const float scale : scales) bias.scales.push_back(inputScale * scale);
+        weights.scales = std::move(scales);
+
+        nn::Operator op;
+        op.options.activation = layer.relu ? nn::Activation::relu : nn::Activation::none;
+        op.inputs = {current_, push(std::move(weights)), 0};
+        op.inputs[2] = push(std::move(bias));
+        return op;
+    }
+
+    // Large enough for the row's weights, and for its bias to stay far from the end of int32.
+    static float rowScale(const train::FloatLayer& layer, std::size_t row, std::size_t length, float inputScale) {
+        float most = 0;
+        for (std::size_t i = 0; i < length; ++i) most = std::max(most, std::fabs(layer.weights[row * length + i]));
+        const float forBias = std::fabs(layer.bias[row]) / (inputScale * static_cast<float>(1 << 30));
+        const float scale = std::max(most / 127.0F, forBias);
+        return scale > 1e-12F ? scale : 1.0F / 127;  // nothing but zeros: any scale holds them
+    }
+
+    const Calibration& calibration_;
+    nn::Graph graph_;
+    std::int32_t current_ = 0;
+};
+
+bool finite(const train::FloatNetwork& network) {
+    const auto all = [](const std::vector<float>& values) {
+        return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+    };
+    return std::all_of(network.layers.begin(), network.layers.end(), [&](const train::FloatLayer& layer) {
+        return all(layer.weights) && all(layer.bias);
+    });
+}
+
+}  // namespace
+
+Result<nn::Graph> quantize(const train::FloatNetwork& network, const Calibration& calibration) {
+    if (!finite(network)) {
+        return fail(Code::bad_data, "the trained network holds values that are not finite",
+                    "train again with a smaller learning rate");
+    }
+    if (network.layers.empty() || network.layers.back().op != train::Op::dense ||
+        calibration.layers.size() != network.layers.size()) {
+        return fail(Code::bad_data, "the trained network does not end in a dense layer");
+    }
+    Builder builder(calibration);
+    builder.input(network);
+    train::LayerShape shape{network.steps, network.features};
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        const train::FloatLayer& layer = network.layers[i];
+        switch (layer.op) {
+            case train::Op::conv1d: builder.conv1d(layer, i); break;
+            case train::Op::dense: builder.dense(layer, i); break;
+            case train::Op::max_pool: builder.pool(nn::Op::maxPool2d, layer.size, i); break;
+            case train::Op::average_pool: builder.pool(nn::Op::averagePool2d, layer.size, i); break;
+            case train::Op::global_max_pool: builder.pool(nn::Op::maxPool2d, shape.steps, i); break;
+            case train::Op::global_average_pool: builder.globalAverage(i); break;
+            case train::Op::flatten: builder.flatten(i); break;
+        }
+        auto next = train::outputShape(layer, shape);
+        if (!next) return std::unexpected(next.error());
+        shape = *next;
+    }
+    builder.softmax();
+    nn::Graph graph = builder.take();
+    if (auto steps = nn::prepare(graph); !steps) {
+        return fail(Code::bad_data, "the trained network cannot be quantised: " + steps.error());
+    }
+    return graph;
+}
+
+}  // namespace tinsmith::quantize
