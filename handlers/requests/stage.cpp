@@ -161,14 +161,17 @@ Result<std::filesystem::path> childFile(const std::filesystem::path& folder, con
 }
 
 Task<Result<Json>> runStage(Job& job, std::string program, std::string stage, Json input,
-                            std::string folderName, int percentFrom, int percentTo) {
+                            std::string folderName, int percentFrom, int percentTo,
+                            std::map<std::string, std::filesystem::path> files) {
     World& world = job.world();
     auto folder = job.folder(folderName);
     if (!folder) co_return std::unexpected(folder.error());
     const std::filesystem::path output = *folder / "output.json";
-    // An earlier, interrupted run may have left one; it must not pass for the result of this run.
-    std::error_code ignored;
-    std::filesystem::remove(output, ignored);
+    for (const auto& [file, source] : files) {
+        std::error_code error;
+        std::filesystem::copy_file(source, *folder / file, error);
+        if (error) co_return std::unexpected(fileError(source, error.value()));
+    }
     if (auto wrote = writeFile(*folder / "input.json", canonical(input)); !wrote) {
         co_return std::unexpected(wrote.error());
     }

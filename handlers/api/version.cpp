@@ -1,0 +1,7 @@
+#include "handlers/api/version.hpp"
+
+namespace tinsmith {
+
+std::string_view programVersion() { return TINSMITH_VERSION; }
+
+}  // namespace tinsmith
