@@ -1,0 +1,12 @@
+# cmake -P: writes board.toml with the figures of the factory image.
+execute_process(COMMAND arm-none-eabi-size ${ELF} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
+if(NOT text MATCHES "\n *[0-9]+[ \t]+([0-9]+)[ \t]+([0-9]+)")
+    message(FATAL_ERROR "arm-none-eabi-size printed something else: ${text}")
+endif()
+math(EXPR PLATFORM_RAM "${CMAKE_MATCH_1} + ${CMAKE_MATCH_2}")
+file(SIZE ${BIN} PLATFORM_FLASH)
+foreach(name COMPILE LINK)
+    string(REPLACE "|" "\", \"" ${name} "${${name}}")
+    set(${name} "\"${${name}}\"")
+endforeach()
+configure_file(${TEMPLATE} ${OUT} @ONLY)
