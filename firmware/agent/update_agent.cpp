@@ -122,7 +122,7 @@ std::uint64_t UpdateAgent::nextDeadline(std::uint64_t nowMs) const {
     if (resetDue_) return next;
     const auto atMost = [&](std::uint64_t when) { next = std::min(next, std::max(when, nowMs)); };
     if (state.offerPhase == boot::OfferPhase::erasing) return nowMs;
-    if (onTrial()) atMost(kTrialMs);
+    if (onTrial()) atMost(identity_.trialMs);
     if (onTrial() && connected_) atMost(helloAgainMs_);
     if (!onTrial() && state.bootsWithoutHealth != 0) atMost(std::max(kHealthyMs, nowMs + kRetryMs));
     if (downloading() && connected_ && blocksSubscribed_) atMost(askAgainMs_);

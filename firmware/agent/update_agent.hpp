@@ -36,6 +36,7 @@ struct Identity {
     std::string_view modelName;  // empty in factory firmware
     std::string_view modelVersion;
     std::span<const std::uint8_t> seed;  // device-specific, for nonces; may be empty
+    std::uint64_t trialMs = kTrialMs;    // how long a new image may take to be confirmed
 };
 
 class UpdateAgent {

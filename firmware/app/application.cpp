@@ -19,7 +19,8 @@ agent::Identity identityOf(const ConfigPage& config, const Model* model, const B
             .board = board.name,
             .modelName = model != nullptr ? std::string_view(model->name) : std::string_view(),
             .modelVersion = model != nullptr ? std::string_view(model->version) : std::string_view(),
-            .seed = {reinterpret_cast<const std::uint8_t*>(&config), sizeof config}};
+            .seed = {reinterpret_cast<const std::uint8_t*>(&config), sizeof config},
+            .trialMs = config.trialS * 1000ull};
 }
 
 }  // namespace
