@@ -1,0 +1,95 @@
+#include "handlers/build/stage.hpp"
+
+#include <algorithm>
+#include <fstream>
+
+#include "firmware/nn/run.hpp"
+#include "handlers/build/generate.hpp"
+#include "handlers/flow/digest.hpp"
+#include "handlers/quantize/features.hpp"
+#include "handlers/quantize/stage_input.hpp"
+#include "handlers/quantize/tflite.hpp"
+
+namespace tinsmith::build {
+
+namespace {
+
+constexpr std::size_t kMaxGolden = 64;
+
+Result<std::string> textMember(const Json& json, const char* key) {
+    const auto it = json.find(key);
+    if (it != json.end() && it->is_string()) return it->get<std::string>();
+    if (it != json.end() && it->is_number_integer()) return std::to_string(it->get<std::int64_t>());
+    return fail(Code::schema, std::string("\"") + key + "\" is missing", "", std::string("/") + key);
+}
+
+Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& input, const nn::Graph& graph,
+                                                quantize::Features& features, std::size_t count) {
+    auto runner = nn::Runner::create(graph);
+    if (!runner) return fail(Code::bad_data, runner.error());
+    if (runner->inputBytes() != features.count()) {
+        return fail(Code::bad_data, "the network's input does not fit the features");
+    }
+    const auto windows = dataset::windows(input.data, dataset::Part::validation);
+    const std::size_t values = input.data.windowLength * input.data.channels.size();
+    std::vector<GoldenVector> result;
+    for (std::size_t i = 0; i < std::min(count, windows.size()); ++i) {
+        const float* window = windows[i * windows.size() / std::min(count, windows.size())].samples;
+        auto output = runner->run(features.quantised(window));
+        if (!output) return fail(Code::internal, output.error());
+        result.push_back({{window, window + values}, std::move(*output)});
+    }
+    return result;
+}
+
+}  // namespace
+
+Result<Json> generateStage(const std::filesystem::path& jobDir, const std::function<void(const Json&)>& progress) {
+    auto input = quantize::readStageInput(jobDir);
+    if (!input) return std::unexpected(input.error());
+    auto name = textMember(input->json, "model");
+    if (!name) return std::unexpected(name.error());
+    auto version = textMember(input->json, "version");
+    if (!version) return std::unexpected(version.error());
+    auto board = textMember(input->json, "board");
+    if (!board) return std::unexpected(board.error());
+    auto tflite = textMember(input->json, "tflite");
+    if (!tflite) return std::unexpected(tflite.error());
+    const auto golden = input->json.find("golden");
+    const std::size_t count =
+        golden != input->json.end() && golden->is_number_unsigned() ? golden->get<std::size_t>() : 4;
+
+    auto graph = quantize::loadTflite(jobDir / *tflite);
+    if (!graph) return std::unexpected(graph.error());
+    auto features = quantize::Features::create(input->plan, input->window, input->network);
+    if (!features) return std::unexpected(features.error());
+    features->setInput(*graph);
+    auto vectors = goldenVectors(*input, *graph, *features, std::min(count, kMaxGolden));
+    if (!vectors) return std::unexpected(vectors.error());
+    auto hex = sha256File(jobDir / *tflite);
+    if (!hex) return std::unexpected(hex.error());
+    auto digest = fromHex(*hex);
+    if (!digest) return std::unexpected(digest.error());
+
+    progress({{"percent", 50}, {"text", "generating source"}});
+    GenerateInput parts;
+    parts.name = std::move(*name);
+    parts.version = std::move(*version);
+    parts.digest = std::move(*digest);
+    parts.pipeline = features->pipeline();
+    parts.graph = std::move(*graph);
+    parts.labels = input->data.classes;
+    parts.stride = static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));
+    parts.golden = std::move(*vectors);
+    auto generated = generate(parts);
+    if (!generated) return std::unexpected(generated.error());
+
+    std::ofstream out(jobDir / "model.cpp", std::ios::binary | std::ios::trunc);
+    out << generated->source;
+    out.flush();
+    if (!out) return fail(Code::storage_full, "cannot write model.cpp", "free disk space");
+    progress({{"percent", 100}, {"text", "source generated"}});
+    return Json{{"source", "model.cpp"}, {"model_digest", *hex}, {"board", *board}, {"report", generated->report}};
+}
+
+}  // namespace tinsmith::build
