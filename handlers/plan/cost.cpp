@@ -14,12 +14,12 @@ constexpr std::uint64_t kPerOutput = 45;       // bias, requantisation, clamp, s
 constexpr std::uint64_t kPerPoolInput = 12;
 constexpr std::uint64_t kPerSoftmaxClass = 400;
 constexpr std::uint64_t kPerLayer = 200;
-constexpr std::uint64_t kPerQuantised = 30;    // normalise and quantise one feature
+constexpr std::uint64_t kPerQuantised = 45;    // normalise and quantise one feature
 constexpr std::uint64_t kPerRawValue = 30;
 constexpr std::uint64_t kPerNorm = 30;
 constexpr std::uint64_t kPerStatisticsSample = 110;
 constexpr std::uint64_t kPerButterfly = 40;
-constexpr std::uint64_t kPerFrameSample = 60;  // copy, window, separation, magnitude
+constexpr std::uint64_t kPerFrameSample = 75;  // copy, window, separation, magnitude
 constexpr std::uint64_t kPerLogarithm = 45;
 
 // Code that a model pulls in, bytes.
@@ -178,6 +178,22 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
     result.ramBytes = limits.platformRam + cost.ramBytes;
     judge(result, limits);
     return result;
+}
+
+std::string costText() {
+    const auto n = [](std::uint64_t value) { return std::to_string(value); };
+    return "- flash: 1 byte a weight, " + n(kPerFilter) + " bytes a filter or unit, 8 bytes a feature column, code " +
+           n(kBlockCode + kDenseCode + kSoftmaxCode + kModelTables) + " bytes, + " + n(kConvCode) +
+           " with conv1d, + " + n(kSpectrumCode) + " with spectrum, + " + n(kGoldenWindows) +
+           " windows of length * channels * 4 bytes\n"
+           "- RAM: the largest sum of one layer's input and output values (1 byte each), the features as floats, and " +
+           n(kWindowBuffers) + " windows of length * channels * 4 bytes\n"
+           "- instructions: conv1d " + n(kPerConvMac) + " and dense " + n(kPerDenseMac) +
+           " a multiplication, " + n(kPerOutput) + " an output, " + n(kPerPoolInput) + " a pooled value, " +
+           n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
+           " a sample and channel of statistics, about 8 * log2(fft) + " + n(kPerFrameSample) +
+           " a sample of a spectrum frame and channel\n"
+           "- conv1d multiplications: output steps * kernel * input features * filters";
 }
 
 Json toJson(const Feasibility& f) {

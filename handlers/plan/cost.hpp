@@ -49,4 +49,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
 
 Json toJson(const Feasibility& feasibility);
 
+// The formulas in words and numbers, for planners.
+std::string costText();
+
 }  // namespace tinsmith::plan

@@ -1,1 +1,114 @@
+// Successive halving (Jamieson and Talwalkar, 2016): many plans get a short look, the better third is trained in full,
+// and the best of those is varied once.
+#include "handlers/plan/search.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "handlers/plan/candidates.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+constexpr std::size_t kFirst = 6;         // candidates of rung 0
+constexpr std::size_t kLater = 2;         // of rung 1
+constexpr std::size_t kRefinements = 3;   // of rung 2
+constexpr double kShortLook = 0.35;
+constexpr std::size_t kTinyData = 600;    // train windows: a full training is as quick as a short look
+
+std::string keyOf(const Plan& plan) {
+    Json json = toJson(plan);
+    json.erase("reason");
+    return canonical(json);
+}
+
+std::vector<Plan> feasible(std::vector<Plan> plans, const SearchInput& input) {
+    std::erase_if(plans, [&](const Plan& plan) { return !check(plan, input.window, input.limits).fits; });
+    return plans;
+}
+
+std::vector<const Outcome*> ranked(const std::vector<Outcome>& soFar, int leastRung) {
+    std::vector<const Outcome*> list;
+    for (const auto& outcome : soFar) {
+        if (outcome.trial.rung >= leastRung) list.push_back(&outcome);
+    }
+    std::stable_sort(list.begin(), list.end(),
+                     [](const Outcome* a, const Outcome* b) { return a->accuracy > b->accuracy; });
+    return list;
+}
+
+}  // namespace
+
+std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcome>& soFar) {
+    std::set<std::string> looked;   // at least a short look
+    std::set<std::string> trained;  // in full
+    int rung = 0;
+    for (const auto& outcome : soFar) {
+        looked.insert(keyOf(outcome.trial.plan));
+        if (outcome.trial.epochsScale >= 1) trained.insert(keyOf(outcome.trial.plan));
+        rung = std::max(rung, outcome.trial.rung);
+    }
+    std::vector<Trial> next;
+    std::vector<Plan> first = feasible(candidates(input), input);
+    if (first.size() > kFirst) first.resize(kFirst);
+
+    if (input.trainWindows < kTinyData) {
+        for (auto& plan : first) {
+            if (!looked.contains(keyOf(plan))) next.push_back({std::move(plan), 1, 1});
+        }
+        if (!next.empty()) return next;
+    } else {
+        for (auto& plan : first) {
+            if (!looked.contains(keyOf(plan))) next.push_back({std::move(plan), kShortLook, 0});
+        }
+        if (!next.empty()) return next;
+        if (rung < 2) {
+            for (const Outcome* outcome : ranked(soFar, 0)) {
+                if (next.size() == kLater) break;
+                if (!trained.contains(keyOf(outcome->trial.plan))) next.push_back({outcome->trial.plan, 1, 1});
+            }
+            // The best of them all may have been trained in full by now; once is enough.
+            if (!next.empty() && ranked(soFar, 1).size() < kLater) return next;
+            next.clear();
+        }
+    }
+    const auto best = bestOutcome(soFar);
+    if (!best) return next;
+    std::size_t refined = 0;
+    for (const auto& outcome : soFar) refined += outcome.trial.rung == 2 ? 1 : 0;
+    if (refined > 0) return next;
+    for (auto& plan : feasible(variations(soFar[*best].trial.plan, input), input)) {
+        if (next.size() == kRefinements) break;
+        if (!trained.contains(keyOf(plan))) next.push_back({std::move(plan), 1, 2});
+    }
+    return next;
+}
+
+std::optional<std::size_t> bestOutcome(const std::vector<Outcome>& soFar) {
+    if (soFar.empty()) return std::nullopt;
+    const auto ahead = [](const Outcome& a, const Outcome& b) {
+        return a.accuracy != b.accuracy ? a.accuracy > b.accuracy : a.lower90 > b.lower90;
+    };
+    std::size_t best = 0;
+    for (std::size_t i = 1; i < soFar.size(); ++i) {
+        if (ahead(soFar[i], soFar[best])) best = i;
+    }
+    return best;
+}
+
+Feasibility smallestCandidate(const SearchInput& input) {
+    Feasibility least;
+    bool any = false;
+    for (const auto& plan : candidates(input)) {
+        Feasibility found = check(plan, input.window, input.limits);
+        const bool smaller = !any || found.flashBytes + found.ramBytes < least.flashBytes + least.ramBytes;
+        if (found.fits || (smaller && !least.fits)) least = std::move(found);
+        any = true;
+        if (least.fits) break;
+    }
+    return least;
+}
+
+}  // namespace tinsmith::plan

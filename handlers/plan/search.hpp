@@ -1,6 +1,8 @@
 // The built-in planner: needs no network, keeps no state, does no I/O. The same inputs always give the same plans.
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "handlers/plan/cost.hpp"
@@ -34,6 +36,9 @@ struct SearchInput {
 // The next trials, best first, all valid and feasible and none tried before; to be run in that order, and asked for
 // again with their outcomes. Empty = nothing left to try; empty at the first call = no plan fits the limits.
 std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcome>& soFar);
+
+// The outcome to build on: the index of the highest validation accuracy. Nothing while there are no outcomes.
+std::optional<std::size_t> bestOutcome(const std::vector<Outcome>& soFar);
 
 // Why nothing fits: the smallest candidate and the limit that it breaks.
 Feasibility smallestCandidate(const SearchInput& input);
