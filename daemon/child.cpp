@@ -282,6 +282,9 @@ void RunningChild::readInfo() {
 
 void RunningChild::innerEnded() {
     innerSource_.reset();
+    siginfo_t info{};
+    // Ours only where bubblewrap went first; otherwise this does nothing.
+    ::waitid(P_PIDFD, static_cast<id_t>(inner_), &info, WEXITED | WNOHANG);
     closeFd(inner_);
     maybeFinish();
 }
@@ -309,7 +312,11 @@ void RunningChild::outerEnded() {
 
 void RunningChild::maybeFinish() {
     if (!ended_ || inner_ >= 0) return;
-    // Killed is not dead yet: wait a moment for the group, but not for zombies that an init of some container never reaps.
+    // Killed is not dead yet: the rest of the group has become our children and ends within moments.
+    siginfo_t orphan{};
+    while (::waitid(P_PGID, static_cast<id_t>(pid_), &orphan, WEXITED | WNOHANG) == 0 && orphan.si_pid != 0) {
+        orphan = {};
+    }
     if (::kill(-pid_, 0) == 0 && graceTurns_++ < 200) {
         graceTimer_ = loop_.after(5, [this] { maybeFinish(); });
         return;

@@ -34,7 +34,7 @@ std::string afterPrefix(std::string_view prefix) {
     return next;
 }
 
-void bind(sqlite3_stmt* statement, int index, std::string_view text) {
+void bindText(sqlite3_stmt* statement, int index, std::string_view text) {
     // The caller keeps the text until the statement is reset.
     sqlite3_bind_text(statement, index, text.empty() ? "" : text.data(),
                       static_cast<int>(text.size()), SQLITE_STATIC);
@@ -184,10 +184,10 @@ Status SqliteJournal::write(const Write& change, std::int64_t now) {
     sqlite3_stmt* statement = change.value ? put_.get() : remove_.get();
     const std::string text = change.value ? canonical(*change.value) : std::string();
     const Use use(statement);
-    bind(statement, 1, change.kind);
-    bind(statement, 2, change.key);
+    bindText(statement, 1, change.kind);
+    bindText(statement, 2, change.key);
     if (change.value) {
-        bind(statement, 3, text);
+        bindText(statement, 3, text);
         sqlite3_bind_int64(statement, 4, now);
     }
     if (sqlite3_step(statement) != SQLITE_DONE) {
@@ -198,8 +198,8 @@ Status SqliteJournal::write(const Write& change, std::int64_t now) {
 
 Result<std::optional<Json>> SqliteJournal::get(std::string_view kind, std::string_view key) {
     const Use use(get_.get());
-    bind(get_.get(), 1, kind);
-    bind(get_.get(), 2, key);
+    bindText(get_.get(), 1, kind);
+    bindText(get_.get(), 2, key);
     const int step = sqlite3_step(get_.get());
     if (step == SQLITE_DONE) return std::optional<Json>();
     if (step != SQLITE_ROW) return std::unexpected(lastError("read " + std::string(kind)));
@@ -212,9 +212,9 @@ Result<std::vector<Record>> SqliteJournal::list(std::string_view kind, std::stri
                                                 std::size_t limit) {
     const std::string end = afterPrefix(prefix);
     const Use use(list_.get());
-    bind(list_.get(), 1, kind);
-    bind(list_.get(), 2, prefix);
-    bind(list_.get(), 3, end);
+    bindText(list_.get(), 1, kind);
+    bindText(list_.get(), 2, prefix);
+    bindText(list_.get(), 3, end);
     sqlite3_bind_int64(list_.get(), 4, static_cast<std::int64_t>(limit));
     std::vector<Record> records;
     int step = SQLITE_ROW;

@@ -1,6 +1,7 @@
 #include "daemon/workers.hpp"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -21,7 +22,10 @@ std::string firstLine(const std::string& text) { return text.substr(0, text.find
 
 }  // namespace
 
-ChildWorkers::ChildWorkers(Loop& loop, Options options) : loop_(loop), options_(std::move(options)) {}
+ChildWorkers::ChildWorkers(Loop& loop, Options options) : loop_(loop), options_(std::move(options)) {
+    // Orphaned grandchildren become our children, so that RunningChild can see them end.
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+}
 
 Task<Result<Exit>> ChildWorkers::run(Child child, CancelToken cancel) {
     if (child.argv.empty()) co_return fail(Code::internal, "a child without a program", "report this");
