@@ -12,14 +12,16 @@
 namespace tinsmith::dataset {
 namespace {
 
-constexpr std::size_t kNames = 10;         // names shown of a long list
-constexpr std::size_t kFrequencies = 3;    // dominant ones a channel
+constexpr std::size_t kNames = 10;       // names shown of a long list
+constexpr std::size_t kFrequencies = 3;  // dominant ones a channel
 constexpr std::size_t kShownWarnings = 16;
 
 // Four significant digits: enough to plan by, short to read, and no digits that mean nothing.
 double rounded(double value) {
     std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 4).ptr;
+    const auto end =
+        std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 4)
+            .ptr;
     double out = 0;
     std::from_chars(text.data(), end, out);
     return out;
@@ -103,7 +105,8 @@ Json listed(const std::vector<Warning>& warnings) {
     Json json = Json::array();
     for (const Warning& w : warnings) {
         if (json.size() == kShownWarnings) {
-            json.push_back({{"code", "more"}, {"text", std::to_string(warnings.size() - kShownWarnings) + " more"}});
+            json.push_back({{"code", "more"},
+                            {"text", std::to_string(warnings.size() - kShownWarnings) + " more"}});
             break;
         }
         json.push_back({{"code", w.code}, {"text", w.text}});
@@ -111,7 +114,9 @@ Json listed(const std::vector<Warning>& warnings) {
     return json;
 }
 
-std::size_t size(const Json& json) { return canonical(json).size(); }
+std::size_t size(const Json& json) {
+    return canonical(json).size();
+}
 
 // Details go first, until the card fits.
 void shrink(Json& json) {
@@ -150,12 +155,15 @@ Json card(const Dataset& d, const std::vector<Warning>& notes) {
         json["ranges"] = ranges(d, seen);
         json["per_class"] = perClass(d);
         if (const auto gravity = findGravity(seen)) {
-            json["gravity"] = {{"channel", d.channels[*gravity]}, {"value", rounded(seen.mean(*gravity))}};
+            json["gravity"] = {{"channel", d.channels[*gravity]},
+                               {"value", rounded(seen.mean(*gravity))}};
         }
     }
     for (const Warning& note : notes) {
-        if (note.code == "split") json["split"] = note.text;
-        else warnings.push_back(note);
+        if (note.code == "split")
+            json["split"] = note.text;
+        else
+            warnings.push_back(note);
     }
     json["warnings"] = listed(warnings);
     shrink(json);

@@ -1,4 +1,5 @@
-// The data card: what is in a dataset, for people, for the planner and for the reply; and warnings about its quality.
+// The data card: what is in a dataset, for people, for the planner and for the reply; and warnings
+// about its quality.
 #pragma once
 
 #include <string>
@@ -12,7 +13,8 @@ namespace tinsmith::dataset {
 inline constexpr std::size_t kMaxCardBytes = 8000;
 
 struct Warning {
-    std::string code;  // stable: imbalance few_windows duplicates leakage clipping constant_channel confounded …
+    std::string code;  // stable: imbalance few_windows duplicates leakage clipping constant_channel
+                       // confounded …
     std::string text;
 };
 
@@ -21,10 +23,11 @@ struct Warning {
 //  "windows":{"train":{"total","per_class":[…]},"validation":…,"test":…},
 //  "groups":{"train":{"count","names":[…]},…},
 //  "ranges":[{"channel","min","max","mean","deviation"}],
-//  "per_class":[{"class","mean":[…],"deviation":[…],"rms":[…],"frequencies":[[…],…]}],   per channel; Hz or cycles/sample
+//  "per_class":[{"class","mean":[…],"deviation":[…],"rms":[…],"frequencies":[[…],…]}],   per
+//  channel; Hz or cycles/sample
 //  "gravity":{"channel","value"}?,"split":text?,"warnings":[{"code","text"}]}
-// Statistics are over train and validation; test is only counted and compared (warnings whose code starts `test_`), so
-// that nobody plans by it.
+// Statistics are over train and validation; test is only counted and compared (warnings whose code
+// starts `test_`), so that nobody plans by it.
 Json card(const Dataset& dataset, const std::vector<Warning>& notes = {});
 
 // The warnings alone, worst first.

@@ -47,7 +47,8 @@ bool looksNumeric(std::string_view text) {
     text = withoutPlus(trim(text));
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return !text.empty() && error != std::errc::invalid_argument && end == text.data() + text.size();
+    return !text.empty() && error != std::errc::invalid_argument &&
+           end == text.data() + text.size();
 }
 
 Result<CsvReader> CsvReader::open(std::string_view text, std::string name, CsvLimits limits) {
@@ -117,8 +118,9 @@ Result<float> CsvReader::number(std::string_view cell, std::size_t column) const
     // Out of range: too small for a float is zero, too large is refused.
     double wide = 0;
     const auto wider = std::from_chars(text.data(), text.data() + text.size(), wide);
-    const bool tiny = wider.ec == std::errc() ? std::abs(wide) < 1 : text.find("e-") != text.npos ||
-                                                                         text.find("E-") != text.npos;
+    const bool tiny = wider.ec == std::errc()
+                          ? std::abs(wide) < 1
+                          : text.find("e-") != text.npos || text.find("E-") != text.npos;
     if (tiny) return 0.0F;
     return refuse(shown(text) + where + " is too large for single precision", "rescale the column");
 }
@@ -210,7 +212,8 @@ Result<std::string_view> CsvReader::readQuoted() {
     }
     const std::string_view rest = text_.substr(from, at_ - from);
     ++at_;
-    if (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' && text_[at_] != '\r') {
+    if (at_ < text_.size() && text_[at_] != separator_ && text_[at_] != '\n' &&
+        text_[at_] != '\r') {
         return refuse("text follows a closing quote", "quote the whole cell");
     }
     if (!doubled) return rest;

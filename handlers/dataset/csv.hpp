@@ -1,5 +1,6 @@
-// A strict CSV reader (RFC 4180 with LF or CRLF, optional UTF-8 byte order mark; comma, semicolon or tab, taken from
-// the header line). It reads from memory, row by row, and says in which line something is wrong.
+// A strict CSV reader (RFC 4180 with LF or CRLF, optional UTF-8 byte order mark; comma, semicolon
+// or tab, taken from the header line). It reads from memory, row by row, and says in which line
+// something is wrong.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,8 @@ struct CsvLimits {
 
 class CsvReader {
   public:
-    // `text` must outlive the reader. `name` is for error messages. bad_data: no header line, an unnamed file of
-    // numbers only, a repeated column name.
+    // `text` must outlive the reader. `name` is for error messages. bad_data: no header line, an
+    // unnamed file of numbers only, a repeated column name.
     [[nodiscard]] static Result<CsvReader> open(std::string_view text, std::string name,
                                                 CsvLimits limits = {});
 
@@ -30,8 +31,9 @@ class CsvReader {
     // Index of a column; bad_data names the columns that exist.
     [[nodiscard]] Result<std::size_t> column(std::string_view name) const;
 
-    // The next row's cells (as many as the header has), valid until the next call; false at the end. Empty lines are
-    // skipped. bad_data: ragged row, broken quote, over a limit; each with the line.
+    // The next row's cells (as many as the header has), valid until the next call; false at the
+    // end. Empty lines are skipped. bad_data: ragged row, broken quote, over a limit; each with the
+    // line.
     [[nodiscard]] Result<bool> next(std::vector<std::string_view>& cells);
 
     // A finite number in cell `column` of the current row; bad_data says line, column and text.
@@ -61,7 +63,8 @@ class CsvReader {
     char separator_ = ',';
 };
 
-// What the header reader and the import agree on: is this text a number at all ("nan" and "inf" included)?
+// What the header reader and the import agree on: is this text a number at all ("nan" and "inf"
+// included)?
 bool looksNumeric(std::string_view text);
 
 }  // namespace tinsmith::dataset

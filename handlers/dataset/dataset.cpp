@@ -15,7 +15,8 @@
 namespace tinsmith::dataset {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "samples are written as they lie in memory");
+static_assert(std::endian::native == std::endian::little,
+              "samples are written as they lie in memory");
 static_assert(sizeof(float) == 4 && std::numeric_limits<float>::is_iec559);
 
 constexpr std::string_view kMagic = "TSDATA1\n";
@@ -42,9 +43,11 @@ Status check(const Dataset& d) {
     }
     if (d.windowLength < 1 || d.windowLength > kMaxWindowLength || d.windowStride < 1 ||
         d.windowStride > kMaxWindowLength) {
-        return broken("the window length and stride must be 1 to " + std::to_string(kMaxWindowLength));
+        return broken("the window length and stride must be 1 to " +
+                      std::to_string(kMaxWindowLength));
     }
-    if (d.rateHz && !(*d.rateHz > 0 && *d.rateHz <= 1e9)) return broken("its rate is out of bounds");
+    if (d.rateHz && !(*d.rateHz > 0 && *d.rateHz <= 1e9))
+        return broken("its rate is out of bounds");
     const std::size_t rows = d.samples.size() / d.channels.size();
     for (const Segment& s : d.segments) {
         if (s.label < 0 || static_cast<std::size_t>(s.label) >= d.classes.size() ||
@@ -146,7 +149,9 @@ bool readHeader(const Json& json, Dataset& d) {
 
 }  // namespace
 
-std::string_view partName(Part part) { return kPartNames[static_cast<std::size_t>(part)]; }
+std::string_view partName(Part part) {
+    return kPartNames[static_cast<std::size_t>(part)];
+}
 
 std::optional<Part> partFromName(std::string_view name) {
     for (std::size_t i = 0; i < kPartNames.size(); ++i) {
@@ -189,11 +194,13 @@ Result<Dataset> load(const std::filesystem::path& path) {
     if (!in || !std::equal(kMagic.begin(), kMagic.end(), prefix.begin())) {
         return broken("it does not begin with TSDATA1");
     }
-    const std::size_t length = prefix[8] | prefix[9] << 8 | prefix[10] << 16 |
-                               static_cast<std::size_t>(prefix[11]) << 24;
-    if (length > kMaxHeaderBytes || kPrefix + length > fileSize) return broken("its header is cut short");
+    const std::size_t length =
+        prefix[8] | prefix[9] << 8 | prefix[10] << 16 | static_cast<std::size_t>(prefix[11]) << 24;
+    if (length > kMaxHeaderBytes || kPrefix + length > fileSize)
+        return broken("its header is cut short");
     const std::size_t bytes = fileSize - kPrefix - length;
-    if ((kPrefix + length) % 16 != 0 || bytes % sizeof(float) != 0) return broken("its samples are cut");
+    if ((kPrefix + length) % 16 != 0 || bytes % sizeof(float) != 0)
+        return broken("its samples are cut");
 
     std::string text(length, '\0');
     in.read(text.data(), static_cast<std::streamsize>(length));
@@ -248,11 +255,12 @@ Status checkTrainable(const Dataset& d) {
     }
     const auto taught = std::count_if(train.begin(), train.end(), [](auto n) { return n > 0; });
     if (taught < 2) {
-        return fail(Code::bad_data,
-                    taught == 0 ? "no class has train windows"
-                                : "only one class has train windows; a classifier needs two or more",
-                    "add recordings of another class to train, or import with \"split\":\"auto\" so that "
-                    "every class is cut into all three parts");
+        return fail(
+            Code::bad_data,
+            taught == 0 ? "no class has train windows"
+                        : "only one class has train windows; a classifier needs two or more",
+            "add recordings of another class to train, or import with \"split\":\"auto\" so that "
+            "every class is cut into all three parts");
     }
     for (const Part part : {Part::validation, Part::test}) {
         if (perPart[static_cast<std::size_t>(part)] == 0) {

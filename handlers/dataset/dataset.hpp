@@ -1,8 +1,10 @@
-// Named sensor windows with labels, groups and three parts, and the immutable `.tsd` file that holds them.
+// Named sensor windows with labels, groups and three parts, and the immutable `.tsd` file that
+// holds them.
 //
-// File: `TSDATA1\n`, u32 LE header length, UTF-8 JSON header (padded with spaces so that the samples start at a
-// multiple of 16), float32 LE samples. A segment is one contiguous recording, `samples x channels`, row-major;
-// windows never cross segments. Files are named by the SHA-256 of all their bytes.
+// File: `TSDATA1\n`, u32 LE header length, UTF-8 JSON header (padded with spaces so that the
+// samples start at a multiple of 16), float32 LE samples. A segment is one contiguous recording,
+// `samples x channels`, row-major; windows never cross segments. Files are named by the SHA-256 of
+// all their bytes.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +28,9 @@ inline constexpr std::size_t kMaxClasses = 256;
 inline constexpr std::size_t kMaxWindowLength = 65535;
 
 struct Segment {
-    int label = 0;            // index into Dataset::classes
-    std::string group;        // what must not be on both sides of a fair split: a subject, a speed, a session
+    int label = 0;  // index into Dataset::classes
+    std::string
+        group;  // what must not be on both sides of a fair split: a subject, a speed, a session
     Part part = Part::train;
     std::size_t samples = 0;  // rows
     std::size_t offset = 0;   // first float in Dataset::samples
@@ -37,11 +40,11 @@ struct Dataset {
     std::vector<std::string> channels;
     std::optional<std::string> units;
     std::optional<double> rateHz;
-    std::size_t windowLength = 1;       // rows
-    std::size_t windowStride = 1;       // rows between two train windows
-    std::vector<std::string> classes;   // sorted
+    std::size_t windowLength = 1;      // rows
+    std::size_t windowStride = 1;      // rows between two train windows
+    std::vector<std::string> classes;  // sorted
     std::vector<Segment> segments;
-    std::vector<float> samples;         // finite, raw units
+    std::vector<float> samples;  // finite, raw units
 };
 
 // Borrowed: valid as long as the Dataset. Shape [windowLength, channels], row-major.
@@ -61,14 +64,15 @@ std::size_t windowCount(const Dataset& dataset, const Segment& segment);
 // bad_data: not a dataset, cut short, or a field out of bounds. bad_path: cannot be opened.
 [[nodiscard]] Result<Dataset> load(const std::filesystem::path& path);
 
-// Atomic: temporary file beside `path`, fsync, rename, fsync of the folder. storage_full or internal on failure;
-// bad_data where the dataset breaks a bound that load() checks.
+// Atomic: temporary file beside `path`, fsync, rename, fsync of the folder. storage_full or
+// internal on failure; bad_data where the dataset breaks a bound that load() checks.
 [[nodiscard]] Status save(const std::filesystem::path& path, const Dataset& dataset);
 
 // SHA-256 in hex of the bytes that save() writes.
 std::string digest(const Dataset& dataset);
 
-// Two classes or more with train windows, validation and test not empty; else bad_data with the remedy.
+// Two classes or more with train windows, validation and test not empty; else bad_data with the
+// remedy.
 [[nodiscard]] Status checkTrainable(const Dataset& dataset);
 
 }  // namespace tinsmith::dataset

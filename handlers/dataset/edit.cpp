@@ -10,7 +10,9 @@ namespace {
 
 // Strict UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF.
 bool isUtf8(std::string_view text) {
-    const auto byte = [&](std::size_t i) -> unsigned { return static_cast<unsigned char>(text[i]); };
+    const auto byte = [&](std::size_t i) -> unsigned {
+        return static_cast<unsigned char>(text[i]);
+    };
     for (std::size_t i = 0; i < text.size();) {
         const unsigned lead = byte(i);
         const std::size_t more = lead < 0x80                    ? 0
@@ -72,7 +74,8 @@ Status checkRecorded(const std::optional<Dataset>& base, const RecordedWindows& 
     if (const Status good = checkName("label", r.label); !good) return good;
     if (const Status good = checkName("group", r.group); !good) return good;
     if (r.channels.empty() || r.channels.size() > kMaxChannels || r.windowLength < 1 ||
-        r.windowLength > kMaxWindowLength || r.windowStride < 1 || r.windowStride > kMaxWindowLength) {
+        r.windowLength > kMaxWindowLength || r.windowStride < 1 ||
+        r.windowStride > kMaxWindowLength) {
         return refuse("has an impossible shape", "record again");
     }
     if (base && base->channels != r.channels) {
@@ -86,22 +89,25 @@ Status checkRecorded(const std::optional<Dataset>& base, const RecordedWindows& 
     const std::size_t window = r.windowLength * r.channels.size();
     const std::size_t count = r.samples.size() / window;
     if (count == 0 || r.samples.size() % window != 0) {
-        return refuse("holds no whole windows", "record for longer and check that the device sends");
+        return refuse("holds no whole windows",
+                      "record for longer and check that the device sends");
     }
     if (!r.indices.empty() && r.indices.size() != count) {
         return refuse("has another count of indices than of windows", "record again");
     }
     for (std::size_t i = 1; i < r.indices.size(); ++i) {
-        if (r.indices[i] <= r.indices[i - 1]) return refuse("has indices that do not rise", "record again");
+        if (r.indices[i] <= r.indices[i - 1])
+            return refuse("has indices that do not rise", "record again");
     }
-    if (!std::all_of(r.samples.begin(), r.samples.end(), [](float v) { return std::isfinite(v); })) {
+    if (!std::all_of(r.samples.begin(), r.samples.end(),
+                     [](float v) { return std::isfinite(v); })) {
         return refuse("holds NaN or infinity", "check the sensor");
     }
     return {};
 }
 
-// Joins windows to contiguous segments at the end of `samples`: overlapping rows are stored once, a missing window or a
-// gap between windows starts a new segment.
+// Joins windows to contiguous segments at the end of `samples`: overlapping rows are stored once, a
+// missing window or a gap between windows starts a new segment.
 std::vector<Uncut> join(const RecordedWindows& r, std::vector<float>& samples) {
     const std::size_t channels = r.channels.size();
     const std::size_t window = r.windowLength * channels;
@@ -109,7 +115,8 @@ std::vector<Uncut> join(const RecordedWindows& r, std::vector<float>& samples) {
     const bool touching = r.windowStride <= r.windowLength;
     std::vector<Uncut> segments;
     for (std::size_t i = 0; i < count; ++i) {
-        const bool follows = touching && i > 0 && (r.indices.empty() || r.indices[i] == r.indices[i - 1] + 1);
+        const bool follows =
+            touching && i > 0 && (r.indices.empty() || r.indices[i] == r.indices[i - 1] + 1);
         if (!follows) segments.push_back({0, r.group, std::nullopt, 0, samples.size()});
         const std::size_t known = follows ? r.windowLength - r.windowStride : 0;
         const auto from = r.samples.begin() + static_cast<std::ptrdiff_t>(i * window);
@@ -127,9 +134,10 @@ Status checkName(std::string_view what, std::string_view name) {
         return static_cast<unsigned char>(c) < 0x20 || static_cast<unsigned char>(c) == 0x7f;
     });
     if (!name.empty() && name.size() <= 64 && !control && isUtf8(name)) return {};
-    return fail(Code::bad_data,
-                "the " + std::string(what) + " is empty, longer than 64 bytes or not plain UTF-8 text",
-                "use a short name");
+    return fail(
+        Code::bad_data,
+        "the " + std::string(what) + " is empty, longer than 64 bytes or not plain UTF-8 text",
+        "use a short name");
 }
 
 Result<Dataset> append(const std::optional<Dataset>& base, const RecordedWindows& r) {
@@ -201,7 +209,8 @@ Result<Dataset> dropSegments(const Dataset& dataset, const std::optional<std::st
         d.segments.push_back(std::move(kept));
     }
     if (d.segments.size() == dataset.segments.size()) {
-        return fail(Code::bad_data, "no segment has that label and group", "ask for the dataset's info");
+        return fail(Code::bad_data, "no segment has that label and group",
+                    "ask for the dataset's info");
     }
     if (d.segments.empty()) {
         return fail(Code::bad_data, "nothing would be left", "drop the whole dataset instead");

@@ -1,10 +1,10 @@
 #include "handlers/dataset/files.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 namespace tinsmith::dataset {
 namespace fs = std::filesystem;
@@ -27,9 +27,10 @@ class File {
 
 std::unexpected<Error> cannotWrite(const fs::path& path, int error) {
     const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-    return fail(full ? Code::storage_full : Code::internal,
-                "cannot write " + path.filename().string() + ": " + std::strerror(error),
-                full ? "free disk space or lower the quotas" : "check the folder's owner and rights");
+    return fail(
+        full ? Code::storage_full : Code::internal,
+        "cannot write " + path.filename().string() + ": " + std::strerror(error),
+        full ? "free disk space or lower the quotas" : "check the folder's owner and rights");
 }
 
 bool writeAll(int fd, std::string_view bytes) {
@@ -86,7 +87,7 @@ Result<std::string> readFile(const fs::path& path, std::size_t maxBytes) {
     const std::string name = path.filename().string();
     // O_NONBLOCK: opening a pipe must not wait for its writer.
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    struct stat info {};
+    struct stat info{};
     if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
         return fail(Code::bad_path, "cannot open " + name + ": " + std::strerror(errno),
                     "check that the file exists and can be read");
@@ -96,8 +97,9 @@ Result<std::string> readFile(const fs::path& path, std::size_t maxBytes) {
     }
     const auto size = static_cast<std::size_t>(info.st_size);
     if (size > maxBytes) {
-        return fail(Code::too_large, name + " has " + std::to_string(size) + " bytes",
-                    "at most " + std::to_string(maxBytes) + " bytes are read; split or thin the data");
+        return fail(
+            Code::too_large, name + " has " + std::to_string(size) + " bytes",
+            "at most " + std::to_string(maxBytes) + " bytes are read; split or thin the data");
     }
     std::string text(size, '\0');
     std::size_t have = 0;
@@ -118,7 +120,8 @@ Result<std::string> readFile(const fs::path& path, std::size_t maxBytes) {
 Status writeAtomically(const fs::path& path, std::span<const std::string_view> pieces) {
     const fs::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
     Status written = writeTemporary(temporary, pieces);
-    if (written && ::rename(temporary.c_str(), path.c_str()) != 0) written = cannotWrite(path, errno);
+    if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
+        written = cannotWrite(path, errno);
     if (!written) {
         ::unlink(temporary.c_str());
         return written;

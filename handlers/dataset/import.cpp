@@ -40,9 +40,11 @@ std::string withoutExtension(const std::string& file) {
     return fs::path(file).replace_extension().generic_string();
 }
 
-// The nearest folder of `file` that is no part word: walking/train/a.csv -> walking. Empty where there is none.
+// The nearest folder of `file` that is no part word: walking/train/a.csv -> walking. Empty where
+// there is none.
 std::string folderLabel(const std::string& file) {
-    for (fs::path folder = fs::path(file).parent_path(); !folder.empty(); folder = folder.parent_path()) {
+    for (fs::path folder = fs::path(file).parent_path(); !folder.empty();
+         folder = folder.parent_path()) {
         const std::string name = folder.filename().string();
         if (!partFromWord(name)) return name;
     }
@@ -111,15 +113,16 @@ class Importer {
     // All .csv files below the folder, sorted by name. Linked folders are not entered.
     Status walk() {
         std::error_code error;
-        for (fs::recursive_directory_iterator it(base_, error), end; !error && it != end; it.increment(error)) {
+        for (fs::recursive_directory_iterator it(base_, error), end; !error && it != end;
+             it.increment(error)) {
             if (!nameIs(it->path().extension().string(), {".csv"})) continue;
             if (it->is_directory(error)) continue;
             files_.push_back(it->path().lexically_relative(base_).generic_string());
             if (files_.size() > limits_.maxFiles) break;
         }
         if (error) {
-            return fail(Code::bad_path, "the folder cannot be read: " + error.message(), "check its rights",
-                        "/path");
+            return fail(Code::bad_path, "the folder cannot be read: " + error.message(),
+                        "check its rights", "/path");
         }
         if (files_.empty()) {
             return fail(Code::bad_path, "there is no .csv file in \"" + options_.path + '"',
@@ -129,13 +132,15 @@ class Importer {
         return {};
     }
 
-    // Do the files' own names say the parts? Without being asked only if all do, and train and test are both there.
+    // Do the files' own names say the parts? Without being asked only if all do, and train and test
+    // are both there.
     bool usesFileNameParts() const {
         if (options_.split.kind == Kind::file) return true;
         if (options_.split.kind != Kind::unset) return false;
         std::set<std::optional<Part>> seen;
         for (const std::string& file : files_) seen.insert(partFromPath(file));
-        return !seen.contains(std::nullopt) && seen.contains(Part::train) && seen.contains(Part::test);
+        return !seen.contains(std::nullopt) && seen.contains(Part::train) &&
+               seen.contains(Part::test);
     }
 
     Status readOne(const std::string& file) {
@@ -158,7 +163,8 @@ class Importer {
             roles->channels.push_back(*column);
         }
         const std::size_t before = runs_.size();
-        const Status good = readRuns(*reader, *roles, limits_.maxBytes / sizeof(float), samples_, runs_);
+        const Status good =
+            readRuns(*reader, *roles, limits_.maxBytes / sizeof(float), samples_, runs_);
         if (!good) return good;
         if (const Status named = nameRuns(file, *roles, before); !named) return named;
         compareCounts(file, before);
@@ -212,15 +218,17 @@ class Importer {
         if (!found) return std::unexpected(found.error());
         channels_ = std::move(*found);
         if (channels_.size() > kMaxChannels) {
-            return reader.refuse("there are more than " + std::to_string(kMaxChannels) + " channels",
-                                 "name those that are needed: \"channels\":[…]");
+            return reader.refuse(
+                "there are more than " + std::to_string(kMaxChannels) + " channels",
+                "name those that are needed: \"channels\":[…]");
         }
         for (const std::string& name : channels_) {
             if (const Status good = checkName("column name", name); !good) return good;
         }
         for (const std::string& name : leftOut) {
-            notes_.push_back({"column_left_out", "the column \"" + name +
-                                                     "\" is no channel; name it in channels to use it"});
+            notes_.push_back(
+                {"column_left_out",
+                 "the column \"" + name + "\" is no channel; name it in channels to use it"});
         }
         return {};
     }
@@ -238,14 +246,15 @@ class Importer {
             label = entries->front().label;
         }
         const bool partByList = list_ && options_.split.kind != Kind::automatic && !roles.part;
-        const bool groupByList = list_ && (options_.group.kind == Kind::unset ||
-                                           options_.group.kind == Kind::splitList);
+        const bool groupByList =
+            list_ && (options_.group.kind == Kind::unset || options_.group.kind == Kind::splitList);
         for (std::size_t i = from; i < runs_.size(); ++i) {
             Run& run = runs_[i];
             if (!roles.label) run.label = label;
             if (run.label.empty()) {
                 return fail(Code::bad_data, "no label is known for " + file,
-                            "say where labels are: \"label\":\"column:NAME\", \"folder\", \"file\" or \"split\"",
+                            "say where labels are: \"label\":\"column:NAME\", \"folder\", \"file\" "
+                            "or \"split\"",
                             "/label");
             }
             if (const Status good = checkName("label", run.label); !good) return good;
@@ -266,7 +275,8 @@ class Importer {
             } else if (fileNameParts_ && !roles.part) {
                 run.part = partFromPath(file);
                 if (!run.part) {
-                    return fail(Code::bad_data, "the name of " + file + " says neither train nor test",
+                    return fail(Code::bad_data,
+                                "the name of " + file + " says neither train nor test",
                                 "rename it, add a split.csv, or use \"split\":\"auto\"", "/split");
                 }
             }
@@ -287,9 +297,10 @@ class Importer {
                 ++count;
             }
             if (!entry.samples || *entry.samples == rows || *entry.samples == count) continue;
-            notes_.push_back({"count_differs", "split.csv says " + std::to_string(*entry.samples) + " for " +
-                                                   entry.label + " in " + file + ", there are " +
-                                                   std::to_string(rows) + " rows"});
+            notes_.push_back({"count_differs", "split.csv says " + std::to_string(*entry.samples) +
+                                                   " for " + entry.label + " in " + file +
+                                                   ", there are " + std::to_string(rows) +
+                                                   " rows"});
         }
     }
 
@@ -304,21 +315,26 @@ class Importer {
                 return run.samples == runs_.front().samples;
             });
             if (!same || runs_.front().samples < d.windowLength) {
-                if (runs_.size() * d.windowLength > limits_.maxBytes / sizeof(float) / d.channels.size()) {
-                    return fail(Code::too_large, "resampled to one length the data would be too large",
+                if (runs_.size() * d.windowLength >
+                    limits_.maxBytes / sizeof(float) / d.channels.size()) {
+                    return fail(Code::too_large,
+                                "resampled to one length the data would be too large",
                                 "shorten the window", "/window/length");
                 }
                 resampleRuns(runs_, samples_, d.channels.size(), d.windowLength);
-                notes_.push_back({"resampled", "the ids of the window column have different lengths: each was "
-                                               "resampled linearly to " + std::to_string(d.windowLength) + " rows"});
+                notes_.push_back({"resampled",
+                                  "the ids of the window column have different lengths: each was "
+                                  "resampled linearly to " +
+                                      std::to_string(d.windowLength) + " rows"});
             }
         }
         if (const Status good = placeRuns(d); !good) return std::unexpected(good.error());
         std::size_t total = 0;
         for (const Segment& s : d.segments) total += windowCount(d, s);
         if (total > limits_.maxWindows) {
-            return fail(Code::too_large, "the import would make " + std::to_string(total) + " windows",
-                        "use a longer stride, or raise the limit of " + std::to_string(limits_.maxWindows));
+            return fail(
+                Code::too_large, "the import would make " + std::to_string(total) + " windows",
+                "use a longer stride, or raise the limit of " + std::to_string(limits_.maxWindows));
         }
         if (const Status good = checkTrainable(d); !good) return std::unexpected(good.error());
         return Imported{std::move(d), std::move(notes_)};
@@ -335,7 +351,9 @@ class Importer {
             d.windowLength = std::min(median, kMaxWindowLength);
         } else if (labelColumn_ && !d.rateHz) {
             d.windowLength = 1;
-            notes_.push_back({"row_windows", "each row is a window of its own; for time series give window or rate_hz"});
+            notes_.push_back(
+                {"row_windows",
+                 "each row is a window of its own; for time series give window or rate_hz"});
         } else {
             const auto counted = std::find_if(lengths.begin(), lengths.end(),
                                               [&](std::size_t n) { return n * 10 >= median; });
@@ -343,29 +361,38 @@ class Importer {
             const double most = static_cast<double>(std::min(*counted / 4, kMaxWindowLength));
             d.windowLength = static_cast<std::size_t>(std::max(1.0, std::min(wanted, most)));
         }
-        d.windowStride = options_.windowStride.value_or(std::max<std::size_t>(1, d.windowLength / 2));
+        d.windowStride =
+            options_.windowStride.value_or(std::max<std::size_t>(1, d.windowLength / 2));
     }
 
-    // Classes, parts and samples of the runs that hold a window at least; the others are dropped with a note.
+    // Classes, parts and samples of the runs that hold a window at least; the others are dropped
+    // with a note.
     Status placeRuns(Dataset& d) {
         std::set<std::string> classes;
         std::size_t tooShort = 0;
         for (const Run& run : runs_) {
-            if (run.samples < d.windowLength) ++tooShort;
-            else classes.insert(run.label);
+            if (run.samples < d.windowLength)
+                ++tooShort;
+            else
+                classes.insert(run.label);
         }
         if (tooShort > 0) {
-            notes_.push_back({"short_recordings", std::to_string(tooShort) + " recordings are shorter than a window of " +
-                                                      std::to_string(d.windowLength) + " rows and were left out"});
+            notes_.push_back({"short_recordings", std::to_string(tooShort) +
+                                                      " recordings are shorter than a window of " +
+                                                      std::to_string(d.windowLength) +
+                                                      " rows and were left out"});
         }
         if (classes.empty()) {
-            return fail(Code::bad_data, "no recording is as long as a window of " +
-                                            std::to_string(d.windowLength) + " rows",
+            return fail(Code::bad_data,
+                        "no recording is as long as a window of " + std::to_string(d.windowLength) +
+                            " rows",
                         "shorten the window", "/window/length");
         }
         if (classes.size() > kMaxClasses) {
-            return fail(Code::bad_data, "there are " + std::to_string(classes.size()) + " different labels",
-                        "at most " + std::to_string(kMaxClasses) + " are possible; is it the right column?", "/label");
+            return fail(
+                Code::bad_data, "there are " + std::to_string(classes.size()) + " different labels",
+                "at most " + std::to_string(kMaxClasses) + " are possible; is it the right column?",
+                "/label");
         }
         d.classes.assign(classes.begin(), classes.end());
         std::vector<Uncut> uncut;
@@ -373,8 +400,8 @@ class Importer {
         for (Run& run : runs_) {
             if (run.samples < d.windowLength) continue;
             const auto at = std::lower_bound(d.classes.begin(), d.classes.end(), run.label);
-            uncut.push_back({static_cast<int>(at - d.classes.begin()), std::move(run.group), run.part,
-                             run.samples, d.samples.size()});
+            uncut.push_back({static_cast<int>(at - d.classes.begin()), std::move(run.group),
+                             run.part, run.samples, d.samples.size()});
             const auto from = samples_.begin() + static_cast<std::ptrdiff_t>(run.offset);
             d.samples.insert(d.samples.end(), from,
                              from + static_cast<std::ptrdiff_t>(run.samples * d.channels.size()));
@@ -382,7 +409,8 @@ class Importer {
         const Shape shape{d.classes.size(), d.channels.size(), d.windowLength};
         auto cut = cutParts(uncut, shape);
         if (!cut && options_.split.kind == Kind::unset) {
-            notes_.push_back({"split_ignored", cut.error().message + ", so it was cut automatically"});
+            notes_.push_back(
+                {"split_ignored", cut.error().message + ", so it was cut automatically"});
             for (Uncut& s : uncut) s.part.reset();
             cut = cutParts(uncut, shape);
         }
@@ -410,12 +438,13 @@ class Importer {
 
 }  // namespace
 
-Result<Imported> importCsv(const fs::path& root, const ImportOptions& options, const ImportLimits& limits,
-                           const Progress& progress) {
+Result<Imported> importCsv(const fs::path& root, const ImportOptions& options,
+                           const ImportLimits& limits, const Progress& progress) {
     try {
         return Importer(root, options, limits).run(progress);
     } catch (const std::bad_alloc&) {
-        return fail(Code::too_large, "there is not enough memory for these data", "import less at a time");
+        return fail(Code::too_large, "there is not enough memory for these data",
+                    "import less at a time");
     } catch (const fs::filesystem_error& e) {
         return fail(Code::bad_path, e.what(), "check the path and its rights", "/path");
     }

@@ -1,4 +1,5 @@
-// Reading the import request. The API's JSON Schema has looked at it before; this is the second, own look.
+// Reading the import request. The API's JSON Schema has looked at it before; this is the second,
+// own look.
 #include "handlers/dataset/import.hpp"
 
 #include <cmath>
@@ -26,7 +27,7 @@ Result<std::optional<std::string>> readText(const Json& json, const char* key,
 Result<std::optional<std::size_t>> readCount(const Json& json, const char* key) {
     const auto it = json.find(key);
     if (it == json.end()) return std::nullopt;
-    if (!it->is_number_unsigned() || *it < 1U || *it > kMaxWindowLength) {
+    if (!it->is_number_integer() || *it < 1 || *it > kMaxWindowLength) {
         return wrong(std::string("/window/") + key,
                      "it must be a whole number from 1 to " + std::to_string(kMaxWindowLength),
                      "give rows (samples per channel)");
@@ -54,7 +55,8 @@ Result<Source> readSource(const Json& json, const char* key,
 
 Status readWindow(const Json& window, ImportOptions& options) {
     if (!window.is_object()) {
-        return wrong("/window", "it must be an object", R"(give {"length":100,"stride":50} or {"column":"NAME"})");
+        return wrong("/window", "it must be an object",
+                     R"(give {"length":100,"stride":50} or {"column":"NAME"})");
     }
     const auto length = readCount(window, "length");
     if (!length) return std::unexpected(length.error());
@@ -70,9 +72,10 @@ Status readWindow(const Json& window, ImportOptions& options) {
 
 Status readChannels(const Json& channels, ImportOptions& options) {
     const auto refuse = [] {
-        return wrong("/channels", "it must be a list of 1 to " + std::to_string(kMaxChannels) +
-                                      " different column names",
-                     R"(give ["x","y","z"], or leave it out)");
+        return wrong(
+            "/channels",
+            "it must be a list of 1 to " + std::to_string(kMaxChannels) + " different column names",
+            R"(give ["x","y","z"], or leave it out)");
     };
     if (!channels.is_array() || channels.empty() || channels.size() > kMaxChannels) return refuse();
     for (const Json& item : channels) {
@@ -92,7 +95,8 @@ Result<ImportOptions> parseImportOptions(const Json& request) {
     ImportOptions options;
     auto path = readText(request, "path", "");
     if (!path) return std::unexpected(path.error());
-    if (!*path) return wrong("/path", "it is missing", "name a file or folder below the data directory");
+    if (!*path)
+        return wrong("/path", "it is missing", "name a file or folder below the data directory");
     options.path = std::move(**path);
     if (const auto format = readText(request, "format", ""); !format) {
         return std::unexpected(format.error());
@@ -100,28 +104,34 @@ Result<ImportOptions> parseImportOptions(const Json& request) {
         return fail(Code::unsupported, "the format \"" + **format + "\" is not supported",
                     "convert the data to CSV", "/format");
     }
-    const auto label = readSource(request, "label",
-                                  {{"folder", Kind::folder}, {"split", Kind::splitList}, {"file", Kind::file}});
+    const auto label =
+        readSource(request, "label",
+                   {{"folder", Kind::folder}, {"split", Kind::splitList}, {"file", Kind::file}});
     if (!label) return std::unexpected(label.error());
-    const auto group = readSource(request, "group",
-                                  {{"folder", Kind::folder}, {"split", Kind::splitList}, {"file", Kind::file}});
+    const auto group =
+        readSource(request, "group",
+                   {{"folder", Kind::folder}, {"split", Kind::splitList}, {"file", Kind::file}});
     if (!group) return std::unexpected(group.error());
-    const auto split = readSource(request, "split",
-                                  {{"file", Kind::file}, {"split", Kind::splitList}, {"auto", Kind::automatic}});
+    const auto split =
+        readSource(request, "split",
+                   {{"file", Kind::file}, {"split", Kind::splitList}, {"auto", Kind::automatic}});
     if (!split) return std::unexpected(split.error());
     options.label = *label;
     options.group = *group;
     options.split = *split;
     if (const auto it = request.find("channels"); it != request.end()) {
-        if (const Status good = readChannels(*it, options); !good) return std::unexpected(good.error());
+        if (const Status good = readChannels(*it, options); !good)
+            return std::unexpected(good.error());
     }
     if (const auto it = request.find("window"); it != request.end()) {
-        if (const Status good = readWindow(*it, options); !good) return std::unexpected(good.error());
+        if (const Status good = readWindow(*it, options); !good)
+            return std::unexpected(good.error());
     }
     if (const auto it = request.find("rate_hz"); it != request.end()) {
         const double rate = it->is_number() ? it->get<double>() : 0;
         if (!(rate > 0 && rate <= 1e6)) {
-            return wrong("/rate_hz", "it must be a number above 0, at most 1000000", "give samples per second");
+            return wrong("/rate_hz", "it must be a number above 0, at most 1000000",
+                         "give samples per second");
         }
         options.rateHz = rate;
     }

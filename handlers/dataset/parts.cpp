@@ -10,12 +10,16 @@
 namespace tinsmith::dataset {
 namespace {
 
-constexpr double kShare = 0.2;          // of validation, and of test
-constexpr std::size_t kFewGroups = 5;   // fewer than that cannot be cut by group into three parts
+constexpr double kShare = 0.2;         // of validation, and of test
+constexpr std::size_t kFewGroups = 5;  // fewer than that cannot be cut by group into three parts
 
-std::size_t wholeWindows(const Uncut& s, const Shape& shape) { return s.samples / shape.windowLength; }
+std::size_t wholeWindows(const Uncut& s, const Shape& shape) {
+    return s.samples / shape.windowLength;
+}
 
-Segment settle(const Uncut& s, Part part) { return {s.label, s.group, part, s.samples, s.offset}; }
+Segment settle(const Uncut& s, Part part) {
+    return {s.label, s.group, part, s.samples, s.offset};
+}
 
 std::set<std::string> groupsOf(const std::vector<Uncut>& segments) {
     std::set<std::string> groups;
@@ -23,8 +27,9 @@ std::set<std::string> groupsOf(const std::vector<Uncut>& segments) {
     return groups;
 }
 
-// Indices 0..count-1 so that every beginning of the list is spread over the whole range (van der Corput sequence):
-// groups whose names are ordered, such as speeds, are then sampled from the inside and not from one end.
+// Indices 0..count-1 so that every beginning of the list is spread over the whole range (van der
+// Corput sequence): groups whose names are ordered, such as speeds, are then sampled from the
+// inside and not from one end.
 std::vector<std::size_t> spreadOrder(std::size_t count) {
     std::size_t span = 1;
     while (span < count) span *= 2;
@@ -46,13 +51,15 @@ std::vector<std::size_t> spreadOrder(std::size_t count) {
     return order;
 }
 
-// Groups that together hold about `share` of every class and all of none. Nothing where a class would stay without.
+// Groups that together hold about `share` of every class and all of none. Nothing where a class
+// would stay without.
 std::optional<std::set<std::string>> chooseGroups(const std::vector<Uncut>& segments,
                                                   const Shape& shape, double share) {
     std::map<std::string, std::vector<double>> perGroup;
     std::vector<double> total(shape.classes);
     for (const Uncut& s : segments) {
-        auto& counts = perGroup.try_emplace(s.group, std::vector<double>(shape.classes)).first->second;
+        auto& counts =
+            perGroup.try_emplace(s.group, std::vector<double>(shape.classes)).first->second;
         const auto n = static_cast<double>(wholeWindows(s, shape));
         counts[static_cast<std::size_t>(s.label)] += n;
         total[static_cast<std::size_t>(s.label)] += n;
@@ -62,7 +69,8 @@ std::optional<std::set<std::string>> chooseGroups(const std::vector<Uncut>& segm
 
     std::set<std::string> chosen;
     std::vector<double> have(shape.classes);
-    // First groups that fit under the share, then those that overshoot it and still come closer to it.
+    // First groups that fit under the share, then those that overshoot it and still come closer to
+    // it.
     for (const double most : {share * 1.25, std::numeric_limits<double>::infinity()}) {
         for (const std::size_t i : spreadOrder(names.size())) {
             if (chosen.contains(*names[i])) continue;
@@ -91,7 +99,8 @@ std::optional<std::set<std::string>> chooseGroups(const std::vector<Uncut>& segm
 
 using PerPart = std::array<std::size_t, 3>;
 
-// Each chain of one recording on its own; where recordings are too short for that, all of a class as one chain.
+// Each chain of one recording on its own; where recordings are too short for that, all of a class
+// as one chain.
 std::vector<Segment> cutByOrder(const std::vector<Uncut>& segments, const Shape& shape,
                                 double validationShare, double testShare) {
     std::vector<Segment> out;
@@ -151,7 +160,8 @@ Cut cutAutomatically(const std::vector<Uncut>& segments, const Shape& shape) {
         }
     }
     Cut cut{cutByOrder(segments, shape, kShare, kShare),
-            "cut here by order within each recording: first 60 % train, then 20 % validation, 20 % test"};
+            "cut here by order within each recording: first 60 % train, then 20 % validation, 20 % "
+            "test"};
     sortByOffset(cut.segments);
     return cut;
 }
@@ -228,11 +238,10 @@ Result<Cut> cutParts(const std::vector<Uncut>& segments, const Shape& shape) {
     }
     const auto trainGroups = groupsOf(train);
     const auto testGroups = groupsOf(test);
-    const bool disjoint = std::none_of(testGroups.begin(), testGroups.end(), [&](const auto& g) {
-        return trainGroups.contains(g);
-    });
-    const auto chosen = disjoint && trainGroups.size() >= 3 ? chooseGroups(train, shape, kShare)
-                                                            : std::nullopt;
+    const bool disjoint = std::none_of(testGroups.begin(), testGroups.end(),
+                                       [&](const auto& g) { return trainGroups.contains(g); });
+    const auto chosen =
+        disjoint && trainGroups.size() >= 3 ? chooseGroups(train, shape, kShare) : std::nullopt;
     if (chosen) {
         for (const Uncut& s : train) {
             cut.segments.push_back(

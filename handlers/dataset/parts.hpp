@@ -1,4 +1,5 @@
-// Train, validation and test: a given split is honoured, what is missing is cut the way the rest was cut.
+// Train, validation and test: a given split is honoured, what is missing is cut the way the rest
+// was cut.
 #pragma once
 
 #include <cstddef>
@@ -32,14 +33,16 @@ struct Cut {
     std::string how;  // one sentence for the data card
 };
 
-// Without any given part: by group where five groups or more allow it (each class in each part), else by order within
-// each recording (first 60 % train, then 20 % validation, 20 % test). With train and test given: validation (about a
-// fifth of train) by group where train and test share no group, else the last part of each recording. Same input, same
-// cut. bad_data: the given split has no test windows or no train windows.
+// Without any given part: by group where five groups or more allow it (each class in each part),
+// else by order within each recording (first 60 % train, then 20 % validation, 20 % test). With
+// train and test given: validation (about a fifth of train) by group where train and test share no
+// group, else the last part of each recording. Same input, same cut. bad_data: the given split has
+// no test windows or no train windows.
 [[nodiscard]] Result<Cut> cutParts(const std::vector<Uncut>& segments, const Shape& shape);
 
-// Cuts a chain of segments in order: first train, then validation, then test; whole windows only, so that no window
-// lies across a cut. Three windows or more give at least one window to every part whose share is not 0.
+// Cuts a chain of segments in order: first train, then validation, then test; whole windows only,
+// so that no window lies across a cut. Three windows or more give at least one window to every part
+// whose share is not 0.
 std::vector<Segment> cutInOrder(std::span<const Uncut> chain, const Shape& shape,
                                 double validationShare, double testShare);
 

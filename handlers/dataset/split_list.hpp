@@ -22,13 +22,15 @@ struct SplitEntry {
 
 class SplitList {
   public:
-    // Columns file, label, group, n_samples, split; any order, group and n_samples may be absent. bad_data with the line.
+    // Columns file, label, group, n_samples, split; any order, group and n_samples may be absent.
+    // bad_data with the line.
     [[nodiscard]] static Result<SplitList> parse(std::string_view text, const std::string& name);
 
     const std::vector<std::string>& files() const { return files_; }  // in the list's order
     const std::vector<SplitEntry>* find(const std::string& file) const;
 
-    // The entry for one label of a file. Where the label is not listed, the file's entry if it is the only one.
+    // The entry for one label of a file. Where the label is not listed, the file's entry if it is
+    // the only one.
     const SplitEntry* find(const std::string& file, const std::string& label) const;
 
   private:

@@ -14,7 +14,13 @@ namespace {
 constexpr const char* kOutput = "dataset.tsd";
 
 std::unexpected<Error> badInput(const std::string& what) {
-    return fail(Code::schema, "input.json: " + what, "this is a fault of the program that wrote it");
+    return fail(Code::schema, "input.json: " + what,
+                "this is a fault of the program that wrote it");
+}
+
+// JSON made by a program may hold counts as signed numbers.
+bool isCount(const Json& json) {
+    return json.is_number_integer() && json >= 0;
 }
 
 // A text at `key`; absent or null reads as nothing.
@@ -51,7 +57,7 @@ Result<ImportLimits> readLimits(const Json& input) {
     for (const auto& [key, target] : fields) {
         const auto field = it->find(key);
         if (field == it->end()) continue;
-        if (!field->is_number_unsigned()) return badInput(std::string(key) + " must be a count");
+        if (!isCount(*field)) return badInput(std::string(key) + " must be a count");
         *target = field->get<std::size_t>();
     }
     return limits;
@@ -100,19 +106,22 @@ Result<RecordedWindows> readDescription(const Json& json) {
         if (!name.is_string()) return badInput("channels must be names");
         r.channels.push_back(name.get<std::string>());
     }
-    for (const auto& [key, target] : {std::pair("length", &r.windowLength), {"stride", &r.windowStride}}) {
+    for (const auto& [key, target] :
+         {std::pair("length", &r.windowLength), {"stride", &r.windowStride}}) {
         const auto it = json.find(key);
-        if (it == json.end() || !it->is_number_unsigned()) return badInput(std::string(key) + " must be a count");
+        if (it == json.end() || !isCount(*it))
+            return badInput(std::string(key) + " must be a count");
         *target = it->get<std::size_t>();
     }
     if (const auto rate = json.find("rate_hz"); rate != json.end() && !rate->is_null()) {
-        if (!rate->is_number() || !(rate->get<double>() > 0)) return badInput("rate_hz must be above 0");
+        if (!rate->is_number() || !(rate->get<double>() > 0))
+            return badInput("rate_hz must be above 0");
         r.rateHz = rate->get<double>();
     }
     if (const auto indices = json.find("indices"); indices != json.end() && !indices->is_null()) {
         if (!indices->is_array()) return badInput("indices must be a list");
         for (const Json& index : *indices) {
-            if (!index.is_number_unsigned() || index > 0xffffffffU) return badInput("indices must be counts");
+            if (!isCount(index) || index > 0xffffffffU) return badInput("indices must be counts");
             r.indices.push_back(index.get<std::uint32_t>());
         }
     }
@@ -171,7 +180,8 @@ Result<Json> appendStage(const fs::path& jobDir, const Progress& progress) {
     const auto base = loadNamed(*input);
     if (!base) return std::unexpected(base.error());
     const auto described = input->find("recorded");
-    if (described == input->end() || !described->is_object()) return badInput("recorded must be an object");
+    if (described == input->end() || !described->is_object())
+        return badInput("recorded must be an object");
     auto recorded = readDescription(*described);
     if (!recorded) return std::unexpected(recorded.error());
     const auto file = neededText(*described, "file");

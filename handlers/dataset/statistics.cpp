@@ -28,7 +28,9 @@ void Moments::add(const Dataset& d, const Segment& s) {
     }
 }
 
-double Moments::mean(std::size_t c) const { return shift_[c] + sums_[c] / static_cast<double>(count_); }
+double Moments::mean(std::size_t c) const {
+    return shift_[c] + sums_[c] / static_cast<double>(count_);
+}
 
 double Moments::deviation(std::size_t c) const {
     const double n = static_cast<double>(count_);

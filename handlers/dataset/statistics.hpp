@@ -31,8 +31,8 @@ class Moments {
     std::vector<float> maxima_;
 };
 
-// The channel on which gravity sits: exactly three channels whose mean vector is as long as 1 g (0.8 to 1.2 g or
-// 7.8 to 11.8 m/s^2) with at least 0.8 of it on one channel.
+// The channel on which gravity sits: exactly three channels whose mean vector is as long as 1 g
+// (0.8 to 1.2 g or 7.8 to 11.8 m/s^2) with at least 0.8 of it on one channel.
 std::optional<std::size_t> findGravity(const Moments& moments);
 
 }  // namespace tinsmith::dataset

@@ -12,7 +12,8 @@ namespace tinsmith::dataset {
 namespace {
 
 constexpr std::array<std::string_view, 12> kNoChannels = {
-    "time", "timestamp", "time_ms", "time_s", "millis", "date", "datetime", "index", "id", "row", "t", ""};
+    "time",     "timestamp", "time_ms", "time_s", "millis", "date",
+    "datetime", "index",     "id",      "row",    "t",      ""};
 
 bool isNoChannel(const std::string& name) {
     std::string text = name;
@@ -31,7 +32,8 @@ Status describe(const CsvReader& reader, const Roles& roles,
                 const std::vector<std::string_view>& cells, Run& run) {
     if (roles.label) run.label = trim(cells[*roles.label]);
     if (roles.group) run.group = trim(cells[*roles.group]);
-    for (const auto& [column, what] : {std::pair(roles.label, &run.label), {roles.group, &run.group}}) {
+    for (const auto& [column, what] :
+         {std::pair(roles.label, &run.label), {roles.group, &run.group}}) {
         if (!column) continue;
         if (const Status good = checkName(reader.header()[*column], *what); !good) {
             return reader.refuse(good.error().message, good.error().hint);
@@ -73,7 +75,8 @@ Status readRuns(CsvReader& reader, const Roles& roles, std::size_t maxFloats,
             first = false;
         }
         if (samples.size() + roles.channels.size() > maxFloats) {
-            auto error = reader.refuse("the dataset is too large", "thin the data or raise the limit");
+            auto error =
+                reader.refuse("the dataset is too large", "thin the data or raise the limit");
             error.error().code = Code::too_large;
             return error;
         }
@@ -122,8 +125,9 @@ Result<std::size_t> findLabelColumn(CsvReader reader, const std::vector<std::str
         }
     }
     if (std::count(possible.begin(), possible.end(), true) != 1) {
-        return reader.refuse("split.csv lists several labels here, and it is not clear which column holds them",
-                             "say which: \"label\":\"column:NAME\"");
+        return reader.refuse(
+            "split.csv lists several labels here, and it is not clear which column holds them",
+            "say which: \"label\":\"column:NAME\"");
     }
     return static_cast<std::size_t>(std::find(possible.begin(), possible.end(), true) -
                                     possible.begin());

@@ -29,13 +29,13 @@ struct Roles {
     std::vector<std::size_t> channels;
 };
 
-// Appends the file's rows to `samples` and its runs to `runs`; what has no column stays empty in the run. bad_data with
-// the line; too_large beyond `maxFloats`.
+// Appends the file's rows to `samples` and its runs to `runs`; what has no column stays empty in
+// the run. bad_data with the line; too_large beyond `maxFloats`.
 [[nodiscard]] Status readRuns(CsvReader& reader, const Roles& roles, std::size_t maxFloats,
                               std::vector<float>& samples, std::vector<Run>& runs);
 
-// Columns whose first row is a number, without those in `roles` and those whose name says that they only count or tell
-// time; `leftOut` gets the names of the rest.
+// Columns whose first row is a number, without those in `roles` and those whose name says that they
+// only count or tell time; `leftOut` gets the names of the rest.
 [[nodiscard]] Result<std::vector<std::string>> findChannels(CsvReader reader, const Roles& roles,
                                                             std::vector<std::string>& leftOut);
 

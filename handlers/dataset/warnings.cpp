@@ -1,12 +1,12 @@
 // What a careful person would notice in a dataset before training on it.
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <map>
 #include <set>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "handlers/dataset/card.hpp"
 #include "handlers/dataset/statistics.hpp"
@@ -19,7 +19,17 @@ constexpr std::size_t kFewGroups = 5;
 
 using Warnings = std::vector<Warning>;
 
-std::string percent(double share) { return std::to_string(std::lround(100 * share)) + " %"; }
+std::string percent(double share) {
+    return std::to_string(std::lround(100 * share)) + " %";
+}
+
+std::string shortNumber(float value) {
+    std::array<char, 32> text{};
+    const auto end =
+        std::to_chars(text.data(), text.data() + text.size(), value, std::chars_format::general, 6)
+            .ptr;
+    return {text.data(), end};
+}
 
 template <class Names>
 std::string firstNames(const Names& names) {
@@ -67,11 +77,13 @@ void findDuplicates(const Dataset& d, Warnings& out) {
                            " windows are also in train, value for value: their accuracy flatters"});
     }
     if (contradicting > 0) {
-        out.push_back({"contradicting", std::to_string(contradicting) +
-                                            " train windows are equal to a window of another class"});
+        out.push_back(
+            {"contradicting", std::to_string(contradicting) +
+                                  " train windows are equal to a window of another class"});
     }
     if (repeated * 20 > trainWindows.size()) {
-        out.push_back({"duplicates", std::to_string(repeated) + " of " + std::to_string(trainWindows.size()) +
+        out.push_back({"duplicates", std::to_string(repeated) + " of " +
+                                         std::to_string(trainWindows.size()) +
                                          " train windows repeat another one"});
     }
 }
@@ -87,12 +99,14 @@ void findImbalance(const Dataset& d, Warnings& out) {
     const auto listClasses = [&](const std::vector<std::size_t>& counts, std::size_t below) {
         std::vector<std::string> names;
         for (std::size_t c = 0; c < counts.size(); ++c) {
-            if (counts[c] < below) names.push_back(d.classes[c] + " (" + std::to_string(counts[c]) + ")");
+            if (counts[c] < below)
+                names.push_back(d.classes[c] + " (" + std::to_string(counts[c]) + ")");
         }
         return names;
     };
     if (const auto few = listClasses(train, kFewWindows); !few.empty()) {
-        out.push_back({"few_windows", "fewer than " + std::to_string(kFewWindows) + " train windows: " + firstNames(few)});
+        out.push_back({"few_windows", "fewer than " + std::to_string(kFewWindows) +
+                                          " train windows: " + firstNames(few)});
     }
     if (const auto none = listClasses(validation, 1); !none.empty()) {
         out.push_back({"few_windows", "no validation windows: " + firstNames(none)});
@@ -103,10 +117,10 @@ void findImbalance(const Dataset& d, Warnings& out) {
     if (train.empty()) return;
     const auto [least, most] = std::minmax_element(train.begin(), train.end());
     if (*least > 0 && *most > 3 * *least) {
-        out.push_back({"imbalance", d.classes[static_cast<std::size_t>(most - train.begin())] + " has " +
-                                        std::to_string(*most) + " train windows, " +
-                                        d.classes[static_cast<std::size_t>(least - train.begin())] + " only " +
-                                        std::to_string(*least)});
+        out.push_back({"imbalance", d.classes[static_cast<std::size_t>(most - train.begin())] +
+                                        " has " + std::to_string(*most) + " train windows, " +
+                                        d.classes[static_cast<std::size_t>(least - train.begin())] +
+                                        " only " + std::to_string(*least)});
     }
 }
 
@@ -123,20 +137,21 @@ void findGroupTroubles(const Dataset& d, Warnings& out) {
     for (const Segment& s : d.segments) {
         if (s.part == Part::test && learnt.contains(s.group)) shared.insert(s.group);
     }
-    const bool oneEach = classesOf.size() > 1 && std::all_of(classesOf.begin(), classesOf.end(), [](const auto& g) {
-        return g.second.size() == 1;
-    });
+    const bool oneEach =
+        classesOf.size() > 1 && std::all_of(classesOf.begin(), classesOf.end(),
+                                            [](const auto& g) { return g.second.size() == 1; });
     const bool few = std::any_of(groupsOf.begin(), groupsOf.end(),
                                  [](const auto& c) { return c.second < kFewGroups; });
     if (oneEach && few) {
-        out.push_back({"confounded",
-                       "every group holds one class only and some class has fewer than " + std::to_string(kFewGroups) +
-                           " groups: a model may learn the recording instead of the class"});
+        out.push_back(
+            {"confounded", "every group holds one class only and some class has fewer than " +
+                               std::to_string(kFewGroups) +
+                               " groups: a model may learn the recording instead of the class"});
     }
     if (!shared.empty()) {
-        out.push_back({"test_groups_in_train", std::to_string(shared.size()) +
-                                                   " groups are in train and in test (" + firstNames(shared) +
-                                                   "): test says nothing about a new one"});
+        out.push_back({"test_groups_in_train",
+                       std::to_string(shared.size()) + " groups are in train and in test (" +
+                           firstNames(shared) + "): test says nothing about a new one"});
     }
 }
 
@@ -185,14 +200,15 @@ void findClipping(const Dataset& d, Warnings& out) {
         }
         if (rows == 0) continue;
         if (low.value == high.value) {
-            out.push_back({"constant_channel", "the channel " + d.channels[c] + " never changes: leave it out"});
+            out.push_back({"constant_channel",
+                           "the channel " + d.channels[c] + " never changes: leave it out"});
             continue;
         }
         for (const Rail* rail : {&low, &high}) {
             if (!rail->piled()) continue;
-            out.push_back({"clipping", d.channels[c] + " sits " + std::to_string(rail->count) + " times (" +
-                                           percent(static_cast<double>(rail->count) / static_cast<double>(rows)) +
-                                           ") exactly at its end " + Json(rail->value).dump() +
+            out.push_back({"clipping", d.channels[c] + " sits " + std::to_string(rail->count) +
+                                           " times in " + std::to_string(rows) +
+                                           " rows exactly at its end " + shortNumber(rail->value) +
                                            ": the sensor's range may be too small"});
         }
     }
@@ -223,7 +239,8 @@ bool isAccelerometer(const Dataset& d) {
     return (norm > 0.8 && norm < 1.5) || (norm > 7.8 && norm < 15);
 }
 
-// Groups in which the axis that carries gravity points the other way: worn on the other arm, mounted upside down.
+// Groups in which the axis that carries gravity points the other way: worn on the other arm,
+// mounted upside down.
 void findTurnedGroups(const Dataset& d, Warnings& out) {
     if (!isAccelerometer(d)) return;
     const GroupMoments learnt = perGroup(d, false);
@@ -246,25 +263,46 @@ void findTurnedGroups(const Dataset& d, Warnings& out) {
         const GroupMoments all = test ? perGroup(d, true) : learnt;
         std::vector<std::string> turned;
         for (const auto& [name, m] : all) {
-            if (m.mean(axis) * signs < 0 && std::abs(m.mean(axis)) > 0.3 * most) turned.push_back(name);
+            if (m.mean(axis) * signs < 0 && std::abs(m.mean(axis)) > 0.3 * most)
+                turned.push_back(name);
         }
         if (turned.empty()) continue;
         out.push_back({test ? "test_gravity_sign" : "gravity_sign",
                        "in " + std::to_string(turned.size()) + " of " + std::to_string(all.size()) +
-                           (test ? " test" : "") + " groups gravity points the other way along " + d.channels[axis] +
-                           " (" + firstNames(turned) + "): the sensor was turned"});
+                           (test ? " test" : "") + " groups gravity points the other way along " +
+                           d.channels[axis] + " (" + firstNames(turned) +
+                           "): the sensor was turned"});
     }
 }
+
+// Level and spread of one class in one part. The spread is that within recordings: how far
+// recordings lie apart depends on how many there are.
+struct ClassMoments {
+    explicit ClassMoments(std::size_t channels) : all(channels) {}
+    Moments all;
+    GroupMoments groups;
+
+    double spread(std::size_t channel) const {
+        double squares = 0;
+        for (const auto& [name, m] : groups) {
+            squares += static_cast<double>(m.count()) * m.deviation(channel) * m.deviation(channel);
+        }
+        return std::sqrt(squares / static_cast<double>(all.count()));
+    }
+};
 
 // Class by class, so that another mix of classes is no shift.
 void findShift(const Dataset& d, Warnings& out) {
     const std::size_t channels = d.channels.size();
     Moments all(channels);
-    std::vector<Moments> train(d.classes.size(), Moments(channels));
-    std::vector<Moments> test = train;
+    std::vector<ClassMoments> train(d.classes.size(), ClassMoments(channels));
+    std::vector<ClassMoments> test = train;
     for (const Segment& s : d.segments) {
+        if (s.samples == 0) continue;
         if (s.part != Part::test) all.add(d, s);
-        (s.part == Part::test ? test : train)[static_cast<std::size_t>(s.label)].add(d, s);
+        auto& one = (s.part == Part::test ? test : train)[static_cast<std::size_t>(s.label)];
+        one.all.add(d, s);
+        one.groups.try_emplace(s.group, channels).first->second.add(d, s);
     }
     for (std::size_t c = 0; c < channels && all.count() > 0; ++c) {
         if (all.deviation(c) == 0) continue;
@@ -272,23 +310,27 @@ void findShift(const Dataset& d, Warnings& out) {
         double spread = 0;
         double classes = 0;
         for (std::size_t k = 0; k < train.size(); ++k) {
-            if (train[k].count() == 0 || test[k].count() == 0) continue;
-            level += (test[k].mean(c) - train[k].mean(c)) / all.deviation(c);
-            const double from = std::max(train[k].deviation(c), 1e-3 * all.deviation(c));
-            const double to = std::max(test[k].deviation(c), 1e-3 * all.deviation(c));
-            spread += std::log2(to / from);
+            if (train[k].all.count() == 0 || test[k].all.count() == 0) continue;
+            level += (test[k].all.mean(c) - train[k].all.mean(c)) / all.deviation(c);
+            const double least = 1e-3 * all.deviation(c);
+            spread +=
+                std::log2(std::max(test[k].spread(c), least) / std::max(train[k].spread(c), least));
             ++classes;
         }
         if (classes == 0) continue;
-        if (std::abs(level / classes) > 0.5) {
-            out.push_back({"test_level_shift", d.channels[c] + " lies " + percent(std::abs(level / classes)) +
-                                                   " of a deviation " + (level > 0 ? "higher" : "lower") +
+        level /= classes;
+        spread /= classes;
+        if (std::abs(level) > 0.5) {
+            out.push_back({"test_level_shift", d.channels[c] + " lies " + percent(std::abs(level)) +
+                                                   " of its deviation " +
+                                                   (level > 0 ? "higher" : "lower") +
                                                    " in test than in train"});
         }
-        if (std::abs(spread / classes) > 0.7) {
-            out.push_back({"test_range_shift", d.channels[c] + " varies " + (spread > 0 ? "more" : "less") +
-                                                   " in test than in train, " +
-                                                   percent(std::exp2(spread / classes)) + " of it"});
+        if (std::abs(spread) > 0.7) {
+            out.push_back(
+                {"test_range_shift", d.channels[c] + " varies " + (spread > 0 ? "more" : "less") +
+                                         " in test than in train: " + percent(std::exp2(spread)) +
+                                         " of its deviation there"});
         }
     }
 }

@@ -1,4 +1,5 @@
-// Foreign CSV text: the reader, the split list and the whole of a table to runs must refuse or read, never crash.
+// Foreign CSV text: the reader, the split list and the whole of a table to runs must refuse or
+// read, never crash.
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
