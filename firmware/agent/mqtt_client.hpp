@@ -77,8 +77,8 @@ class MqttClient {
     // The transport lost its connection, or closed it as asked.
     void closed();
 
-    // Bytes from the broker. Returns how many were taken: fewer than given while the transport has no room for an
-    // acknowledgement or a long message is being sent. The rest is to be given again later.
+    // Bytes from the broker. Returns how many were taken: fewer than given while the last message's acknowledgement has
+    // no room, or has to wait for the end of a long message. The rest is to be given again later.
     [[nodiscard]] std::size_t receive(std::span<const std::uint8_t> bytes, std::uint64_t nowMs);
 
     // Keep-alive and time-outs; call it at least once a second.

@@ -1,5 +1,7 @@
 #include "firmware/boards/mps2-an386/flash_driver.hpp"
 
+#include <cstring>
+
 #include "firmware/boards/mps2-an386/registers.hpp"
 #include "firmware/boot/layout.hpp"
 
@@ -62,14 +64,27 @@ bool FlashDriver::erase(std::uint32_t offset) {
 
 bool FlashDriver::program(std::uint32_t offset, std::span<const std::uint8_t> bytes) {
     if (!inside(offset, bytes.size())) return false;
-    auto* out = reinterpret_cast<volatile std::uint8_t*>(kFlashBase + offset);
     bool same = true;
     {
         FlashWindow window;
-        for (std::size_t i = 0; i < bytes.size(); ++i) {
-            const std::uint8_t result = out[i] & bytes[i];
-            out[i] = result;
-            same = same && result == bytes[i];
+        std::size_t done = 0;
+        while (done < bytes.size()) {
+            const std::uint32_t address = kFlashBase + offset + static_cast<std::uint32_t>(done);
+            // Whole words where possible, as NOR parts program them.
+            if (address % 4 == 0 && bytes.size() - done >= 4) {
+                std::uint32_t wanted = 0;
+                std::memcpy(&wanted, bytes.data() + done, sizeof wanted);
+                const std::uint32_t result = reg(address) & wanted;
+                reg(address) = result;
+                same = same && result == wanted;
+                done += 4;
+            } else {
+                auto& cell = *reinterpret_cast<volatile std::uint8_t*>(address);
+                const std::uint8_t result = cell & bytes[done];
+                cell = result;
+                same = same && result == bytes[done];
+                done += 1;
+            }
         }
     }
     busy(static_cast<std::uint32_t>((bytes.size() + 255) / 256) * kProgramTicks);

@@ -15,6 +15,21 @@ constexpr std::uint32_t kRing = 2048;
 std::uint8_t ring[kRing];
 volatile std::uint32_t written = 0;
 volatile std::uint32_t taken = 0;
+// The ring was full and a byte waits in the UART, which holds the sender back meanwhile (as hardware flow control would).
+volatile bool held = false;
+
+// Moves what the UART has into the ring. With interrupts off, or from the interrupt itself.
+void drain() {
+    held = false;
+    while (reg(kUart1 + kUartState) & kReceiveFull) {
+        if (written - taken == kRing) {
+            held = true;
+            return;
+        }
+        ring[written % kRing] = static_cast<std::uint8_t>(reg(kUart1 + kUartData));
+        written = written + 1;
+    }
+}
 
 }  // namespace
 
@@ -41,6 +56,11 @@ bool takeSensorByte(std::uint8_t& byte) {
     if (taken == written) return false;
     byte = ring[taken % kRing];
     taken = taken + 1;
+    if (held) {
+        disableInterrupts();
+        drain();
+        enableInterrupts();
+    }
     return true;
 }
 
@@ -49,14 +69,7 @@ bool takeSensorByte(std::uint8_t& byte) {
 extern "C" void uart1RxHandler() {
     using namespace tinsmith::board;
     reg(kUart1 + kUartInterrupt) = 2;
-    while (reg(kUart1 + kUartState) & kReceiveFull) {
-        const auto byte = static_cast<std::uint8_t>(reg(kUart1 + kUartData));
-        // A full ring drops the byte: the frame's checksum then fails, and the decoder counts it.
-        if (written - taken < kRing) {
-            ring[written % kRing] = byte;
-            written = written + 1;
-        }
-    }
+    drain();
     if (reg(kUart1 + kUartState) & kReceiveOverrun) {
         reg(kUart1 + kUartState) = kReceiveOverrun;
     }
