@@ -9,8 +9,9 @@ namespace tinsmith::build {
 namespace {
 
 constexpr std::size_t kMaxElfBytes = 64u << 20;
-constexpr std::uint32_t kNoBits = 8;  // sh_type of .bss
-constexpr std::uint32_t kWrite = 1;   // sh_flags
+constexpr std::uint32_t kProgBits = 1;  // sh_type of .text and .data
+constexpr std::uint32_t kNoBits = 8;    // sh_type of .bss
+constexpr std::uint32_t kWrite = 1;     // sh_flags
 constexpr std::uint32_t kAlloc = 2;
 
 class Reader {
@@ -59,7 +60,8 @@ Result<Sizes> elfSizes(std::span<const std::uint8_t> elf) {
         const std::string_view name = reader.text(names + reader.number(section, 4));
         if (!(flags & kAlloc) || name == ".stack" || name == ".heap") continue;
         if (type != kNoBits) sizes.flash += size;
-        if (flags & kWrite) sizes.ram += size;
+        // Lists of constructors are marked writable too, but stay in flash: they have a type of their own.
+        if ((flags & kWrite) && (type == kProgBits || type == kNoBits)) sizes.ram += size;
     }
     return sizes;
 }
