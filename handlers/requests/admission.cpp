@@ -1,0 +1,91 @@
+// What the learning verbs and rollouts name must exist before a job is made for it; and which requests make jobs at all.
+#include <algorithm>
+#include <filesystem>
+
+#include "handlers/api/explain.hpp"
+#include "handlers/requests/answers.hpp"
+#include "handlers/requests/versions.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+template <class... Kinds>
+bool isOneOf(const Request& request) {
+    return (std::holds_alternative<Kinds>(request) || ...);
+}
+
+Status boardExists(const Settings& settings, const std::string& board) {
+    if (board.empty()) return {};
+    const auto boards = knownBoards(settings);
+    if (std::ranges::find(boards, board) != boards.end()) return {};
+    return fail(Code::unknown_board, "there is no board " + board, "boards: " + joined(boards), "/board");
+}
+
+Status versionExists(const Context& context, const std::string& model, std::optional<int> version) {
+    const auto found = findVersion(context.world.journal, model, version);
+    if (!found) return std::unexpected(found.error());
+    return {};
+}
+
+Status datasetExists(const Context& context, const std::string& dataset) {
+    const auto found = findDataset(context.world.journal, dataset);
+    if (!found) return std::unexpected(found.error());
+    return {};
+}
+
+}  // namespace
+
+bool isLong(const Request& request) {
+    if (const auto* drop = std::get_if<DatasetDrop>(&request)) return drop->label || drop->group;
+    return isOneOf<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, DatasetImport,
+                   DatasetRecord, DatasetLabel>(request);
+}
+
+bool changesSomething(const Request& request) {
+    return isOneOf<RolloutAbort, DatasetDrop, DeviceGroup, DeviceRemove, JobCancel>(request);
+}
+
+std::vector<std::string> knownBoards(const Settings& settings) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(settings.firmwareDir / "boards", error)) {
+        if (std::filesystem::exists(entry.path() / "board.toml", error)) {
+            names.push_back(entry.path().filename().string());
+        }
+    }
+    std::ranges::sort(names);
+    return names;
+}
+
+Status admissible(const Context& context, const RegenerateRequest& request) {
+    if (auto there = datasetExists(context, request.dataset); !there) return there;
+    return boardExists(context.world.settings, request.board);
+}
+
+Status admissible(const Context& context, const RetrainRequest& request) {
+    if (auto there = versionExists(context, request.model, request.version); !there) return there;
+    return request.dataset.empty() ? Status() : datasetExists(context, request.dataset);
+}
+
+Status admissible(const Context& context, const RequantizeRequest& request) {
+    return versionExists(context, request.model, request.version);
+}
+
+Status admissible(const Context& context, const RolloutStart& request) {
+    return versionExists(context, request.model, request.version);
+}
+
+Result<Json> answer(const Context& context, const RolloutAbort& request) {
+    const auto record = context.world.journal.get("rollout", request.rollout);
+    if (!record) return std::unexpected(record.error());
+    if (!*record || (**record).value("state", "") != "aborted") {
+        if (auto aborted = context.fleet.abort(request.rollout); !aborted) {
+            return std::unexpected(aborted.error());
+        }
+    }
+    return Json{{"rollout", request.rollout}, {"state", "aborting"}};
+}
+
+}  // namespace tinsmith
