@@ -11,6 +11,7 @@ constexpr std::uint64_t kTelemetryMs = 10'000;
 constexpr std::uint64_t kResetGraceMs = 500;
 constexpr std::uint64_t kSendWindowMs = 2'000;
 constexpr std::uint32_t kLongestSleepMs = 500;
+constexpr std::size_t kSensorBytesATurn = 1024;
 
 static_assert(std::endian::native == std::endian::little, "windows travel as float32 LE without conversion");
 
@@ -57,9 +58,9 @@ std::uint32_t Application::turn() {
     nowMs_ = board_.milliseconds();
     board_.alive();
     board_.pollNetwork();
-    readSensor();
+    const bool moreSamples = readSensor();
     net_.poll(nowMs_);
-    std::uint64_t next = nowMs_ + kLongestSleepMs;
+    std::uint64_t next = moreSamples ? nowMs_ : nowMs_ + kLongestSleepMs;
     if (resetAtMs_ != 0) {
         if (nowMs_ >= resetAtMs_ || net_.space() == outgoing_.size()) board_.reset();
         next = std::min(next, resetAtMs_);
@@ -120,12 +121,14 @@ void Application::reset() { resetAtMs_ = nowMs_ + kResetGraceMs; }
 
 void Application::command(const wire::Command& command) { recorder_.command(command); }
 
-void Application::readSensor() {
+bool Application::readSensor() {
+    // Bounded, so that a sensor that is too fast cannot keep the network waiting.
     std::uint8_t byte = 0;
-    while (board_.takeSensorByte(byte)) {
-        if (!sensor_.push(byte)) continue;
-        onSample({sensor_.frame().values.data(), sensor_.frame().channels});
+    for (std::size_t i = 0; i < kSensorBytesATurn; ++i) {
+        if (!board_.takeSensorByte(byte)) return false;
+        if (sensor_.push(byte)) onSample({sensor_.frame().values.data(), sensor_.frame().channels});
     }
+    return true;
 }
 
 void Application::onSample(std::span<const float> values) {

@@ -69,7 +69,8 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
 
     [[nodiscard]] std::string_view absolute(FullTopic& out, std::string_view relative) const;
     [[nodiscard]] std::string_view own(FullTopic& out, std::string_view leaf) const;
-    void readSensor();
+    // True where bytes may be left.
+    [[nodiscard]] bool readSensor();
     void onSample(std::span<const float> values);
     void classify(std::span<const float> window);
     void sendWindow(std::span<const float> window);

@@ -8,7 +8,6 @@ namespace {
 
 constexpr std::uint32_t kTransmitFull = 1;
 constexpr std::uint32_t kReceiveFull = 2;
-constexpr std::uint32_t kReceiveOverrun = 8;
 
 // Written by the interrupt, read by the main loop; a power of two, so that the counters may wrap.
 constexpr std::uint32_t kRing = 2048;
@@ -70,8 +69,5 @@ extern "C" void uart1RxHandler() {
     using namespace tinsmith::board;
     reg(kUart1 + kUartInterrupt) = 2;
     drain();
-    if (reg(kUart1 + kUartState) & kReceiveOverrun) {
-        reg(kUart1 + kUartState) = kReceiveOverrun;
-    }
     workPending = true;
 }
