@@ -119,11 +119,14 @@ void Fleet::Impl::onHello(std::string_view id, const Message& message) {
     }
     const bool isNew = device->helloAt == 0 && device->lastSeen == 0;
     const bool rebooted = !isNew && device->nonce != hello.nonce;
+    const std::size_t failed = device->failed.size();
     const bool durable = applyHello(*device, hello);
     // Never 0, which means "not heard yet".
     device->helloAt = std::max<std::int64_t>(now, 1);
     if (device->online || isNew) device->lastSeen = world_.clock.unixMs();  // a will is no sign of life
-    if (durable || isNew) devices_.touch(device->id);
+    // A failed self-test must not be forgotten; everything else the device says again.
+    const bool written = device->failed.size() != failed && world_.journal.commit({devices_.write(*device)});
+    if ((durable && !written) || isNew) devices_.touch(device->id);
     if (device->trial && device->online) alive_.answer(*device);
     const std::string name = device->id;
     if (rebooted) recorder_.rebooted(name);

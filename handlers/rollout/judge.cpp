@@ -73,6 +73,8 @@ bool judgeHello(Member& member, const Device& device, const VersionImages& image
     const bool runsIt = images.has(device.board, device.running);
     if (runsIt && !device.trial) return move(member, MemberState::confirmed);
     if (isFailure(member.state)) return false;
+    // The journal may lag behind what the device said last: only a hello of this process's time counts against it.
+    if (device.helloAt == 0) return false;
     if (runsIt) {
         const bool first = !member.trialSeen;
         member.trialSeen = true;

@@ -189,12 +189,21 @@ Status Rollouts::abort(const std::string& id) {
     const RunPtr run = it == runs_.end() ? nullptr : it->second.lock();
     if (run) record = run->record;
     record.abortRequested = true;
+    if (!run) {
+        record.state = RolloutState::aborted;
+        record.reason = "aborted on request";
+        record.updated = record.finished = world_.clock.unixMs();
+    }
     const Status committed = world_.journal.commit({{"rollout", id, toJson(record)}});
     if (!committed) return committed;
     if (run) {
         run->record.abortRequested = true;
         run->waker.wake();
+        return {};
     }
+    open_.erase(id);
+    publish(record);
+    if (onEnd) onEnd();
     return {};
 }
 

@@ -62,6 +62,8 @@ class Rollouts {
     // Moves the waves on. Returns why the rollout must stop, or nothing.
     [[nodiscard]] std::string gates(Run& run) const;
     void beginWave(Run& run, Wave& wave) const;
+    // A version that failed its self-test on a device is never offered to it again. True when it was refused for that.
+    [[nodiscard]] static bool refuseFailed(Run& run, Member& member, const Device& device);
     [[nodiscard]] static bool finished(const Run& run);
     void show(Run& run, bool now);
     void publish(const RolloutRecord& record);

@@ -96,12 +96,17 @@ void Rollouts::beginWave(Run& run, Wave& wave) const {
         member.deadline = world_.clock.unixMs() + whole;
         member.heardAt = world_.clock.steadyMs();
         const Device* device = devices_.find(id);
-        if (device != nullptr && run.images.failedOn(*device)) {
-            member.state = MemberState::refused;
-            member.reason = "this version failed its self-test on this device";
-        }
+        if (device != nullptr) (void)refuseFailed(run, member, *device);
     }
     run.changed = run.stale = true;
+}
+
+bool Rollouts::refuseFailed(Run& run, Member& member, const Device& device) {
+    if (!run.images.failedOn(device)) return false;
+    member.state = MemberState::refused;
+    member.reason = "this version failed its self-test on this device";
+    run.changed = run.stale = true;
+    return true;
 }
 
 std::string Rollouts::gates(Run& run) const {
@@ -162,6 +167,7 @@ Task<Status> Rollouts::offerDueOnes(RunPtr run) {
         for (auto& [id, member] : record.members) {
             Device* device = devices_.find(id);
             if (device == nullptr || isFinal(member.state) || !offerDue(member, *device, at)) continue;
+            if (refuseFailed(*run, member, *device)) continue;
             const Image* image = run->images.find(device->board, 1 - device->runningSlot);
             if (image == nullptr || image->counter < device->slots[device->runningSlot].counter) {
                 member.state = MemberState::refused;
