@@ -1,0 +1,59 @@
+#include "handlers/plan/cost.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/handlers/plan/example.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+BoardLimits board() { return {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}; }
+
+TEST(Cost, CountsParametersAndMultiplications) {
+    const auto plan = parsePlan(examplePlan(), kVibration);
+    ASSERT_TRUE(plan);
+    const Feasibility found = check(*plan, kVibration, board());
+    EXPECT_TRUE(found.fits) << found.sentence;
+    const std::uint64_t weights = 5 * 4 * 16 + 4 * 16 * 8 + 96 * 12 + 12 * 3;
+    EXPECT_EQ(found.cost.parameters, weights + 16 + 8 + 12 + 3);
+    EXPECT_EQ(found.cost.macs, 100u * 5 * 4 * 16 + 25u * 4 * 16 * 8 + 96 * 12 + 12 * 3);
+    EXPECT_GT(found.cost.flashBytes, weights);
+    EXPECT_EQ(found.flashBytes, found.cost.flashBytes + 100'000);
+    EXPECT_GT(found.cost.ramBytes, 100u * 16 + 100 * 4);
+    EXPECT_NEAR(found.cost.latencyMs, static_cast<double>(found.cost.instructions) * 1.3 / 25e3, 1e-9);
+    EXPECT_EQ(toJson(found)["fits"], true);
+}
+
+TEST(Cost, NamesTheLimitThatIsBrokenMost) {
+    const auto plan = parsePlan(examplePlan(), kVibration);
+    ASSERT_TRUE(plan);
+    BoardLimits limits = board();
+    limits.ramBytes = 61'000;
+    limits.latencyMs = 0.001;
+    Feasibility found = check(*plan, kVibration, limits);
+    EXPECT_FALSE(found.fits);
+    EXPECT_EQ(found.broken, "latency");
+    EXPECT_GT(found.excess, 0);
+    EXPECT_NE(found.sentence.find("latency"), std::string::npos);
+    limits.latencyMs = 0;
+    found = check(*plan, kVibration, limits);
+    EXPECT_EQ(found.broken, "ram");
+    EXPECT_DOUBLE_EQ(found.excess, static_cast<double>(found.ramBytes) - 61'000);
+    limits.flashBytes = 0;
+    EXPECT_EQ(check(*plan, kVibration, limits).broken, "flash");
+}
+
+TEST(Cost, BatchNormAndDropoutAreFree) {
+    Json json = examplePlan();
+    const auto with = parsePlan(json, kVibration);
+    json["network"][0]["batch_norm"] = false;
+    json["network"].erase(4);
+    const auto without = parsePlan(json, kVibration);
+    ASSERT_TRUE(with && without);
+    EXPECT_EQ(check(*with, kVibration, board()).cost.instructions,
+              check(*without, kVibration, board()).cost.instructions);
+    EXPECT_EQ(check(*with, kVibration, board()).flashBytes, check(*without, kVibration, board()).flashBytes);
+}
+
+}  // namespace
+}  // namespace tinsmith::plan

@@ -1,0 +1,123 @@
+#include "handlers/plan/plan.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/handlers/plan/example.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+TEST(Plan, ReadsWhatItWrites) {
+    const auto plan = parsePlan(examplePlan(), kVibration);
+    ASSERT_TRUE(plan) << plan.error().message << plan.error().path;
+    EXPECT_EQ(plan->network.size(), 7u);
+    EXPECT_EQ(plan->training.shift, 8);
+    EXPECT_EQ(plan->calibrationWindows, 256);
+    const auto again = parsePlan(toJson(*plan), kVibration);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(canonical(toJson(*again)), canonical(toJson(*plan)));
+}
+
+TEST(Plan, ShapesFollowTfliteRules) {
+    const auto plan = parsePlan(examplePlan(), kVibration);
+    ASSERT_TRUE(plan);
+    const auto shapes = layerShapes(*plan, kVibration);
+    ASSERT_TRUE(shapes);
+    const std::vector<std::pair<int, int>> expected = {{100, 4}, {100, 16}, {50, 16}, {25, 8},
+                                                       {12, 8},  {12, 8},   {1, 96},  {1, 12}};
+    ASSERT_EQ(shapes->size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ((*shapes)[i].steps, expected[i].first) << i;
+        EXPECT_EQ((*shapes)[i].features, expected[i].second) << i;
+    }
+}
+
+struct Bad {
+    const char* what;
+    void (*spoil)(Json&);
+    const char* path;
+    Code code = Code::schema;
+};
+
+const Bad kBad[] = {
+    {"no version", [](Json& p) { p.erase("version"); }, ""},
+    {"later version", [](Json& p) { p["version"] = 2; }, "/version", Code::version},
+    {"version as text", [](Json& p) { p["version"] = "1"; }, "/version"},
+    {"unknown key", [](Json& p) { p["extra"] = 1; }, ""},
+    {"unknown layer", [](Json& p) { p["network"][1] = {{"layer", "lstm"}, {"units", 8}}; }, "/network/1/layer"},
+    {"unknown block", [](Json& p) { p["features"][0] = {{"block", "mfcc"}}; }, "/features/0/block"},
+    {"a field of another layer", [](Json& p) { p["network"][1]["filters"] = 8; }, "/network/1"},
+    {"missing field", [](Json& p) { p["network"][0].erase("kernel"); }, "/network/0"},
+    {"wrong type", [](Json& p) { p["network"][0]["filters"] = "16"; }, "/network/0/filters"},
+    {"too many filters", [](Json& p) { p["network"][0]["filters"] = 129; }, "/network/0/filters"},
+    {"fractional filters", [](Json& p) { p["network"][0]["filters"] = 1.5; }, "/network/0/filters"},
+    {"huge number", [](Json& p) { p["network"][0]["filters"] = 1e300; }, "/network/0/filters"},
+    {"no blocks", [](Json& p) { p["features"] = Json::array(); }, "/features"},
+    {"nine blocks", [](Json& p) { p["features"] = Json::array_t(9, p["features"][0]); }, "/features"},
+    {"17 layers", [](Json& p) { p["network"] = Json::array_t(17, Json{{"layer", "dropout"}, {"rate", 0.1}}); },
+     "/network"},
+    {"layer not an object", [](Json& p) { p["network"][2] = 7; }, "/network/2"},
+    {"negative rate", [](Json& p) { p["training"]["learning_rate"] = -1; }, "/training/learning_rate"},
+    {"too many epochs", [](Json& p) { p["training"]["epochs"] = 100000; }, "/training/epochs"},
+    {"unknown augmentation", [](Json& p) { p["training"]["augment"]["mixup"] = 1; }, "/training/augment"},
+    {"unknown calibration", [](Json& p) { p["quantization"]["calibration"] = "mse"; }, "/quantization/calibration"},
+    {"fft not a power of two",
+     [](Json& p) { p["features"][0] = {{"block", "spectrum"}, {"fft", 48}, {"hop", 8}, {"bins", 4}}; },
+     "/features/0/fft"},
+    // What the schema cannot say.
+    {"fft longer than the window",
+     [](Json& p) { p["features"][0] = {{"block", "spectrum"}, {"fft", 128}, {"hop", 8}, {"bins", 4}}; },
+     "/features/0/fft"},
+    {"bins do not divide",
+     [](Json& p) { p["features"][0] = {{"block", "spectrum"}, {"fft", 32}, {"hop", 8}, {"bins", 5}}; },
+     "/features/0/bins"},
+    {"conv1d on one step", [](Json& p) { p["features"][0] = {{"block", "statistics"}}; }, "/network/0"},
+    {"pool larger than its input", [](Json& p) { p["network"][3]["size"] = 64; }, "/network/3/size"},
+    {"dense on steps", [](Json& p) { p["network"].erase(5); }, "/network/5"},
+    {"ends on steps",
+     [](Json& p) { p["network"] = Json::array({{{"layer", "conv1d"}, {"filters", 4}, {"kernel", 3}}}); }, "/network"},
+    {"too many weights",
+     [](Json& p) {
+         p["features"][0] = {{"block", "raw"}};
+         p["network"] = Json::array({{{"layer", "conv1d"}, {"filters", 128}, {"kernel", 3}}, {{"layer", "flatten"}},
+                                     {{"layer", "dense"}, {"units", 256}}});
+     },
+     "/network/2"},
+};
+
+TEST(Plan, EveryFaultIsRefusedWithItsPath) {
+    for (const Bad& bad : kBad) {
+        Json json = examplePlan();
+        bad.spoil(json);
+        const auto plan = parsePlan(json, kVibration);
+        ASSERT_FALSE(plan) << bad.what;
+        EXPECT_EQ(plan.error().code, bad.code) << bad.what;
+        EXPECT_EQ(plan.error().path, bad.path) << bad.what << ": " << plan.error().message;
+        EXPECT_FALSE(plan.error().message.empty()) << bad.what;
+        EXPECT_FALSE(plan.error().hint.empty()) << bad.what;
+    }
+    for (const Json& json : {Json(), Json(1), Json("x"), Json::array()}) {
+        EXPECT_FALSE(parsePlan(json, kVibration));
+    }
+}
+
+TEST(Plan, SmallestPlanTakesDefaults) {
+    const auto plan = parsePlan(
+        Json::parse(R"({"version":1,"features":[{"block":"raw"}],"network":[],"training":{"epochs":5}})"), {1, 3, 3});
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_EQ(plan->features[0].decimate, 1);
+    EXPECT_EQ(plan->training.batchSize, 32);
+    EXPECT_EQ(plan->calibrationWindows, 512);
+}
+
+TEST(Plan, WindowsBeyondTheBlocksAreUnsupported) {
+    for (const WindowShape window : {WindowShape{5000, 3, 3}, WindowShape{100, 17, 3}, WindowShape{100, 3, 1},
+                                     WindowShape{0, 3, 3}}) {
+        const auto plan = parsePlan(examplePlan(), window);
+        ASSERT_FALSE(plan);
+        EXPECT_EQ(plan.error().code, Code::unsupported);
+    }
+}
+
+}  // namespace
+}  // namespace tinsmith::plan

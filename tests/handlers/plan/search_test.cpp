@@ -1,0 +1,121 @@
+#include "handlers/plan/search.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "handlers/plan/candidates.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+SearchInput input(WindowShape window, std::size_t windows) {
+    return {window, 50, windows, 10, {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}};
+}
+
+std::string key(const Trial& trial) {
+    return canonical(toJson(trial.plan)) + std::to_string(trial.epochsScale);
+}
+
+// Plays the loop of the caller: one batch after the other, accuracies from `measure`.
+template <class Measure>
+std::vector<Outcome> play(const SearchInput& in, Measure measure) {
+    std::vector<Outcome> done;
+    for (int round = 0; round < 20; ++round) {
+        const auto next = nextTrials(in, done);
+        if (next.empty()) return done;
+        for (const auto& trial : next) {
+            const double accuracy = measure(trial, done.size());
+            done.push_back({trial, accuracy, accuracy - 0.02, 1, check(trial.plan, in.window, in.limits)});
+        }
+    }
+    ADD_FAILURE() << "the search does not end";
+    return done;
+}
+
+TEST(Search, EndsAndNeverRepeatsATrial) {
+    for (const auto& in : {input({1, 3, 3}, 113), input({8, 2, 2}, 500), input({12, 1, 2}, 5000),
+                           input({20, 3, 4}, 3000), input({100, 3, 3}, 1400), input({160, 3, 6}, 5000),
+                           input({128, 9, 6}, 7000), input({1024, 1, 2}, 300), input({2048, 3, 4}, 900)}) {
+        const auto done = play(in, [](const Trial&, std::size_t i) { return 0.5 + 0.01 * static_cast<double>(i % 7); });
+        EXPECT_GE(done.size(), 4u) << in.window.length;
+        EXPECT_LE(done.size(), 12u) << in.window.length;
+        std::set<std::string> seen;
+        for (const auto& outcome : done) {
+            EXPECT_TRUE(seen.insert(key(outcome.trial)).second) << in.window.length;
+            EXPECT_TRUE(outcome.cost.fits);
+            EXPECT_TRUE(parsePlan(toJson(outcome.trial.plan), in.window));
+        }
+    }
+}
+
+TEST(Search, SameInputsGiveTheSameTrialsAndInterruptedBatchesGoOn) {
+    const SearchInput in = input({100, 3, 3}, 1400);
+    const auto first = nextTrials(in, {});
+    ASSERT_GE(first.size(), 4u);
+    const auto again = nextTrials(in, {});
+    ASSERT_EQ(first.size(), again.size());
+    for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(key(first[i]), key(again[i]));
+    std::vector<Outcome> one = {{first[0], 0.8, 0.75, 1, {}}};
+    const auto rest = nextTrials(in, one);
+    ASSERT_EQ(rest.size(), first.size() - 1);
+    EXPECT_EQ(key(rest[0]), key(first[1]));
+}
+
+TEST(Search, TheBetterThirdIsTrainedInFullAndTheBestVaried) {
+    const SearchInput in = input({100, 3, 3}, 1400);
+    const auto done = play(in, [](const Trial& trial, std::size_t i) {
+        return trial.rung == 0 ? 0.6 + 0.01 * static_cast<double>(i) : 0.9;
+    });
+    std::vector<const Outcome*> full;
+    for (const auto& outcome : done) {
+        if (outcome.trial.rung == 0) {
+            EXPECT_LT(outcome.trial.epochsScale, 1);
+        } else {
+            EXPECT_EQ(outcome.trial.epochsScale, 1);
+        }
+        if (outcome.trial.rung == 1) full.push_back(&outcome);
+    }
+    ASSERT_EQ(full.size(), 2u);
+    EXPECT_EQ(canonical(toJson(full[0]->trial.plan)), canonical(toJson(done[5].trial.plan)));
+    EXPECT_EQ(done.back().trial.rung, 2);
+}
+
+TEST(Search, TinyTablesGetTinyNetworksFirst) {
+    const auto trials = nextTrials(input({1, 3, 3}, 113), {});
+    ASSERT_FALSE(trials.empty());
+    EXPECT_EQ(trials[0].epochsScale, 1);
+    ASSERT_EQ(trials[0].plan.network.size(), 1u);
+    EXPECT_EQ(trials[0].plan.network[0].units, 8);
+}
+
+TEST(Search, InfeasiblePlansAreNotTried) {
+    SearchInput in = input({100, 3, 3}, 1400);
+    in.limits.latencyMs = 6;
+    const auto trials = nextTrials(in, {});
+    ASSERT_FALSE(trials.empty());
+    for (const auto& trial : trials) EXPECT_TRUE(check(trial.plan, in.window, in.limits).fits);
+    in.limits.latencyMs = 0.01;
+    EXPECT_TRUE(nextTrials(in, {}).empty());
+    EXPECT_TRUE(nextTrials(input({4096, 16, 4}, 900), {}).empty());  // two such windows alone exceed the RAM
+    const Feasibility least = smallestCandidate(in);
+    EXPECT_FALSE(least.fits);
+    EXPECT_EQ(least.broken, "latency");
+    EXPECT_FALSE(least.sentence.empty());
+    EXPECT_TRUE(smallestCandidate(input({100, 3, 3}, 1400)).fits);
+}
+
+TEST(Search, EveryWindowHasValidCandidatesAndVariations) {
+    for (int length = 1; length <= 4096; length = length < 80 ? length + 1 : length * 2) {
+        const SearchInput in = input({length, 2, 3}, 1000);
+        const auto plans = candidates(in);
+        EXPECT_GE(plans.size(), 2u) << length;
+        for (const auto& plan : plans) {
+            EXPECT_TRUE(parsePlan(toJson(plan), in.window)) << length;
+            EXPECT_FALSE(variations(plan, in).empty());
+        }
+    }
+}
+
+}  // namespace
+}  // namespace tinsmith::plan

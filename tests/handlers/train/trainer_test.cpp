@@ -1,0 +1,165 @@
+// tinsmith-train as it is run: on a small made-up dataset of two tones, flat noise and drift.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <sstream>
+
+#include "handlers/train/float_network.hpp"
+#include "handlers/train/samples.hpp"
+#include "handlers/train/score.hpp"
+#include "tests/handlers/train/folder.hpp"
+
+namespace tinsmith::train {
+namespace {
+
+dataset::Dataset tones() {
+    dataset::Dataset data;
+    data.channels = {"x", "y"};
+    data.windowLength = 32;
+    data.windowStride = 16;
+    data.classes = {"high", "low", "noise"};
+    std::mt19937_64 random(5);
+    std::normal_distribution<float> normal(0, 0.4f);
+    for (int group = 0; group < 6; ++group) {
+        for (int label = 0; label < 3; ++label) {
+            const auto part = group < 4   ? dataset::Part::train
+                              : group < 5 ? dataset::Part::validation
+                                          : dataset::Part::test;
+            data.segments.push_back({label, std::to_string(group), part, 320, data.samples.size()});
+            const double pitch = label == 0 ? 1.1 : 0.4;
+            for (int i = 0; i < 320; ++i) {
+                const double tone = label == 2 ? 0 : std::sin(pitch * i + group);
+                data.samples.push_back(static_cast<float>(tone) + normal(random));
+                data.samples.push_back(static_cast<float>(0.5 * tone) + normal(random));
+            }
+        }
+    }
+    return data;
+}
+
+Json convPlan() {
+    return Json::parse(R"({"version":1,"features":[{"block":"raw","magnitude":true}],
+        "network":[{"layer":"conv1d","filters":8,"kernel":4,"stride":2,"batch_norm":true},
+                   {"layer":"max_pool","size":2},{"layer":"conv1d","filters":8,"kernel":3,"batch_norm":true},
+                   {"layer":"average_pool","size":2},{"layer":"dropout","rate":0.1},{"layer":"flatten"},
+                   {"layer":"dense","units":8,"batch_norm":true}],
+        "training":{"epochs":12,"batch_size":16,"learning_rate":0.01,"augment":{"noise":0.05,"shift":8}}})");
+}
+
+Json densePlan() {
+    return Json::parse(R"({"version":1,
+        "features":[{"block":"statistics"},{"block":"spectrum","fft":32,"hop":32,"bins":8,"log":true}],
+        "network":[{"layer":"dense","units":8}],
+        "training":{"epochs":12,"batch_size":16,"learning_rate":0.01,"augment":{"noise":0.05}}})");
+}
+
+struct Trained {
+    Json output;
+    std::string files;  // every byte that counts
+};
+
+Trained train(const Json& plan, int seed, const Json& more = Json::object()) {
+    const Folder folder;
+    EXPECT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
+    Json input = {{"dataset", "tones.tsd"}, {"plan", plan}, {"seed", seed}};
+    input.update(more);
+    EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+    Trained result{folder.output(), readAll(folder.path() / "output.json")};
+    for (const char* name : {"network/network.json", "network/weights.bin"}) result.files += readAll(folder.path() / name);
+    // What was exported computes what the trainer measured, through the same features.
+    const auto network = load(folder.path() / "network");
+    if (!network) {
+        ADD_FAILURE() << network.error().message;
+        return result;
+    }
+    const auto data = tones();
+    const auto parsed = plan::parsePlan(plan, {32, 2, 3});
+    EXPECT_TRUE(parsed);
+    Extractor extractor(*parsed, data);
+    Samples samples = extractor.extract(dataset::windows(data, dataset::Part::validation));
+    normalise(*network, samples.values);
+    std::vector<int> predicted;
+    std::vector<std::vector<float>> outputs;
+    for (std::size_t i = 0; i < samples.count(); ++i) {
+        forward(*network, {samples.values.data() + i * samples.width, samples.width}, outputs);
+        const auto& logits = outputs.back();
+        predicted.push_back(static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+    }
+    EXPECT_EQ(toJson(score(samples.labels, predicted, 3)), result.output["validation"]);
+    return result;
+}
+
+TEST(Trainer, LearnsTonesAndExportsWhatItMeasured) {
+    for (const Json& plan : {convPlan(), densePlan()}) {
+        const Trained trained = train(plan, 1);
+        EXPECT_GE(trained.output["validation"]["accuracy"].get<double>(), 0.9) << trained.output.dump();
+        EXPECT_EQ(trained.output["network"], "network");
+        EXPECT_EQ(trained.output["curve"].size(), trained.output["epochs"].get<std::size_t>());
+    }
+}
+
+TEST(Trainer, SameSeedSameBytes) {
+    for (const Json& plan : {convPlan(), densePlan()}) {
+        const Trained first = train(plan, 7);
+        EXPECT_EQ(first.files, train(plan, 7).files);
+        EXPECT_NE(first.files, train(plan, 8).files);
+    }
+}
+
+TEST(Trainer, FinalFitTakesAllEpochsAndBothParts) {
+    const Trained trained = train(convPlan(), 1, {{"parts", {"train", "validation"}}, {"epochs", 6}});
+    EXPECT_EQ(trained.output["epochs"], 6);
+    EXPECT_EQ(trained.output["best_epoch"], 6);
+    EXPECT_FALSE(trained.output["curve"][0].contains("validation_accuracy"));
+    const Trained shorter = train(convPlan(), 1, {{"epochs_scale", 0.25}, {"early_stopping", false}});
+    EXPECT_EQ(shorter.output["epochs"], 3);
+}
+
+TEST(Trainer, PrintsProgressAsJsonLines) {
+    const Folder folder;
+    ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
+    ASSERT_EQ(folder.run(TINSMITH_TRAIN, {{"dataset", "tones.tsd"}, {"plan", densePlan()}, {"epochs", 3},
+                                          {"early_stopping", false}}), 0);
+    std::istringstream lines(readAll(folder.path() / "log"));
+    int count = 0;
+    double percent = 0;
+    for (std::string line; std::getline(lines, line); ++count) {
+        const auto json = parseJson(line);
+        ASSERT_TRUE(json) << line;
+        EXPECT_GT((*json)["percent"].get<double>(), percent);
+        percent = (*json)["percent"];
+        EXPECT_TRUE(json->contains("train_loss") && json->contains("validation_accuracy"));
+    }
+    EXPECT_EQ(count, 3);
+    EXPECT_EQ(percent, 100);
+}
+
+TEST(Trainer, RefusesBadJobsWithCodeAndPath) {
+    const Folder folder;
+    ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
+    const Json good = {{"dataset", "tones.tsd"}, {"plan", densePlan()}};
+    const auto refused = [&](const char* key, const Json& value) {
+        Json input = good;
+        input[key] = value;
+        EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 1) << key;
+        const Json error = folder.output()["error"];
+        return error["code"].get<std::string>() + " " + error.value("path", "");
+    };
+    Json plan = densePlan();
+    plan["network"][0]["layer"] = "lstm";
+    EXPECT_EQ(refused("plan", plan), "schema /plan/network/0/layer");
+    EXPECT_EQ(refused("parts", Json::array({"test"})), "schema /parts");
+    EXPECT_EQ(refused("epochs", 0), "schema /epochs");
+    EXPECT_EQ(refused("epochs_scale", -1), "schema /epochs_scale");
+    EXPECT_EQ(refused("surprise", 1), "schema /surprise");
+    EXPECT_EQ(refused("dataset", "nothing.tsd").substr(0, 4), "bad_");
+    auto data = tones();
+    for (auto& segment : data.segments) segment.part = dataset::Part::train;
+    ASSERT_TRUE(dataset::save(folder.path() / "all.tsd", data));
+    EXPECT_EQ(refused("dataset", "all.tsd"), "bad_data ");
+}
+
+}  // namespace
+}  // namespace tinsmith::train
