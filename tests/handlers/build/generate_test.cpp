@@ -1,0 +1,113 @@
+// Generated source: repeatable, exact, and closed against hostile names; the memory plan behind it.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <limits>
+#include <random>
+
+#include "handlers/build/infer_source.hpp"
+#include "handlers/build/memory_plan.hpp"
+#include "handlers/build/source_text.hpp"
+#include "tests/handlers/build/sample_model.hpp"
+
+namespace tinsmith {
+namespace {
+
+TEST(MemoryPlan, NeverOverlapsInTimeAndSpace) {
+    std::mt19937 random(3);
+    for (int round = 0; round < 300; ++round) {
+        std::vector<build::Lifetime> lifetimes(1 + random() % 12);
+        std::int64_t all = 0;
+        std::int64_t most = 0;
+        for (auto& lifetime : lifetimes) {
+            lifetime.bytes = 1 + random() % 500;
+            lifetime.first = static_cast<std::int32_t>(random() % 10);
+            lifetime.last = lifetime.first + static_cast<std::int32_t>(random() % 4);
+            all += lifetime.bytes + build::kArenaAlignment;
+            most = std::max(most, lifetime.bytes);
+        }
+        const auto plan = build::planMemory(lifetimes);
+        EXPECT_LE(plan.bytes, all);
+        EXPECT_GE(plan.bytes, most);
+        for (std::size_t a = 0; a < lifetimes.size(); ++a) {
+            EXPECT_EQ(plan.offsets[a] % build::kArenaAlignment, 0);
+            EXPECT_LE(plan.offsets[a] + lifetimes[a].bytes, plan.bytes);
+            for (std::size_t b = 0; b < a; ++b) {
+                const bool sameTime =
+                    lifetimes[a].first <= lifetimes[b].last && lifetimes[b].first <= lifetimes[a].last;
+                const bool apart = plan.offsets[a] + lifetimes[a].bytes <= plan.offsets[b] ||
+                                   plan.offsets[b] + lifetimes[b].bytes <= plan.offsets[a];
+                EXPECT_TRUE(!sameTime || apart);
+            }
+        }
+    }
+}
+
+TEST(MemoryPlan, AChainNeedsItsTwoLargestNeighbours) {
+    const auto plan = build::planMemory({{800, 0, 0}, {1600, 0, 1}, {400, 1, 2}, {16, 2, 3}});
+    EXPECT_EQ(plan.bytes, 2400);
+}
+
+TEST(SourceText, FloatsReadBackBitForBit) {
+    for (const float value : {0.1F, -1.0F / 3, 1e-30F, 3.4e38F, std::numeric_limits<float>::denorm_min(), 0.0F}) {
+        EXPECT_EQ(std::strtof(build::literal(value).c_str(), nullptr), value);
+    }
+}
+
+TEST(SourceText, HostileTextStaysInsideItsQuotes) {
+    EXPECT_EQ(build::literal(std::string_view("left 1")), "\"left 1\"");
+    EXPECT_EQ(build::literal(std::string_view("a\"; system(\"x\n\\")), "\"a\\042\\073 system\\050\\042x\\012\\134\"");
+    EXPECT_EQ(build::literal(std::string_view("\xc3\xa9")), "\"\\303\\251\"");
+    EXPECT_EQ(build::literal(std::string_view("?" "?/")), "\"\\077\\077\\057\"");
+}
+
+TEST(SourceText, TheSmallestIntegerIsAnExpression) {
+    const std::int32_t values[] = {std::numeric_limits<std::int32_t>::min(), 5};
+    EXPECT_NE(build::arrayOf("std::int32_t", "k", std::span(values)).find("-2147483647 - 1"), std::string::npos);
+}
+
+TEST(Generate, SameInputSameText) {
+    const auto first = build::generate(test::SampleModel().input);
+    const auto second = build::generate(test::SampleModel().input);
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->source, second->source);
+    EXPECT_EQ(first->report, second->report);
+}
+
+TEST(Generate, ReportsOperatorsAndMemory) {
+    const test::SampleModel sample;
+    const auto generated = build::generate(sample.input);
+    ASSERT_TRUE(generated) << generated.error().message;
+    const Json& report = generated->report;
+    EXPECT_EQ(report["macs"], nn::macCount(sample.input.graph));
+    EXPECT_EQ(report["operators"].size(), sample.input.graph.operators.size());
+    // Input 300 and conv 1600, then conv 1600 and pool 800: the input's bytes are used again.
+    EXPECT_EQ(report["arena_bytes"], 2400);
+    EXPECT_EQ(report["golden_bytes"], 2 * (1200 + 4));
+    EXPECT_TRUE(report["operators"].back()["offset"].is_null());
+}
+
+TEST(Generate, PartsThatDoNotFitAreRefused) {
+    test::SampleModel labels;
+    labels.input.labels.pop_back();
+    EXPECT_EQ(build::generate(labels.input).error().code, Code::bad_data);
+    test::SampleModel digest;
+    digest.input.digest.pop_back();
+    EXPECT_EQ(build::generate(digest.input).error().code, Code::bad_data);
+    test::SampleModel golden;
+    golden.input.golden[0].window[5] = std::numeric_limits<float>::infinity();
+    EXPECT_EQ(build::generate(golden.input).error().code, Code::bad_data);
+    test::SampleModel features;
+    features.input.pipeline.length = 99;
+    EXPECT_EQ(build::generate(features.input).error().code, Code::bad_data);
+}
+
+TEST(InferSource, AReshapeCostsNothing) {
+    const auto graph = test::randomGraph(2, 1);  // has a flatten
+    const auto source = build::inferSource(graph);
+    ASSERT_TRUE(source);
+    EXPECT_EQ(source->text.find("copyRows"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace tinsmith
