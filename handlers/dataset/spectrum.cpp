@@ -38,8 +38,9 @@ std::vector<double> peaks(const std::vector<double>& spectrum, double binWidth, 
         if (spectrum[k] > 0 && spectrum[k] >= spectrum[k - 1] && spectrum[k] > right)
             found.push_back(k);
     }
-    std::stable_sort(found.begin(), found.end(),
-                     [&](std::size_t a, std::size_t b) { return spectrum[a] > spectrum[b]; });
+    std::sort(found.begin(), found.end(), [&](std::size_t a, std::size_t b) {
+        return spectrum[a] != spectrum[b] ? spectrum[a] > spectrum[b] : a < b;
+    });
     std::vector<double> frequencies;
     for (const std::size_t k : found) {
         if (frequencies.size() == count || spectrum[k] < 0.1 * spectrum[found.front()]) break;
