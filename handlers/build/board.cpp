@@ -1,61 +1,71 @@
 #include "handlers/build/board.hpp"
 
 #include <algorithm>
-#include <toml.hpp>
+#include <optional>
+
+#include "handlers/build/board_file.hpp"
 
 namespace tinsmith::build {
 
-namespace fs = std::filesystem;
+namespace {
 
-std::vector<std::string> boardNames(const fs::path& firmwareDir) {
-    std::vector<std::string> names;
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(firmwareDir, error)) {
-        std::error_code ignored;
-        if (fs::is_regular_file(entry.path() / "board.toml", ignored)) {
-            names.push_back(entry.path().filename().string());
-        }
-    }
-    std::ranges::sort(names);
-    return names;
+bool plainName(const std::string& name) {
+    return !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+    });
 }
 
-Result<Board> loadBoard(const fs::path& firmwareDir, const std::string& name) {
-    const std::vector<std::string> names = boardNames(firmwareDir);
-    if (std::ranges::find(names, name) == names.end()) {
-        std::string known;
-        for (const std::string& each : names) known += (known.empty() ? "" : ", ") + each;
-        return fail(Code::unknown_board, "there is no board " + name,
-                    known.empty() ? "no board is installed below " + firmwareDir.string()
-                                  : "choose one of: " + known,
-                    "/board");
+// Reads numbers until one fails.
+class Numbers {
+  public:
+    explicit Numbers(const BoardFile& file) : file_(file) {}
+
+    double take(const std::string& table, const std::string& key) {
+        const auto number = file_.number(table, key);
+        if (number) return *number;
+        if (!error) error = number.error();
+        return 0;
     }
+    std::uint64_t whole(const std::string& table, const std::string& key) {
+        return static_cast<std::uint64_t>(std::min(take(table, key), 1e15));
+    }
+
+    std::optional<Error> error;
+
+  private:
+    const BoardFile& file_;
+};
+
+}  // namespace
+
+Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::string& name) {
+    const auto unknown = [&] {
+        return fail(Code::unknown_board, "there is no board " + name.substr(0, 80), "the daemon's info topic lists the boards",
+                    "/board");
+    };
+    if (!plainName(name)) return unknown();
+    std::error_code ignored;
     Board board;
     board.name = name;
-    board.folder = fs::absolute(firmwareDir / name);
-    try {
-        const auto file = toml::parse((board.folder / "board.toml").string());
-        const auto number = [](const toml::value& table, const char* key) {
-            const auto& value = toml::find(table, key);
-            return value.is_integer() ? static_cast<double>(value.as_integer()) : value.as_floating();
-        };
-        const auto bytes = [&](const toml::value& table, const char* key) {
-            return static_cast<std::uint64_t>(number(table, key));
-        };
-        board.clockHz = number(file, "clock_hz");
-        board.cyclesPerInstruction = number(file, "cycles_per_instruction");
-        board.instructionsPerTick = static_cast<int>(number(file, "instructions_per_tick"));
-        board.flashBytes = bytes(file, "flash_bytes");
-        board.ramBytes = bytes(file, "ram_bytes");
-        const auto& platform = toml::find(file, "platform");
-        board.platformFlash = bytes(platform, "flash_bytes") + bytes(platform, "image_overhead_bytes");
-        board.platformRam = bytes(platform, "static_ram_bytes") + bytes(platform, "stack_bytes");
-        board.windowFloats = bytes(platform, "window_floats");
-        board.emulator = toml::find<std::vector<std::string>>(file, "emulator", "command");
-    } catch (const std::exception& e) {
-        return fail(Code::bad_data, "the description of board " + name + " cannot be read: " + e.what(),
-                    "reinstall the board's files");
-    }
+    board.folder = std::filesystem::absolute(firmwareDir, ignored).lexically_normal() / name;
+    auto file = BoardFile::open(board.folder);
+    if (!file) return file.error().code == Code::bad_path ? Result<Board>(unknown()) : std::unexpected(file.error());
+
+    Numbers numbers(*file);
+    board.clockHz = numbers.take("", "clock_hz");
+    board.cyclesPerInstruction = numbers.take("", "cycles_per_instruction");
+    board.instructionsPerTick = static_cast<std::uint32_t>(numbers.whole("", "instructions_per_tick"));
+    board.flashBytes = numbers.whole("", "flash_bytes");
+    board.ramBytes = numbers.whole("", "ram_bytes");
+    board.platformStack = numbers.whole("platform", "stack_bytes");
+    board.platformFlash = numbers.whole("platform", "flash_bytes") + numbers.whole("platform", "image_overhead_bytes");
+    board.platformRam = numbers.whole("platform", "static_ram_bytes") + board.platformStack;
+    board.windowFloats = numbers.whole("platform", "window_floats");
+    if (numbers.error) return std::unexpected(*numbers.error);
+    if (board.clockHz <= 0) return fail(Code::bad_data, "board.toml: clock_hz is 0");
+    auto emulator = file->words("emulator", "command");
+    if (!emulator) return std::unexpected(emulator.error());
+    board.emulator = std::move(*emulator);
     return board;
 }
 

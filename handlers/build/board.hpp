@@ -1,4 +1,5 @@
-// A board as its folder's board.toml describes it: budgets and speed, and how its emulator is run.
+// What the gateway knows of a board: budget, speed, the platform's share, and how to emulate it. From `board.toml`, which
+// the firmware build writes with figures of the image that it built.
 #pragma once
 
 #include <cstdint>
@@ -12,25 +13,25 @@
 namespace tinsmith::build {
 
 struct Board {
+    std::filesystem::path folder;  // absolute; holds board.toml, libraries, linker scripts, boot.elf
     std::string name;
-    std::filesystem::path folder;
     double clockHz = 0;
     double cyclesPerInstruction = 1;
-    int instructionsPerTick = 1;       // of the board's timer, under the emulator's instruction counting
-    std::uint64_t flashBytes = 0;      // of one slot, for a whole signed image
+    std::uint32_t instructionsPerTick = 1;  // of the board's timer, in the emulator
+    std::uint64_t flashBytes = 0;           // of one slot
     std::uint64_t ramBytes = 0;
-    std::uint64_t platformFlash = 0;   // an image without a model: payload, header, TLVs
-    std::uint64_t platformRam = 0;     // .data, .bss and the deepest stack without a model
-    std::uint64_t windowFloats = 0;    // the longest window, length × channels
-    std::vector<std::string> emulator; // argv; {flash}, {boot} and {log} stand for files
+    std::uint64_t platformFlash = 0;  // an image without any model: payload, header and TLVs
+    std::uint64_t platformRam = 0;    // its .data, .bss and deepest stack
+    std::uint64_t platformStack = 0;  // that stack alone
+    std::uint64_t windowFloats = 0;   // longest window, length * channels, that the firmware has room for
+    std::vector<std::string> emulator;  // command; {flash}, {boot} and {log} stand for files
 };
 
-// `firmwareDir` holds one folder a board. Fails with unknown_board (which names those that exist) or bad_data.
+// unknown_board: no <firmwareDir>/<name>/board.toml, or a name that is no plain folder name. bad_data: the file is not
+// what it should be.
 [[nodiscard]] Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::string& name);
 
-// The boards below `firmwareDir`, sorted.
-std::vector<std::string> boardNames(const std::filesystem::path& firmwareDir);
-
+// The board's whole budget; no limit on latency.
 plan::BoardLimits limitsOf(const Board& board);
 
 }  // namespace tinsmith::build

@@ -1,0 +1,276 @@
+#include "handlers/requests/firmware.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "firmware/boot/layout.hpp"
+#include "firmware/image/image.hpp"
+#include "handlers/build/board.hpp"
+#include "handlers/build/firmware_build.hpp"
+#include "handlers/flow/digest.hpp"
+#include "handlers/preflight/emulate.hpp"
+#include "handlers/requests/learn.hpp"
+#include "handlers/requests/stage.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kBuildFrom = 76;
+constexpr int kGenerated = 80;
+constexpr int kProven = 91;
+constexpr std::uint64_t kSignatureBytes = 144;  // SHA256, KEYHASH and ED25519 TLVs and their header
+constexpr std::size_t kCompilerWords = 2000;  // of a compiler's complaint, in an error
+
+std::string tail(const std::string& text, std::size_t most) {
+    return text.size() > most ? "…" + text.substr(text.size() - most) : text;
+}
+
+Result<std::vector<std::uint8_t>> readBytes(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    if (!in) return fail(Code::internal, "cannot read " + path.string());
+    return bytes;
+}
+
+template <std::size_t N>
+Result<std::array<std::uint8_t, N>> fixedHex(const std::string& hex) {
+    const auto bytes = fromHex(hex);
+    if (!bytes) return std::unexpected(bytes.error());
+    if (bytes->size() != N) return fail(Code::internal, "a digest has another length: " + hex);
+    std::array<std::uint8_t, N> fixed{};
+    std::ranges::copy(*bytes, fixed.begin());
+    return fixed;
+}
+
+// ---- Building -------------------------------------------------------------------------------------------------------
+
+// Generates model.cpp; the folder then holds what the compiler needs.
+Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
+    auto network = restoreNetwork(job, spec.network);
+    if (!network) co_return std::unexpected(network.error());
+    World& world = job.world();
+    const Json input = {{"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
+                        {"dataset", world.artefacts.path(spec.goal.data).string()},
+                        {"plan", spec.plan},
+                        {"network", network->string()},
+                        {"model", spec.goal.model},
+                        {"version", spec.version},
+                        {"golden", plan::kGoldenWindows},
+                        {"board", spec.goal.board}};
+    Result<Json> generated =
+        co_await runStage(job, "tinsmith-work", "generate", input, "build", kBuildFrom, kGenerated);
+    co_return generated;
+}
+
+Task<Status> compile(Job& job, build::BoardTools tools, fs::path folder) {
+    for (const build::Command& command : build::buildCommands(tools)) {
+        job.progress(kGenerated, command.step);
+        Child child;
+        child.argv = command.argv;
+        child.folder = folder;
+        child.readable = {tools.folder};
+        child.cage = Cage::compile;
+        child.limits.wallMs = 120'000;
+        child.limits.cpuSeconds = 120;
+        child.limits.memoryBytes = 2'000'000'000;
+        Result<Exit> exit = co_await job.world().workers.run(child, job.token());
+        if (!exit) co_return std::unexpected(exit.error());
+        if (exit->code == 0 && exit->limit.empty()) continue;
+        const std::string reason = exit->limit.empty() ? "" : " (its " + exit->limit + " limit)";
+        co_return fail(Code::build_failed,
+                       command.step + " failed" + reason + ": " + tail(exit->errors, kCompilerWords),
+                       "check the cross compiler with `tinsmith doctor`");
+    }
+    co_return Status();
+}
+
+Result<Json> wrap(World& world, const FirmwareSpec& spec, const fs::path& folder, int slot) {
+    image::ImageSpec wanted;
+    auto payload = readBytes(folder / build::kPayloadFiles[slot]);
+    if (!payload) return std::unexpected(payload.error());
+    const auto model = fixedHex<32>(spec.quantized.value("tflite", ""));
+    if (!model) return std::unexpected(model.error());
+    const auto data = fixedHex<32>(spec.goal.data);
+    if (!data) return std::unexpected(data.error());
+    wanted.payload = std::move(*payload);
+    wanted.slotBase = boot::slotAddress(static_cast<std::uint8_t>(slot));
+    wanted.version.major = 1;
+    wanted.version.revision = static_cast<std::uint16_t>(spec.version);
+    wanted.securityCounter = spec.counter;
+    wanted.modelDigest = *model;
+    wanted.dataDigest = *data;
+    wanted.board = spec.goal.board;
+    const auto unsignedImage = image::build(wanted);
+    if (!unsignedImage) {
+        return fail(Code::too_large, unsignedImage.error().message, unsignedImage.error().hint);
+    }
+    const auto kept = world.artefacts.put(
+        {reinterpret_cast<const char*>(unsignedImage->data()), unsignedImage->size()});
+    if (!kept) return std::unexpected(kept.error());
+    return Json{{"board", spec.goal.board},
+                {"slot", slot == 0 ? "a" : "b"},
+                {"digest", toHex(image::digest(*unsignedImage))},
+                {"unsigned", *kept},
+                {"bytes", unsignedImage->size()}};
+}
+
+Task<Result<Json>> runBuild(Job& job, FirmwareSpec spec) {
+    World& world = job.world();
+    const auto board = build::loadBoard(world.settings.firmwareDir, spec.goal.board);
+    if (!board) co_return std::unexpected(board.error());
+    const auto tools = build::loadBoardTools(board->folder);
+    if (!tools) co_return std::unexpected(tools.error());
+    Result<Json> generated = co_await generate(job, spec);
+    if (!generated) co_return std::unexpected(generated.error());
+    const fs::path folder = generated->value("folder", "");
+    const Status compiled = co_await compile(job, *tools, folder);
+    if (!compiled) co_return std::unexpected(compiled.error());
+
+    Json images = Json::array();
+    std::uint64_t flash = 0;
+    std::uint64_t ram = 0;
+    for (int slot = 0; slot < 2; ++slot) {
+        const auto sizes = build::elfSizes(folder / build::kElfFiles[slot]);
+        if (!sizes) co_return std::unexpected(sizes.error());
+        flash = std::max(flash, sizes->flash);
+        ram = std::max(ram, sizes->ram);
+        const auto image = wrap(world, spec, folder, slot);
+        if (!image) co_return std::unexpected(image.error());
+        images.push_back(*image);
+    }
+    co_return Json{{"images", images},
+                   {"flash_bytes", flash},
+                   {"ram_bytes", ram},
+                   {"report", generated->value("report", Json::object())}};
+}
+
+}  // namespace
+
+Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec) {
+    const Json inputs = {{"plan", spec.plan},
+                         {"tflite", spec.quantized.value("tflite", "")},
+                         {"weights", spec.network.value("weights", "")},
+                         {"data", spec.goal.data},
+                         {"version", spec.version},
+                         {"counter", spec.counter},
+                         {"board", spec.goal.board}};
+    Result<Json> built = co_await job.step("build", inputs, runBuild(job, spec), Weight::heavy);
+    co_return built;
+}
+
+// ---- Preflight --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+// Runs the windows of one part on both slots and compares every output.
+Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Json built, std::string part,
+                             int from, int to) {
+    World& world = job.world();
+    Json images = Json::object();
+    for (const Json& image : built.value("images", Json::array())) {
+        images[image.value("slot", "")] = world.artefacts.path(image.value("unsigned", "")).string();
+    }
+    const Json outputs = spec.quantized.value("outputs", Json::object());
+    const Json prepareInput = {{"boot", (board.folder / "boot.elf").string()},
+                               {"images", images},
+                               {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
+                               {"dataset", world.artefacts.path(spec.goal.data).string()},
+                               {"part", part},
+                               {"outputs", world.artefacts.path(outputs.value(part, "")).string()},
+                               {"instructions_per_tick", board.instructionsPerTick}};
+    const std::string name = "preflight-" + part;
+    Result<Json> prepared =
+        co_await runStage(job, "tinsmith-work", "preflight-prepare", prepareInput, name, from, from);
+    if (!prepared) co_return std::unexpected(prepared.error());
+    preflight::EmulateSpec emulation;
+    emulation.command = board.emulator;
+    emulation.folder = prepared->value("folder", "");
+    emulation.prepared = *prepared;
+    Job* const reporter = &job;
+    const auto progress = [reporter, from, to](int percent, std::string text) {
+        reporter->progress(from + percent * (to - from) / 100, std::move(text));
+    };
+    const Status ran = co_await preflight::emulate(world, emulation, progress, job.token());
+    if (!ran) co_return std::unexpected(ran.error());
+    const Json checkInput = {{"prepared", emulation.folder.string()}};
+    Result<Json> checked =
+        co_await runStage(job, "tinsmith-work", "preflight-check", checkInput, name + "-check", to, to);
+    if (!checked) co_return std::unexpected(checked.error());
+    checked->erase("folder");
+    co_return checked;
+}
+
+std::string kilobytes(std::uint64_t bytes) {
+    return std::to_string(bytes / 1000) + "." + std::to_string(bytes % 1000 / 100) + " KB";
+}
+
+// The measured image against the limits of the request. Feasibility was estimated before training; this is the last word.
+Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::uint64_t ram, double latencyMs) {
+    const std::string hint = "relax the limit, or use regenerate with it: the planner then sees a smaller budget";
+    if (image > limits.flashBytes) {
+        return fail(Code::not_feasible,
+                    "the built image has " + kilobytes(image) + ", " + kilobytes(limits.flashBytes) + " are allowed",
+                    hint, "/limits/flash_kb");
+    }
+    if (ram > limits.ramBytes) {
+        return fail(Code::not_feasible,
+                    "the application needs " + kilobytes(ram) + " of RAM, " + kilobytes(limits.ramBytes) + " are allowed",
+                    hint, "/limits/ram_kb");
+    }
+    if (limits.latencyMs > 0 && latencyMs > limits.latencyMs) {
+        return fail(Code::not_feasible,
+                    "a window takes " + std::to_string(latencyMs) + " ms, " + std::to_string(limits.latencyMs) + " ms are allowed",
+                    hint, "/limits/latency_ms");
+    }
+    return {};
+}
+
+Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
+    const auto board = build::loadBoard(job.world().settings.firmwareDir, spec.goal.board);
+    if (!board) co_return std::unexpected(board.error());
+    const int half = (kGenerated + kProven) / 2;
+    Result<Json> validation = co_await provePart(job, spec, *board, built, "validation", kGenerated, half);
+    if (!validation) co_return std::unexpected(validation.error());
+    Result<Json> test = co_await provePart(job, spec, *board, built, "test", half, kProven);
+    if (!test) co_return std::unexpected(test.error());
+
+    const Json instructions = test->value("instructions", Json::object());
+    const auto mean = [&](const char* what) {
+        return instructions.value(what, Json::object()).value("mean", std::uint64_t{0});
+    };
+    const auto most = instructions.value("total", Json::object()).value("max", std::uint64_t{0});
+    const auto stack = std::max(validation->value("stack_high_water", std::uint64_t{0}),
+                                test->value("stack_high_water", std::uint64_t{0}));
+    // The deepest stack of the platform (an update being verified) is not seen in preflight; board.toml has it.
+    const std::uint64_t ram = built.value("ram_bytes", std::uint64_t{0}) + std::max(stack, board->platformStack);
+    const double latencyMs = 1000.0 * static_cast<double>(most) * board->cyclesPerInstruction / board->clockHz;
+    std::uint64_t image = 0;
+    for (const Json& each : built.value("images", Json::array())) {
+        image = std::max(image, each.value("bytes", std::uint64_t{0}) + kSignatureBytes);
+    }
+    if (auto fits = checkLimits(spec.goal.limits, image, ram, latencyMs); !fits) {
+        co_return std::unexpected(fits.error());
+    }
+    co_return Json{{"validation", validation->value("slots", Json::object())},
+                   {"test", test->value("slots", Json::object())},
+                   {"instructions",
+                    {{"features", mean("features")}, {"inference", mean("inference")}, {"total", mean("total")}, {"max", most}}},
+                   {"stack_bytes", stack},
+                   {"ram_bytes", ram},
+                   {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}},
+                   {"latency_ms", latencyMs}};
+}
+
+}  // namespace
+
+Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built) {
+    const Json inputs = {{"images", built.value("images", Json::array())}, {"data", spec.goal.data}};
+    Result<Json> proven = co_await job.step("preflight", inputs, prove(job, spec, built), Weight::heavy);
+    co_return proven;
+}
+
+}  // namespace tinsmith

@@ -1,0 +1,172 @@
+#include "handlers/requests/goal.hpp"
+
+#include <algorithm>
+
+#include "handlers/build/board.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+double orZero(const std::optional<double>& value) { return value.value_or(0); }
+
+int cardInt(const Json& card, const char* object, const char* key) {
+    const auto it = card.find(object);
+    return it == card.end() ? 0 : it->value(key, 0);
+}
+
+// The request's limits count whole images and applications, as the board's do; they can only narrow them.
+Status narrow(plan::BoardLimits& limits, const Limits& wanted) {
+    const auto least = [](std::uint64_t board, const std::optional<double>& kb) {
+        return kb ? std::min(board, static_cast<std::uint64_t>(*kb * 1000)) : board;
+    };
+    limits.flashBytes = least(limits.flashBytes, wanted.flashKb);
+    limits.ramBytes = least(limits.ramBytes, wanted.ramKb);
+    limits.latencyMs = orZero(wanted.latencyMs);
+    if (limits.flashBytes <= limits.platformFlash) {
+        return fail(Code::not_feasible,
+                    "flash_kb leaves nothing for a model: the platform alone takes " +
+                        std::to_string(limits.platformFlash) + " bytes of " +
+                        std::to_string(limits.flashBytes),
+                    "allow more than " + std::to_string(limits.platformFlash / 1000 + 1) + " KB",
+                    "/limits/flash_kb");
+    }
+    if (limits.ramBytes <= limits.platformRam) {
+        return fail(Code::not_feasible,
+                    "ram_kb leaves nothing for a model: the platform alone takes " +
+                        std::to_string(limits.platformRam) + " bytes of " +
+                        std::to_string(limits.ramBytes),
+                    "allow more than " + std::to_string(limits.platformRam / 1000 + 1) + " KB",
+                    "/limits/ram_kb");
+    }
+    return {};
+}
+
+}  // namespace
+
+plan::WindowShape Goal::window() const {
+    plan::WindowShape shape;
+    shape.length = cardInt(card, "window", "length");
+    shape.channels = static_cast<int>(card.value("channels", Json::array()).size());
+    shape.classes = static_cast<int>(card.value("classes", Json::array()).size());
+    return shape;
+}
+
+plan::SearchInput Goal::searchInput() const {
+    plan::SearchInput input;
+    input.window = window();
+    const auto rate = card.find("rate_hz");
+    input.rateHz = rate != card.end() && rate->is_number() ? rate->get<double>() : 0;
+    if (const auto windows = card.find("windows"); windows != card.end()) {
+        input.trainWindows = windows->value("train", Json::object()).value("total", std::size_t{0});
+    }
+    if (const auto groups = card.find("groups"); groups != card.end()) {
+        input.trainGroups = groups->value("train", Json::object()).value("count", std::size_t{0});
+    }
+    input.limits = limits;
+    return input;
+}
+
+Json toJson(const Goal& goal) {
+    const plan::BoardLimits& limits = goal.limits;
+    return {{"model", goal.model},
+            {"task", goal.task},
+            {"dataset", goal.dataset},
+            {"data", goal.data},
+            {"card", goal.card},
+            {"board", goal.board},
+            {"limits",
+             {{"name", limits.name},
+              {"clock_hz", limits.clockHz},
+              {"cycles_per_instruction", limits.cyclesPerInstruction},
+              {"flash", limits.flashBytes},
+              {"ram", limits.ramBytes},
+              {"platform_flash", limits.platformFlash},
+              {"platform_ram", limits.platformRam},
+              {"latency_ms", limits.latencyMs}}},
+            {"target", goal.target},
+            {"budget_ms", goal.budgetMs},
+            {"llm_calls", goal.llmCalls},
+            {"llm_tokens", goal.llmTokens},
+            {"seed", goal.seed}};
+}
+
+Goal goalFromJson(const Json& json) {
+    Goal goal;
+    goal.model = json.value("model", "");
+    goal.task = json.value("task", "");
+    goal.dataset = json.value("dataset", "");
+    goal.data = json.value("data", "");
+    goal.card = json.value("card", Json::object());
+    goal.board = json.value("board", "");
+    const Json limits = json.value("limits", Json::object());
+    goal.limits.name = limits.value("name", "");
+    goal.limits.clockHz = limits.value("clock_hz", 0.0);
+    goal.limits.cyclesPerInstruction = limits.value("cycles_per_instruction", 1.0);
+    goal.limits.flashBytes = limits.value("flash", std::uint64_t{0});
+    goal.limits.ramBytes = limits.value("ram", std::uint64_t{0});
+    goal.limits.platformFlash = limits.value("platform_flash", std::uint64_t{0});
+    goal.limits.platformRam = limits.value("platform_ram", std::uint64_t{0});
+    goal.limits.latencyMs = limits.value("latency_ms", 0.0);
+    goal.target = json.value("target", 0.0);
+    goal.budgetMs = json.value("budget_ms", std::int64_t{0});
+    goal.llmCalls = json.value("llm_calls", 0);
+    goal.llmTokens = json.value("llm_tokens", std::int64_t{0});
+    goal.seed = json.value("seed", std::uint64_t{1});
+    return goal;
+}
+
+Result<Goal> makeGoal(World& world, const GoalRequest& request) {
+    const auto dataset = world.journal.get("dataset", request.dataset);
+    if (!dataset) return std::unexpected(dataset.error());
+    if (!*dataset) {
+        return fail(Code::unknown_dataset, "there is no dataset " + request.dataset,
+                    "import or record it first; `dataset list` names those that exist", "/dataset");
+    }
+    const Settings& settings = world.settings;
+    Goal goal;
+    goal.model = request.model;
+    goal.task = request.task;
+    goal.dataset = request.dataset;
+    goal.data = (**dataset).value("digest", "");
+    goal.card = (**dataset).value("card", Json::object());
+    goal.board = request.board.empty() ? settings.board : request.board;
+    const auto board = build::loadBoard(settings.firmwareDir, goal.board);
+    if (!board) return std::unexpected(board.error());
+    goal.limits = build::limitsOf(*board);
+    if (auto narrowed = narrow(goal.limits, request.limits); !narrowed) {
+        return std::unexpected(narrowed.error());
+    }
+    const plan::WindowShape window = goal.window();
+    if (window.classes < 2 || window.length < 1 || window.channels < 1 ||
+        goal.searchInput().trainWindows == 0) {
+        return fail(Code::bad_data, "dataset " + request.dataset + " has no windows of two classes to learn from",
+                    "record or import at least two labels; `dataset info` shows what is there", "/dataset");
+    }
+    goal.target = orZero(request.target.accuracy);
+    goal.budgetMs = static_cast<std::int64_t>(
+        request.budget.minutes.value_or(settings.planner.minutes) * 60'000);
+    goal.llmCalls = request.budget.llmCalls.value_or(settings.planner.calls);
+    goal.llmTokens = request.budget.llmTokens.value_or(settings.planner.tokens);
+    goal.seed = request.seed;
+    return goal;
+}
+
+namespace {
+
+Task<Result<Json>> lookUp(World& world, GoalRequest request) {
+    const auto goal = makeGoal(world, request);
+    if (!goal) co_return std::unexpected(goal.error());
+    co_return toJson(*goal);
+}
+
+}  // namespace
+
+Task<Result<Goal>> goalStep(Job& job, GoalRequest request) {
+    const Json inputs = job.request();
+    Result<Json> goal = co_await job.step("prepare", inputs, lookUp(job.world(), request));
+    if (!goal) co_return std::unexpected(goal.error());
+    co_return goalFromJson(*goal);
+}
+
+}  // namespace tinsmith

@@ -1,0 +1,391 @@
+#include "handlers/requests/release.hpp"
+
+#include <algorithm>
+
+#include "firmware/image/image.hpp"
+#include "handlers/flow/digest.hpp"
+#include "handlers/requests/firmware.hpp"
+#include "handlers/requests/stage.hpp"
+#include "handlers/requests/versions.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+constexpr int kRolloutFrom = 92;
+
+Task<Result<Json>> takeNumber(World& world, std::string model) {
+    const auto record = world.journal.get("model", model);
+    if (!record) co_return std::unexpected(record.error());
+    Json updated = *record ? **record : Json{{"model", model}, {"current", nullptr}, {"latest", 0}};
+    const int number = updated.value("latest", 0) + 1;
+    updated["latest"] = number;
+    updated["updated"] = world.clock.unixMs();
+    const std::vector<Write> writes = {{"model", model, updated}};
+    const Status committed = world.journal.commit(writes);
+    if (!committed) co_return std::unexpected(committed.error());
+    co_return Json(number);
+}
+
+// Security counters are never given out twice: the journal has the new value before anybody sees it.
+Task<Result<Json>> takeCounter(World& world, std::string board) {
+    const auto record = world.journal.get("counter", board);
+    if (!record) co_return std::unexpected(record.error());
+    // Factory firmware carries counter 1.
+    const std::int64_t next = (*record ? (**record).value("value", std::int64_t{1}) : 1) + 1;
+    const Json value = {{"value", next}};
+    const std::vector<Write> writes = {{"counter", board, value}};
+    const Status committed = world.journal.commit(writes);
+    if (!committed) co_return std::unexpected(committed.error());
+    co_return Json(next);
+}
+
+Task<Result<Json>> signImages(World& world, Json built) {
+    Json images = Json::array();
+    for (Json image : built.value("images", Json::array())) {
+        const auto digest = fromHex(image.value("digest", ""));
+        if (!digest) co_return std::unexpected(digest.error());
+        const auto bytes = world.artefacts.read(image.value("unsigned", ""));
+        if (!bytes) co_return std::unexpected(bytes.error());
+        Result<Signature> signature = co_await world.signer.sign(SignedThing::image, *digest);
+        if (!signature) co_return std::unexpected(signature.error());
+        const auto* data = reinterpret_cast<const std::uint8_t*>(bytes->data());
+        const auto whole =
+            image::attachSignature({data, bytes->size()}, image::keyHash(signature->publicKey),
+                                   signature->bytes);
+        const auto file = world.artefacts.put(
+            {reinterpret_cast<const char*>(whole.data()), whole.size()});
+        if (!file) co_return std::unexpected(file.error());
+        image.erase("unsigned");
+        image["file"] = *file;
+        image["bytes"] = whole.size();
+        images.push_back(image);
+    }
+    co_return images;
+}
+
+Json testOf(const Json& quantized) {
+    return quantized.value("parts", Json::object()).value("test", Json::object());
+}
+
+double accuracyOf(const Json& part) { return part.value("accuracy", 0.0); }
+
+std::string percent(double share) {
+    const auto tenths = static_cast<int>(share * 1000 + 0.5);
+    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
+}
+
+// ---- Is it better than what runs? ------------------------------------------------------------------------------------
+
+// The version that the group runs, else the model's current one; null where there is none.
+Task<Result<Json>> findRunning(World& world, std::string model, std::string group) {
+    const auto record = world.journal.get("group", group);
+    if (!record) co_return std::unexpected(record.error());
+    std::optional<int> number;
+    if (*record && (**record).value("model", "") == model) number = (**record).value("version", 0);
+    if (!number) {
+        const auto models = world.journal.get("model", model);
+        if (!models) co_return std::unexpected(models.error());
+        if (!*models || !(**models).value("current", Json()).is_number()) co_return Json();
+        number = (**models)["current"].get<int>();
+    }
+    const auto found = findVersion(world.journal, model, number);
+    if (!found) co_return Json();
+    co_return (*found)["version"];
+}
+
+Task<Result<Json>> evaluate(Job& job, Goal goal, Json running) {
+    World& world = job.world();
+    const Json input = {{"tflite", world.artefacts.path(running.value("tflite", "")).string()},
+                        {"dataset", world.artefacts.path(goal.data).string()},
+                        {"plan", running.value("plan", Json::object())},
+                        {"network_json", running.value("network_json", Json::object())},
+                        {"parts", Json::array({"test"})}};
+    Result<Json> output =
+        co_await runStage(job, "tinsmith-work", "evaluate", input, "evaluate", 75, 76);
+    if (!output) co_return std::unexpected(output.error());
+    co_return output->value("parts", Json::object()).value("test", Json::object());
+}
+
+// Compares on the same test windows. A running version that cannot take today's windows (another shape) is no obstacle.
+Task<Status> compare(Job& job, Goal goal, Json test, std::string group) {
+    const Json which = {{"model", goal.model}, {"group", group}};
+    Result<Json> running =
+        co_await job.step("running", which, findRunning(job.world(), goal.model, group));
+    if (!running) co_return std::unexpected(running.error());
+    if (running->is_null()) co_return Status();
+    Json theirs = running->value("metrics", Json::object()).value("test", Json::object());
+    if (running->value("data_digest", "") != goal.data) {
+        const Json inputs = {{"tflite", running->value("tflite", "")}, {"data", goal.data}};
+        Result<Json> measured =
+            co_await job.step("compare", inputs, evaluate(job, goal, *running), Weight::heavy);
+        if (!measured) {
+            const Code code = measured.error().code;
+            if (code == Code::cancelled || code == Code::storage_full) {
+                co_return std::unexpected(measured.error());
+            }
+            job.event("compare", "the running version cannot be measured on today's windows: " +
+                                     measured.error().message);
+            co_return Status();
+        }
+        theirs = *measured;
+    }
+    if (accuracyOf(test) >= accuracyOf(theirs)) co_return Status();
+    co_return fail(Code::not_better,
+                   "version " + std::to_string(running->value("version", 0)) + ", which runs, reaches " +
+                       percent(accuracyOf(theirs)) + " on the same test windows, the new one " +
+                       percent(accuracyOf(test)),
+                   "the new version is kept; `rollout start` or \"force\": true rolls it out all the same");
+}
+
+// ---- Records ----------------------------------------------------------------------------------------------------------
+
+Json versionRecord(const Job& job, const Goal& goal, const Draft& draft, int number) {
+    return {{"model", goal.model},
+            {"version", number},
+            {"job", job.id()},
+            {"board", goal.board},
+            {"dataset", goal.dataset},
+            {"data_digest", goal.data},
+            {"plan", draft.plan},
+            {"network_json", draft.network.value("network_json", Json::object())},
+            {"network", draft.network.value("weights", "")},
+            {"tflite", draft.quantized.value("tflite", "")},
+            {"outputs", draft.quantized.value("outputs", Json::object())},
+            {"metrics", draft.quantized.value("parts", Json::object())},
+            {"cost", draft.origin.value("cost", Json::object())},
+            {"origin", draft.origin},
+            {"images", Json::array()},
+            {"counter", 0},
+            {"released", false}};
+}
+
+Json limitsJson(const Job& job) { return job.request().value("limits", Json::object()); }
+
+// Writes the version, and the model's record beside it; `current` makes it the version that the model stands for.
+Task<Result<Json>> record(Job& job, Goal goal, Json version, bool current) {
+    World& world = job.world();
+    const int number = version.value("version", 0);
+    const auto stored = world.journal.get("model", goal.model);
+    if (!stored) co_return std::unexpected(stored.error());
+    Json model = *stored ? **stored : Json{{"model", goal.model}, {"current", nullptr}, {"latest", number}};
+    model["dataset"] = goal.dataset;
+    model["board"] = goal.board;
+    if (!goal.task.empty()) model["task"] = goal.task;
+    if (goal.target > 0) model["target"] = goal.target;
+    if (!limitsJson(job).empty()) model["limits"] = limitsJson(job);
+    model["updated"] = world.clock.unixMs();
+    if (current) model["current"] = number;
+    version["created"] = world.clock.unixMs();
+    const std::vector<Write> writes = {{"model", goal.model, model},
+                                       {"version", versionKey(goal.model, number), version}};
+    const Status committed = world.journal.commit(writes);
+    if (!committed) co_return std::unexpected(committed.error());
+    publishModelCard(world, goal.model);
+    co_return Json{{"model", goal.model}, {"version", number}};
+}
+
+// What the job's result and its messages show of a version.
+Json summary(const Json& version, const Json& measured) {
+    Json result = {{"model", version.value("model", "")},
+                   {"version", version.value("version", 0)},
+                   {"accuracy", {{"validation", accuracyOf(version["metrics"].value("validation", Json::object()))},
+                                 {"test", accuracyOf(version["metrics"].value("test", Json::object()))}}},
+                   {"metrics", version["metrics"]},
+                   {"plan", version["plan"]},
+                   {"origin", version["origin"]},
+                   {"images", version["images"]},
+                   {"tflite", version["tflite"]},
+                   {"data_digest", version["data_digest"]}};
+    if (!measured.empty()) result["measured"] = measured;
+    return result;
+}
+
+struct Images {
+    Json signedImages;
+    Json measured;
+    std::int64_t counter = 0;
+};
+
+// Counter, build, preflight, signatures: the same for a new version and for an old one that goes out again.
+Task<Result<Images>> makeImages(Job& job, FirmwareSpec spec) {
+    const Json board = {{"board", spec.goal.board}};
+    Result<Json> counter =
+        co_await job.step("counter", board, takeCounter(job.world(), spec.goal.board));
+    if (!counter) co_return std::unexpected(counter.error());
+    spec.counter = counter->get<std::uint32_t>();
+    Result<Json> built = co_await buildStep(job, spec);
+    if (!built) co_return std::unexpected(built.error());
+    Result<Json> proven = co_await preflightStep(job, spec, *built);
+    if (!proven) co_return std::unexpected(proven.error());
+    const Json inputs = built->value("images", Json::array());
+    Result<Json> images = co_await job.step("sign", inputs, signImages(job.world(), *built));
+    if (!images) co_return std::unexpected(images.error());
+    Json measured = *proven;
+    measured["flash_bytes"] = built->value("flash_bytes", std::uint64_t{0});
+    measured["operators"] = built->value("report", Json::object());
+    for (const Json& image : *images) {
+        measured["image_bytes"] = std::max(measured.value("image_bytes", std::uint64_t{0}),
+                                           image.value("bytes", std::uint64_t{0}));
+    }
+    co_return Images{*images, measured, spec.counter};
+}
+
+}  // namespace
+
+Task<Result<int>> numberStep(Job& job, std::string model) {
+    const Json inputs = {{"model", model}};
+    Result<Json> number = co_await job.step("number", inputs, takeNumber(job.world(), model));
+    if (!number) co_return std::unexpected(number.error());
+    co_return number->get<int>();
+}
+
+Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, ReleaseWishes wishes) {
+    Result<int> number = co_await numberStep(job, goal.model);
+    if (!number) co_return std::unexpected(number.error());
+    Json version = versionRecord(job, goal, draft, *number);
+    const Json test = testOf(draft.quantized);
+    const Json identity = {{"model", goal.model}, {"version", *number}};
+
+    if (goal.target > 0 && accuracyOf(test) < goal.target) {
+        Result<Json> kept = co_await job.step("keep", identity, record(job, goal, version, false));
+        if (!kept) co_return std::unexpected(kept.error());
+        job.keepResult(summary(version, Json::object()));
+        co_return fail(Code::target_missed,
+                       "the best network found reaches " + percent(accuracyOf(test)) +
+                           " on test windows, " + percent(goal.target) + " was asked for",
+                       "give more data or a larger budget, or lower the target; version " +
+                           std::to_string(*number) + " is kept and not rolled out");
+    }
+
+    FirmwareSpec spec{goal, draft.plan, draft.network, draft.quantized, *number, 0};
+    Result<Images> images = co_await makeImages(job, spec);
+    if (!images) {
+        Result<Json> kept = co_await job.step("keep", identity, record(job, goal, version, false));
+        if (kept) job.keepResult(summary(version, Json::object()));
+        co_return std::unexpected(images.error());
+    }
+    version["images"] = images->signedImages;
+    version["counter"] = images->counter;
+    version["measured"] = images->measured;
+    version["released"] = true;
+
+    Status better;
+    if (wishes.rollout && !wishes.force) {
+        better = co_await compare(job, goal, test, wishes.rollout->group);
+    }
+    // Without a rollout the new version is what the model stands for from now on; with one, only once it runs.
+    const bool current = !wishes.rollout;
+    const Json images_ = images->signedImages;
+    Result<Json> recorded = co_await job.step("publish", images_, record(job, goal, version, current));
+    if (!recorded) co_return std::unexpected(recorded.error());
+    Json result = summary(version, images->measured);
+    if (!better) {
+        job.keepResult(result);
+        co_return std::unexpected(better.error());
+    }
+    if (!wishes.rollout) co_return result;
+    Result<Json> rolled = co_await rolloutStep(job, fleet, goal.model, *number, *wishes.rollout);
+    if (!rolled) {
+        job.keepResult(result);
+        co_return std::unexpected(rolled.error());
+    }
+    result["rollout"] = *rolled;
+    co_return result;
+}
+
+// ---- Old versions -----------------------------------------------------------------------------------------------------
+
+namespace {
+
+Task<Result<Json>> renew(World& world, std::string model, int number, Json images, Json measured,
+                         std::int64_t counter) {
+    const auto found = findVersion(world.journal, model, number);
+    if (!found) co_return std::unexpected(found.error());
+    Json version = (*found)["version"];
+    version["images"] = images;
+    version["measured"] = measured;
+    version["counter"] = counter;
+    version["released"] = true;
+    const std::vector<Write> writes = {{"version", versionKey(model, number), version}};
+    const Status committed = world.journal.commit(writes);
+    if (!committed) co_return std::unexpected(committed.error());
+    co_return images;
+}
+
+}  // namespace
+
+Task<Result<Json>> rebuild(Job& job, std::string model, int number) {
+    Result<Json> base = co_await baseStep(job, model, number);
+    if (!base) co_return std::unexpected(base.error());
+    const Json version = (*base)["version"];
+    GoalRequest wanted = goalOfVersion(*base);
+    Result<Goal> goal = co_await goalStep(job, wanted);
+    if (!goal) co_return std::unexpected(goal.error());
+    goal->data = version.value("data_digest", "");
+    const Json network = {{"network_json", version.value("network_json", Json::object())},
+                          {"weights", version.value("network", "")}};
+    const Json quantized = {{"tflite", version.value("tflite", "")},
+                            {"outputs", version.value("outputs", Json::object())}};
+    FirmwareSpec spec{*goal, version.value("plan", Json::object()), network, quantized, number, 0};
+    Result<Images> images = co_await makeImages(job, spec);
+    if (!images) co_return std::unexpected(images.error());
+    const Json made = images->signedImages;
+    Result<Json> renewed = co_await job.step(
+        "publish", made, renew(job.world(), model, number, made, images->measured, images->counter));
+    co_return renewed;
+}
+
+// ---- Rollout ------------------------------------------------------------------------------------------------------------
+
+namespace {
+
+Task<Result<Json>> runRollout(Job& job, Fleet& fleet, RolloutSpec spec) {
+    Job* const reporter = &job;
+    const auto progress = [reporter](int percent, std::string text, Json facts) {
+        reporter->progress(kRolloutFrom + percent * (100 - kRolloutFrom) / 100, text);
+        reporter->event("rollout", std::move(text), std::move(facts));
+    };
+    Result<Json> rolled = co_await fleet.rollout(spec, progress, job.token());
+    co_return rolled;
+}
+
+Task<Result<Json>> makeCurrent(World& world, std::string model, int number) {
+    const auto stored = world.journal.get("model", model);
+    if (!stored) co_return std::unexpected(stored.error());
+    Json record = *stored ? **stored : Json{{"model", model}};
+    record["current"] = number;
+    record["updated"] = world.clock.unixMs();
+    const std::vector<Write> writes = {{"model", model, record}};
+    const Status committed = world.journal.commit(writes);
+    if (!committed) co_return std::unexpected(committed.error());
+    publishModelCard(world, model);
+    co_return Json(number);
+}
+
+}  // namespace
+
+Task<Result<Json>> rolloutStep(Job& job, Fleet& fleet, std::string model, int version,
+                               RolloutOptions options) {
+    job.leaveHeavy();
+    const RolloutSettings& defaults = job.world().settings.rollout;
+    RolloutSpec spec;
+    spec.id = "r-" + job.id();
+    spec.job = job.id();
+    spec.model = model;
+    spec.version = version;
+    spec.group = options.group;
+    spec.canary = options.canary.value_or(defaults.canary);
+    spec.waves = options.waves.value_or(defaults.waves);
+    spec.soakS = options.soakS.value_or(defaults.soakS);
+    spec.deadlineS = options.deadlineS.value_or(defaults.deadlineS);
+    spec.maxFailures = options.maxFailures.value_or(defaults.maxFailures);
+    const Json inputs = {{"model", model}, {"version", version}, {"group", spec.group}};
+    Result<Json> rolled = co_await job.step("rollout", inputs, runRollout(job, fleet, spec));
+    if (!rolled) co_return std::unexpected(rolled.error());
+    Result<Json> current = co_await job.step("current", inputs, makeCurrent(job.world(), model, version));
+    if (!current) co_return std::unexpected(current.error());
+    co_return rolled;
+}
+
+}  // namespace tinsmith
