@@ -12,28 +12,27 @@
 
 namespace tinsmith::build {
 
-// The tool commands of a board, from `board.toml` in its folder. An argument may hold {board} (that folder), {source},
-// {object}, {elf} and {bin}.
+// The tool commands of a board, table [toolchain] of its `board.toml`. A word may hold {dir}, the board's folder, and
+// {slot}, "a" or "b". They work on the files below, in their working folder.
 struct BoardTools {
     std::string folder;  // absolute, as the commands see it
-    std::vector<std::string> compile, linkA, linkB, objcopy;
+    std::vector<std::string> compile, link, objcopy;
 };
 
-// bad_path: no such folder or file; bad_data: not TOML, or a command is missing or empty.
+// bad_path: no board.toml in the folder; bad_data: not TOML, or a command is missing or empty.
 [[nodiscard]] Result<BoardTools> loadBoardTools(const std::filesystem::path& boardFolder);
 
 struct Command {
-    std::string step;  // "compile", "link slot A", …
+    std::string step;  // "compile", "link slot a", …
     std::vector<std::string> argv;
-    std::string output;  // file that it writes, in the working folder
+    std::string output;  // file that it writes
 };
 
-// Files that the commands read and write in their working folder.
 inline constexpr const char* kSourceFile = "model.cpp";
-inline constexpr const char* kElfFiles[2] = {"slot-a.elf", "slot-b.elf"};
-inline constexpr const char* kPayloadFiles[2] = {"slot-a.bin", "slot-b.bin"};
+inline constexpr const char* kElfFiles[2] = {"model-a.elf", "model-b.elf"};
+inline constexpr const char* kPayloadFiles[2] = {"model-a.bin", "model-b.bin"};
 
-// Compile, link slot A, link slot B, objcopy A, objcopy B; in this order.
+// Compile, link a, payload of a, link b, payload of b; in this order.
 std::vector<Command> buildCommands(const BoardTools& tools);
 
 // Bytes in a linked program. flash = code, constants and the start values of .data; ram = .data and .bss.

@@ -61,7 +61,10 @@ Result<Json> generateStage(const std::filesystem::path& jobDir, const std::funct
 
     auto graph = quantize::loadTflite(jobDir / *tflite);
     if (!graph) return std::unexpected(graph.error());
-    auto features = quantize::Features::create(input->plan, input->window, input->network);
+    auto network = quantize::networkMember(input->json, jobDir);
+    if (!network) return std::unexpected(network.error());
+    auto features =
+        quantize::Features::create(input->plan, input->window, quantize::normalisationOf(*network));
     if (!features) return std::unexpected(features.error());
     features->setInput(*graph);
     auto vectors = goldenVectors(*input, *graph, *features, std::min(count, kMaxGolden));

@@ -11,7 +11,7 @@ int largest(const std::int8_t* scores, std::size_t count) {
     return static_cast<int>(std::max_element(scores, scores + count) - scores);
 }
 
-Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork& network, Features& features,
+Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork* network, Features& features,
                             const dataset::Dataset& data, dataset::Part part,
                             const std::function<void(double)>& progress) {
     auto runner = nn::Runner::create(graph);
@@ -29,20 +29,26 @@ Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork& n
     for (const dataset::WindowRef& window : windows) {
         auto scores = runner->run(features.quantised(window.samples));
         if (!scores) return fail(Code::internal, scores.error());
-        train::forward(network, features.normalised(window.samples), floats);
-        const auto& logits = floats.back();
-        const auto floatClass = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
         labels.push_back(window.label);
         predicted.push_back(largest(scores->data(), classes));
-        floatCorrect += floatClass == window.label ? 1 : 0;
-        agree += floatClass == predicted.back() ? 1 : 0;
         result.outputs.insert(result.outputs.end(), scores->begin(), scores->end());
-        if (labels.size() % 64 == 0) progress(static_cast<double>(labels.size()) / static_cast<double>(windows.size()));
+        if (network != nullptr) {
+            train::forward(*network, features.normalised(window.samples), floats);
+            const auto& logits = floats.back();
+            const auto chosen = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+            floatCorrect += chosen == window.label ? 1 : 0;
+            agree += chosen == predicted.back() ? 1 : 0;
+        }
+        if (labels.size() % 64 == 0) {
+            progress(static_cast<double>(labels.size()) / static_cast<double>(windows.size()));
+        }
     }
     result.report = train::toJson(train::score(labels, predicted, classes));
-    const double count = windows.empty() ? 1.0 : static_cast<double>(windows.size());
-    result.report["float_accuracy"] = static_cast<double>(floatCorrect) / count;
-    result.report["agreement"] = static_cast<double>(agree) / count;
+    if (network != nullptr) {
+        const double count = windows.empty() ? 1.0 : static_cast<double>(windows.size());
+        result.report["float_accuracy"] = static_cast<double>(floatCorrect) / count;
+        result.report["agreement"] = static_cast<double>(agree) / count;
+    }
     Json perClass = Json::object();
     for (std::size_t i = 0; i < classes; ++i) perClass[data.classes[i]] = result.report["per_class"][i];
     result.report["per_class"] = std::move(perClass);

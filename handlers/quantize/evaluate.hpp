@@ -1,4 +1,4 @@
-// How good an int8 graph is on one part of a dataset, beside the float network that it came from.
+// How good an int8 graph is on one part of a dataset, beside the float network that it came from where that is known.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/flow/json.hpp"
 #include "handlers/quantize/features.hpp"
+#include "handlers/train/float_network.hpp"
 
 namespace tinsmith::quantize {
 
@@ -21,8 +22,9 @@ struct Evaluation {
 int largest(const std::int8_t* scores, std::size_t count);
 
 // `progress` gets 0..1. `features` must have taken the graph's input (setInput).
-[[nodiscard]] Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork& network, Features& features,
-                                          const dataset::Dataset& data, dataset::Part part,
+// `network` null: the report has no float_accuracy and no agreement. bad_data where graph and dataset do not fit.
+[[nodiscard]] Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork* network,
+                                          Features& features, const dataset::Dataset& data, dataset::Part part,
                                           const std::function<void(double)>& progress);
 
 }  // namespace tinsmith::quantize

@@ -3,19 +3,18 @@
 namespace tinsmith::quantize {
 
 Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShape& window,
-                                  const train::FloatNetwork& network) {
+                                  const train::Normalisation& normalisation) {
     Features result;
     result.blocks_ = plan.features;
-    result.mean_ = network.mean;
-    result.inverseDeviation_ = network.inverseDeviation;
+    result.mean_ = normalisation.mean;
+    result.inverseDeviation_ = normalisation.inverseDeviation;
     result.pipeline_ = plan::pipelineOf(plan, window);
     result.pipeline_.blocks = result.blocks_.data();
     result.pipeline_.mean = result.mean_.data();
     result.pipeline_.inverseDeviation = result.inverseDeviation_.data();
     if (!dsp::valid(result.pipeline_)) return fail(Code::bad_data, "the plan's features do not fit the window");
     const dsp::Shape shape = dsp::outputShape(result.pipeline_);
-    if (static_cast<int>(shape.steps) != network.steps || static_cast<int>(shape.features) != network.features ||
-        network.mean.size() != shape.features || network.inverseDeviation.size() != shape.features) {
+    if (result.mean_.size() != shape.features || result.inverseDeviation_.size() != shape.features) {
         return fail(Code::bad_data, "the network was trained on other features than the plan's");
     }
     result.count_ = std::size_t{shape.steps} * shape.features;

@@ -8,15 +8,15 @@
 #include "firmware/nn/graph.hpp"
 #include "handlers/flow/result.hpp"
 #include "handlers/plan/plan.hpp"
-#include "handlers/train/float_network.hpp"
+#include "handlers/train/samples.hpp"
 
 namespace tinsmith::quantize {
 
 class Features {
   public:
-    // bad_data where the network's input or its normalisation does not fit the plan's features.
+    // bad_data where the normalisation does not fit the plan's features.
     [[nodiscard]] static Result<Features> create(const plan::Plan& plan, const plan::WindowShape& window,
-                                                 const train::FloatNetwork& network);
+                                                 const train::Normalisation& normalisation);
 
     Features(Features&&) = default;
     Features& operator=(Features&&) = default;
@@ -32,7 +32,7 @@ class Features {
     std::vector<std::int8_t> quantised(const float* window);
 
     const dsp::Pipeline& pipeline() const { return pipeline_; }
-    std::size_t count() const { return count_; }  // steps * features
+    std::size_t count() const { return count_; }  // steps * features of the input
 
   private:
     Features() = default;

@@ -37,28 +37,63 @@ Status writeBytes(const std::filesystem::path& path, const void* bytes, std::siz
     return {};
 }
 
-Result<Json> evaluateParts(const StageInput& input, const nn::Graph& graph, Features& features,
-                           const std::filesystem::path& jobDir, const Progress& progress) {
-    Json parts = Json::object();
-    double done = 0;
-    const double share = 70.0 / static_cast<double>(std::max<std::size_t>(input.evaluate.size(), 1));
-    for (const dataset::Part part : input.evaluate) {
+// The parts to evaluate, and how far the progress of the stage has come before.
+struct Evaluate {
+    std::vector<dataset::Part> parts;
+    int percentBefore = 0;
+};
+
+using TakeOutputs = std::function<Status(const std::string& part, const std::vector<std::int8_t>& outputs)>;
+
+Result<Json> evaluateParts(const StageInput& input, const Evaluate& what, const nn::Graph& graph,
+                           const train::FloatNetwork* network, Features& features, const Progress& progress,
+                           const TakeOutputs& take) {
+    Json reports = Json::object();
+    double done = what.percentBefore;
+    const double share = (100.0 - done) / static_cast<double>(std::max<std::size_t>(what.parts.size(), 1));
+    for (const dataset::Part part : what.parts) {
         const std::string name(dataset::partName(part));
         const auto report = [&](double fraction) {
-            progress({{"percent", static_cast<int>(30 + done + fraction * share)}, {"text", "evaluating " + name}});
+            progress({{"percent", static_cast<int>(done + fraction * share)}, {"text", "evaluating " + name}});
         };
-        auto evaluation = evaluate(graph, input.network, features, input.data, part, report);
+        auto evaluation = evaluate(graph, network, features, input.data, part, report);
         if (!evaluation) return std::unexpected(evaluation.error());
-        const std::string file = "outputs-" + name + ".bin";
-        const std::size_t most = input.windowsOut * input.data.classes.size();
-        auto written = writeBytes(jobDir / file, evaluation->outputs.data(),
-                                  std::min(evaluation->outputs.size(), most));
-        if (!written) return std::unexpected(written.error());
-        parts[name] = std::move(evaluation->report);
-        parts[name]["outputs"] = file;
+        if (auto ok = take(name, evaluation->outputs); !ok) return std::unexpected(ok.error());
+        reports[name] = std::move(evaluation->report);
         done += share;
     }
-    return parts;
+    progress({{"percent", 100}, {"text", "evaluated"}});
+    return reports;
+}
+
+// Writes outputs-<part>.bin for `most` windows at most.
+TakeOutputs outputsWriter(const std::filesystem::path& jobDir, const Json& json, std::size_t classes) {
+    const auto it = json.find("windows_out");
+    const bool limited = it != json.end() && it->is_number_unsigned();
+    const std::size_t most = limited ? std::min<std::size_t>(it->get<std::size_t>(), 1u << 24) : 1u << 24;
+    return [jobDir, bytes = most * classes](const std::string& part, const std::vector<std::int8_t>& outputs) {
+        return writeBytes(jobDir / ("outputs-" + part + ".bin"), outputs.data(), std::min(outputs.size(), bytes));
+    };
+}
+
+// What quantizeStage() made before it evaluates.
+struct Made {
+    nn::Graph graph;
+    std::vector<std::uint8_t> model;
+};
+
+Result<Made> make(const StageInput& input, const train::FloatNetwork& network, Features& features,
+                  const Progress& progress) {
+    progress({{"percent", 5}, {"text", "calibrating"}});
+    const auto inputs = calibrationInputs(input.data, input.plan.calibrationWindows, features);
+    if (inputs.empty()) return fail(Code::bad_data, "the dataset has no train windows to calibrate on");
+    auto graph = quantize(network, calibrate(network, inputs));
+    if (!graph) return std::unexpected(graph.error());
+    features.setInput(*graph);
+    auto model = writeTflite(*graph);
+    if (!model) return std::unexpected(model.error());
+    progress({{"percent", 30}, {"text", "quantised"}, {"bytes", model->size()}});
+    return Made{std::move(*graph), std::move(*model)};
 }
 
 }  // namespace
@@ -66,32 +101,54 @@ Result<Json> evaluateParts(const StageInput& input, const nn::Graph& graph, Feat
 Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& progress) {
     auto input = readStageInput(jobDir);
     if (!input) return std::unexpected(input.error());
-    auto features = Features::create(input->plan, input->window, input->network);
+    auto network = networkMember(input->json, jobDir);
+    if (!network) return std::unexpected(network.error());
+    auto parts = partsMember(input->json, "evaluate");
+    if (!parts) return std::unexpected(parts.error());
+    auto features = Features::create(input->plan, input->window, normalisationOf(*network));
     if (!features) return std::unexpected(features.error());
+    if (features->count() != static_cast<std::size_t>(network->steps) * static_cast<std::size_t>(network->features)) {
+        return fail(Code::bad_data, "the network was trained on other features than the plan's");
+    }
+    auto made = make(*input, *network, *features, progress);
+    if (!made) return std::unexpected(made.error());
+    if (auto ok = writeBytes(jobDir / "model.tflite", made->model.data(), made->model.size()); !ok) {
+        return std::unexpected(ok.error());
+    }
+    const auto take = outputsWriter(jobDir, input->json, input->data.classes.size());
+    auto reports = evaluateParts(*input, {*parts, 30}, made->graph, &*network, *features, progress, take);
+    if (!reports) return std::unexpected(reports.error());
+    for (const dataset::Part part : *parts) {
+        const std::string name(dataset::partName(part));
+        (*reports)[name]["outputs"] = "outputs-" + name + ".bin";
+    }
+    const nn::Tensor& first = made->graph.tensors[static_cast<std::size_t>(made->graph.inputs[0])];
+    return Json{{"tflite", "model.tflite"},
+                {"sha256", sha256Hex({reinterpret_cast<const char*>(made->model.data()), made->model.size()})},
+                {"bytes", made->model.size()},
+                {"macs", nn::macCount(made->graph)},
+                {"input", {{"scale", first.scales[0]}, {"zero_point", first.zeroPoint}}},
+                {"parts", std::move(*reports)}};
+}
 
-    progress({{"percent", 5}, {"text", "calibrating"}});
-    const auto inputs = calibrationInputs(input->data, input->plan.calibrationWindows, *features);
-    if (inputs.empty()) return fail(Code::bad_data, "the dataset has no train windows to calibrate on");
-    auto graph = quantize(input->network, calibrate(input->network, inputs));
+Result<Json> evaluateStage(const std::filesystem::path& jobDir, const Progress& progress) {
+    auto input = readStageInput(jobDir);
+    if (!input) return std::unexpected(input.error());
+    auto path = pathMember(input->json, "tflite", jobDir);
+    if (!path) return std::unexpected(path.error());
+    auto parts = partsMember(input->json, "parts");
+    if (!parts) return std::unexpected(parts.error());
+    auto normalisation = normalisationMember(input->json);
+    if (!normalisation) return std::unexpected(normalisation.error());
+    auto features = Features::create(input->plan, input->window, *normalisation);
+    if (!features) return std::unexpected(features.error());
+    auto graph = loadTflite(*path);
     if (!graph) return std::unexpected(graph.error());
     features->setInput(*graph);
-
-    auto model = writeTflite(*graph);
-    if (!model) return std::unexpected(model.error());
-    auto written = writeBytes(jobDir / "model.tflite", model->data(), model->size());
-    if (!written) return std::unexpected(written.error());
-    progress({{"percent", 30}, {"text", "quantised"}, {"bytes", model->size()}});
-
-    auto parts = evaluateParts(*input, *graph, *features, jobDir, progress);
-    if (!parts) return std::unexpected(parts.error());
-    const nn::Tensor& first = graph->tensors[static_cast<std::size_t>(graph->inputs[0])];
-    progress({{"percent", 100}, {"text", "evaluated"}});
-    return Json{{"tflite", "model.tflite"},
-                {"sha256", sha256Hex({reinterpret_cast<const char*>(model->data()), model->size()})},
-                {"bytes", model->size()},
-                {"macs", nn::macCount(*graph)},
-                {"input", {{"scale", first.scales[0]}, {"zero_point", first.zeroPoint}}},
-                {"parts", *parts}};
+    const auto ignore = [](const std::string&, const std::vector<std::int8_t>&) { return Status(); };
+    auto reports = evaluateParts(*input, {*parts, 0}, *graph, nullptr, *features, progress, ignore);
+    if (!reports) return std::unexpected(reports.error());
+    return Json{{"parts", std::move(*reports)}};
 }
 
 }  // namespace tinsmith::quantize

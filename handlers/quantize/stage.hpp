@@ -1,4 +1,4 @@
-// The quantise stage as a child process runs it (`tinsmith-work quantize JOBDIR`).
+// The quantise and evaluate stages as child processes run them (`tinsmith-work quantize JOBDIR`, `… evaluate JOBDIR`).
 #pragma once
 
 #include <filesystem>
@@ -19,6 +19,14 @@ namespace tinsmith::quantize {
 //             "per_class":{label: recall or null},"outputs":"outputs-validation.bin"}}}
 // The int8 graph is evaluated with the microcontroller's own features and kernels. The caller writes output.json.
 [[nodiscard]] Result<Json> quantizeStage(const std::filesystem::path& jobDir,
+                                         const std::function<void(const Json&)>& progress);
+
+// How a model of another version does on a dataset. JOBDIR/input.json:
+//   {"tflite":"path","dataset":"path.tsd","plan":{…},"network_json":{…},"parts":["test"]}
+// with that version's plan and network.json (its normalisation). Returns
+//   {"parts":{"test":{"windows","correct","accuracy","lower90","confusion","per_class"}}}
+// bad_data where the model has other classes or another window than the dataset.
+[[nodiscard]] Result<Json> evaluateStage(const std::filesystem::path& jobDir,
                                          const std::function<void(const Json&)>& progress);
 
 }  // namespace tinsmith::quantize

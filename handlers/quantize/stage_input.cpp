@@ -1,8 +1,8 @@
 #include "handlers/quantize/stage_input.hpp"
 
+#include <cmath>
 #include <fstream>
 #include <iterator>
-#include <limits>
 
 #include "handlers/train/job.hpp"
 
@@ -19,59 +19,76 @@ Result<Json> readInputJson(const std::filesystem::path& jobDir) {
     return json;
 }
 
-// A path in the input: relative to the job folder unless absolute.
+std::unexpected<Error> wrongMember(const std::string& key, const char* what) {
+    return fail(Code::schema, "\"" + key + "\" " + what, "", "/" + key);
+}
+
+Result<std::vector<float>> floats(const Json& json, const char* key) {
+    std::vector<float> values;
+    const auto it = json.find(key);
+    if (it == json.end() || !it->is_array()) return wrongMember("network_json", "has no normalisation");
+    for (const Json& value : *it) {
+        const float number = value.is_number() ? value.get<float>() : NAN;
+        if (!std::isfinite(number)) return wrongMember("network_json", "has a value that is not finite");
+        values.push_back(number);
+    }
+    return values;
+}
+
+}  // namespace
+
 Result<std::filesystem::path> pathMember(const Json& json, const char* key, const std::filesystem::path& jobDir) {
     const auto it = json.find(key);
-    if (it == json.end() || !it->is_string()) {
-        return fail(Code::schema, std::string("\"") + key + "\" is not a path", "", std::string("/") + key);
-    }
+    if (it == json.end() || !it->is_string()) return wrongMember(key, "is not a path");
     return jobDir / it->get<std::string>();
 }
 
-Result<std::vector<dataset::Part>> partsMember(const Json& json) {
+Result<std::vector<dataset::Part>> partsMember(const Json& json, const char* key) {
     std::vector<dataset::Part> parts;
-    const auto it = json.find("evaluate");
+    const auto it = json.find(key);
     if (it == json.end()) return parts;
-    if (!it->is_array()) return fail(Code::schema, "\"evaluate\" is not a list", "", "/evaluate");
+    if (!it->is_array()) return wrongMember(key, "is not a list");
     for (const Json& name : *it) {
         const auto part = name.is_string() ? dataset::partFromName(name.get<std::string>()) : std::nullopt;
-        if (!part) return fail(Code::schema, "\"evaluate\" names an unknown part", "", "/evaluate");
+        if (!part) return wrongMember(key, "names an unknown part");
         parts.push_back(*part);
     }
     return parts;
 }
 
-}  // namespace
+Result<train::FloatNetwork> networkMember(const Json& json, const std::filesystem::path& jobDir) {
+    auto path = pathMember(json, "network", jobDir);
+    if (!path) return std::unexpected(path.error());
+    return train::load(*path);
+}
+
+Result<train::Normalisation> normalisationMember(const Json& json) {
+    const auto network = json.find("network_json");
+    if (network == json.end() || !network->is_object()) return wrongMember("network_json", "is missing");
+    const auto features = network->find("features");
+    if (features == network->end() || !features->is_object()) return wrongMember("network_json", "has no features");
+    auto mean = floats(*features, "mean");
+    if (!mean) return std::unexpected(mean.error());
+    auto inverse = floats(*features, "inverse_deviation");
+    if (!inverse) return std::unexpected(inverse.error());
+    return train::Normalisation{std::move(*mean), std::move(*inverse)};
+}
 
 Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
     StageInput input;
     auto json = readInputJson(jobDir);
     if (!json) return std::unexpected(json.error());
     input.json = std::move(*json);
-
     auto dataPath = pathMember(input.json, "dataset", jobDir);
     if (!dataPath) return std::unexpected(dataPath.error());
     auto data = dataset::load(*dataPath);
     if (!data) return std::unexpected(data.error());
     input.data = std::move(*data);
     input.window = train::windowShape(input.data);
-
-    auto plan = plan::parsePlan(input.json.value("plan", Json::object()), input.window);
+    const auto member = input.json.find("plan");
+    auto plan = plan::parsePlan(member == input.json.end() ? Json::object() : *member, input.window);
     if (!plan) return std::unexpected(plan.error());
     input.plan = std::move(*plan);
-
-    auto networkPath = pathMember(input.json, "network", jobDir);
-    if (!networkPath) return std::unexpected(networkPath.error());
-    auto network = train::load(*networkPath);
-    if (!network) return std::unexpected(network.error());
-    input.network = std::move(*network);
-
-    auto parts = partsMember(input.json);
-    if (!parts) return std::unexpected(parts.error());
-    input.evaluate = std::move(*parts);
-    const auto most = input.json.find("windows_out");
-    input.windowsOut = most != input.json.end() && most->is_number_unsigned() ? most->get<std::size_t>()
-                                                                             : std::size_t{1} << 24;
     return input;
 }
 

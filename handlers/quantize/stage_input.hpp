@@ -1,4 +1,4 @@
-// What the stages that start from a trained network read: dataset, plan and float network.
+// What the stages after training read: dataset, plan, normalisation and the float network.
 #pragma once
 
 #include <filesystem>
@@ -8,6 +8,7 @@
 #include "handlers/flow/json.hpp"
 #include "handlers/plan/plan.hpp"
 #include "handlers/train/float_network.hpp"
+#include "handlers/train/samples.hpp"
 
 namespace tinsmith::quantize {
 
@@ -16,13 +17,25 @@ struct StageInput {
     dataset::Dataset data;
     plan::Plan plan;
     plan::WindowShape window;
-    train::FloatNetwork network;
-    std::vector<dataset::Part> evaluate;
-    std::size_t windowsOut = 0;  // most windows a part in outputs files
 };
 
-// Reads JOBDIR/input.json with the members "dataset", "plan", "network", and, where present, "evaluate" and
-// "windows_out". `schema` with the path of what is wrong; else what loading the named files fails with.
+// Reads JOBDIR/input.json with the members "dataset" and "plan". `schema` with the path of what is wrong; else what
+// loading the dataset fails with.
 [[nodiscard]] Result<StageInput> readStageInput(const std::filesystem::path& jobDir);
+
+// Members of input.json that not every stage has; `schema` with the path where they are wrong.
+// A path: relative to the job folder unless absolute.
+[[nodiscard]] Result<std::filesystem::path> pathMember(const Json& json, const char* key,
+                                                       const std::filesystem::path& jobDir);
+// A list of names of parts; empty where it is absent.
+[[nodiscard]] Result<std::vector<dataset::Part>> partsMember(const Json& json, const char* key);
+// The folder named by "network".
+[[nodiscard]] Result<train::FloatNetwork> networkMember(const Json& json, const std::filesystem::path& jobDir);
+// "network_json": what network.json holds; only its {"features":{"mean","inverse_deviation"}} is read.
+[[nodiscard]] Result<train::Normalisation> normalisationMember(const Json& json);
+
+inline train::Normalisation normalisationOf(const train::FloatNetwork& network) {
+    return {network.mean, network.inverseDeviation};
+}
 
 }  // namespace tinsmith::quantize

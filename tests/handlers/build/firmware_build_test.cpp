@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <fstream>
 
+#include "handlers/build/board.hpp"
 #include "handlers/build/firmware_build.hpp"
 
 namespace tinsmith {
@@ -20,13 +22,30 @@ class Folder {
     std::filesystem::path path;
 };
 
+constexpr const char* kToolchain = R"([toolchain]
+compile = ["cc", "-I{dir}/include", "-c", "model.cpp", "-o", "model.o"]
+link = ["cc", "-T{dir}/slot-{slot}.ld", "model.o", "-o", "model-{slot}.elf"]
+objcopy = ["objcopy", "model-{slot}.elf", "model-{slot}.bin"]
+)";
+
+constexpr const char* kBoard = R"(clock_hz = 25000000
+cycles_per_instruction = 1.5
+instructions_per_tick = 40
+flash_bytes = 1044480
+ram_bytes = 262144
+[platform]
+flash_bytes = 100000
+image_overhead_bytes = 1536
+static_ram_bytes = 50000
+stack_bytes = 6144
+window_floats = 2048
+[emulator]
+command = ["qemu", "-kernel", "{boot}"]
+)";
+
 TEST(BoardTools, PlaceholdersAreFilledForEachSlot) {
     const Folder folder;
-    folder.write(R"(compile = ["cc", "-I{board}/include", "-c", "{source}", "-o", "{object}"]
-link_a = ["cc", "{object}", "-T{board}/slot-a.ld", "-o", "{elf}"]
-link_b = ["cc", "{object}", "-T{board}/slot-b.ld", "-o", "{elf}"]
-objcopy = ["objcopy", "{elf}", "{bin}"]
-)");
+    folder.write(kToolchain);
     const auto tools = build::loadBoardTools(folder.path);
     ASSERT_TRUE(tools) << tools.error().message;
     const auto commands = build::buildCommands(*tools);
@@ -35,9 +54,9 @@ objcopy = ["objcopy", "{elf}", "{bin}"]
     EXPECT_EQ(commands[0].argv,
               (std::vector<std::string>{"cc", "-I" + board + "/include", "-c", "model.cpp", "-o", "model.o"}));
     EXPECT_EQ(commands[1].argv,
-              (std::vector<std::string>{"cc", "model.o", "-T" + board + "/slot-a.ld", "-o", "slot-a.elf"}));
-    EXPECT_EQ(commands[2].output, "slot-b.elf");
-    EXPECT_EQ(commands[4].argv, (std::vector<std::string>{"objcopy", "slot-b.elf", "slot-b.bin"}));
+              (std::vector<std::string>{"cc", "-T" + board + "/slot-a.ld", "model.o", "-o", "model-a.elf"}));
+    EXPECT_EQ(commands[2].output, "model-a.bin");
+    EXPECT_EQ(commands[4].argv, (std::vector<std::string>{"objcopy", "model-b.elf", "model-b.bin"}));
 }
 
 TEST(BoardTools, MissingOrBrokenFilesAreRefused) {
@@ -45,12 +64,43 @@ TEST(BoardTools, MissingOrBrokenFilesAreRefused) {
     EXPECT_EQ(build::loadBoardTools(folder.path).error().code, Code::bad_path);
     folder.write("compile = [");
     EXPECT_EQ(build::loadBoardTools(folder.path).error().code, Code::bad_data);
-    folder.write("compile = [\"cc\"]\nlink_a = [\"cc\"]\nlink_b = []\nobjcopy = [\"x\"]\n");
+    folder.write("[toolchain]\ncompile = [\"cc\"]\nlink = []\nobjcopy = [\"x\"]\n");
     const auto empty = build::loadBoardTools(folder.path);
     ASSERT_FALSE(empty);
-    EXPECT_NE(empty.error().message.find("link_b"), std::string::npos);
-    folder.write("compile = \"cc\"\n");
+    EXPECT_NE(empty.error().message.find("toolchain.link"), std::string::npos);
+    folder.write("[toolchain]\ncompile = \"cc\"\n");
     EXPECT_EQ(build::loadBoardTools(folder.path).error().code, Code::bad_data);
+}
+
+TEST(Board, ReadsBudgetAndPlatform) {
+    const Folder folder;
+    folder.write(kBoard);
+    const auto board = build::loadBoard(folder.path.parent_path(), folder.path.filename().string());
+    ASSERT_TRUE(board) << board.error().message;
+    EXPECT_EQ(board->folder, folder.path);
+    EXPECT_EQ(board->instructionsPerTick, 40u);
+    EXPECT_EQ(board->emulator.back(), "{boot}");
+    const auto limits = build::limitsOf(*board);
+    EXPECT_EQ(limits.flashBytes, 1044480u);
+    EXPECT_EQ(limits.platformFlash, 101536u);
+    EXPECT_EQ(limits.platformRam, 56144u);
+    EXPECT_EQ(limits.clockHz, 25e6);
+    EXPECT_EQ(limits.cyclesPerInstruction, 1.5);
+    EXPECT_EQ(limits.latencyMs, 0);
+}
+
+TEST(Board, UnknownOrBrokenBoardsAreRefused) {
+    const Folder folder;
+    const auto parent = folder.path.parent_path();
+    const std::string name = folder.path.filename().string();
+    EXPECT_EQ(build::loadBoard(parent, name).error().code, Code::unknown_board);
+    EXPECT_EQ(build::loadBoard(folder.path, "../" + name).error().code, Code::unknown_board);
+    EXPECT_EQ(build::loadBoard(parent, "").error().code, Code::unknown_board);
+    EXPECT_EQ(build::loadBoard(parent, "..").error().code, Code::unknown_board);
+    folder.write("clock_hz = \"fast\"\n");
+    EXPECT_EQ(build::loadBoard(parent, name).error().code, Code::bad_data);
+    folder.write("clock_hz = -1\n");
+    EXPECT_EQ(build::loadBoard(parent, name).error().code, Code::bad_data);
 }
 
 // An ELF32 file with the sections given: {type, flags, size}.
