@@ -30,6 +30,7 @@ void qemu_plugin_register_vcpu_mem_cb(struct Instruction* instruction,
                                       void (*callback)(unsigned, MemoryInfo, uint64_t, void*), int registers,
                                       int direction, void* data);
 unsigned qemu_plugin_mem_size_shift(MemoryInfo info);
+bool qemu_plugin_mem_is_store(MemoryInfo info);
 void qemu_plugin_register_atexit_cb(PluginId id, void (*callback)(PluginId, void*), void* data);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
@@ -48,6 +49,7 @@ static uint32_t lastBytes;
 static void writeLast(void) {
     if (lastBytes == 0 || trace < 0) return;
     uint32_t record[3] = {lastOffset, lastBytes, 0};
+    if (lastBytes > sizeof record[2]) abort();  // the flash driver stores words and bytes only
     memcpy(&record[2], flash + lastOffset, lastBytes);
     if (write(trace, record, sizeof record) != sizeof record) abort();
     lastBytes = 0;
@@ -57,9 +59,14 @@ static void onStore(unsigned cpu, MemoryInfo info, uint64_t address, void* data)
     (void)cpu;
     (void)data;
     const uint32_t bytes = 1u << qemu_plugin_mem_size_shift(info);
+    // The registration's filter lets loads through in 7.2.
+    if (!qemu_plugin_mem_is_store(info)) return;
     if (address < kFlashBase || address + bytes > kFlashBase + kFlashSize) return;
     writeLast();
-    if (++stores == cut) kill(getpid(), SIGKILL);
+    if (++stores == cut) {
+        kill(getpid(), SIGKILL);
+        for (;;) pause();  // the signal may take another thread first; this store must not happen
+    }
     lastOffset = (uint32_t)(address - kFlashBase);
     lastBytes = bytes;
 }
