@@ -14,7 +14,9 @@ std::int64_t now(clockid_t clock) {
 
 }  // namespace
 
-std::int64_t LoopClock::unixMs() const { return now(CLOCK_REALTIME); }
+std::int64_t wallClockMs() { return now(CLOCK_REALTIME); }
+
+std::int64_t LoopClock::unixMs() const { return wallClockMs(); }
 
 std::int64_t LoopClock::steadyMs() const { return now(CLOCK_BOOTTIME); }
 

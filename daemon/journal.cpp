@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <sqlite3.h>
-#include <time.h>
 
 #include <array>
 #include <system_error>
+
+#include "daemon/clock.hpp"
 
 namespace tinsmith::daemon {
 
@@ -166,9 +167,7 @@ Status SqliteJournal::prepareAll() {
 
 Status SqliteJournal::commit(const std::vector<Write>& writes) {
     if (writes.empty()) return {};
-    timespec time{};
-    clock_gettime(CLOCK_REALTIME, &time);
-    const auto now = static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
+    const std::int64_t now = wallClockMs();
     Status done = execute("BEGIN IMMEDIATE");
     for (const auto& change : writes) {
         if (done) done = write(change, now);
