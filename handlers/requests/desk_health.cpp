@@ -101,10 +101,10 @@ void Desk::jobEnded(const std::string& id, const Json&) {
     if (!events) return;
     for (const Record& event : *events) {
         const std::string kind = event.value.value("kind", "");
-        const Json facts = event.value.value("facts", Json::object());
-        const bool spent = facts.is_object() && facts.value("code", "") == "budget_spent";
-        if (kind == "planner" && !spent) plannerError_ = event.value.value("text", "");
         if (kind == "plan") plannerError_.clear();  // it answers again
+        if (kind != "planner") continue;
+        const Error error = errorFromJson(event.value.value("facts", Json::object()));
+        if (error.code != Code::budget_spent) plannerError_ = event.value.value("text", "");
     }
 }
 

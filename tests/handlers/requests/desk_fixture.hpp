@@ -54,14 +54,17 @@ class DeskTest : public ::testing::Test {
     virtual Task<Result<Json>> story(Job& job) {
         ++begun[job.id()];
         if (!finished) {
-            const bool ok = co_await wait;
-            if (!ok) co_return fail(Code::internal, "the story failed");
+            const Completion<bool> end;
+            waiting.push_back(end);
+            const auto registration = job.token().onCancel([end] { end.set(false); });
+            const bool ok = co_await end;
+            if (!ok) co_return fail(Code::cancelled, "the story was cancelled");
         }
         co_return Json{{"done", true}};
     }
     void finish() {
         finished = true;
-        wait.set(true);
+        for (const auto& end : std::exchange(waiting, {})) end.set(true);
     }
 
     static Message request(const std::string& asker, const std::string& verb, std::string payload) {
@@ -104,7 +107,7 @@ class DeskTest : public ::testing::Test {
     }
 
     FakeWorld world;
-    Completion<bool> wait;
+    std::vector<Completion<bool>> waiting;
     bool finished = false;
     std::map<std::string, int> begun;
     std::string lastTopic;
