@@ -47,7 +47,7 @@ TEST(DspBoard, GivesTheBitsOfTheGateway) {
         status);
     ASSERT_EQ(status, 0) << log;
     const std::string text = capture(
-        "timeout 100 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none -nic none "
+        "timeout 200 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none -nic none "
         "-semihosting-config enable=on,target=native -icount shift=0 -kernel '" + elf + "' 2>&1",
         status);
     ASSERT_EQ(status, 0) << text;
