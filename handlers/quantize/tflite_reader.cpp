@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 
 #include "firmware/nn/prepare.hpp"
@@ -36,6 +37,13 @@ std::vector<std::int32_t> numbers(const flatbuffers::Vector<std::int32_t>* vecto
     return {vector->begin(), vector->end()};
 }
 
+// The verifier aligns a vector's length, not its 64-bit elements.
+std::int64_t int64At(const flatbuffers::Vector<std::int64_t>& vector, std::size_t index) {
+    std::int64_t value = 0;
+    std::memcpy(&value, vector.Data() + index * sizeof value, sizeof value);
+    return flatbuffers::EndianScalar(value);
+}
+
 Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, std::size_t index) {
     nn::Tensor tensor;
     if (from.name() != nullptr) tensor.name = from.name()->str();
@@ -58,7 +66,7 @@ Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, st
         for (std::size_t i = 0; i < scales; ++i) {
             const auto at = static_cast<flatbuffers::uoffset_t>(i);
             tensor.scales.push_back(quantization->scale()->Get(at));
-            const std::int64_t zero = zeros == 0 ? 0 : quantization->zero_point()->Get(at);
+            const std::int64_t zero = zeros == 0 ? 0 : int64At(*quantization->zero_point(), i);
             if (zero < -128 || zero > 127) return broken(label + " has a zero point out of range");
             if (i > 0 && zero != tensor.zeroPoint) {
                 return unsupported(label + " has different zero points for its channels");
