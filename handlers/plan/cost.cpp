@@ -7,12 +7,15 @@
 namespace tinsmith::plan {
 namespace {
 
-// Instructions on a Cortex-M4F at -O2; dsp figures measured on the emulated board by tests/firmware/dsp.
-constexpr std::uint64_t kPerConvMac = 12;
-constexpr std::uint64_t kPerDenseMac = 8;
-constexpr std::uint64_t kPerOutput = 45;       // bias, requantisation, clamp, store
-constexpr std::uint64_t kPerPoolInput = 12;
-constexpr std::uint64_t kPerSoftmaxClass = 400;
+// Instructions on a Cortex-M4F at -O2. The network's are straight lines through firmware/nn/cost_table.hpp, whose
+// test measures them on the emulated board; the blocks' are from tests/firmware/dsp/board_test.cpp.
+constexpr std::uint64_t kPerTap = 29;          // conv1d: each output and kernel position, whatever the inputs
+constexpr std::uint64_t kPerConvMac = 5;
+constexpr std::uint64_t kPerDenseMac = 5;
+constexpr std::uint64_t kPerDenseOutput = 71;
+constexpr std::uint64_t kPerPoolInput = 35;
+constexpr std::uint64_t kPerMeanInput = 7;
+constexpr std::uint64_t kPerSoftmaxClass = 350;
 constexpr std::uint64_t kPerLayer = 200;
 constexpr std::uint64_t kPerQuantised = 45;    // normalise and quantise one feature
 constexpr std::uint64_t kPerRawValue = 30;
@@ -64,33 +67,40 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window, const std::
     bool conv = false;
     bool pool = false;
     const auto values = [](StepShape s) { return static_cast<std::uint64_t>(s.steps) * s.features; };
-    const auto weighted = [&](std::uint64_t perOutput, std::uint64_t filters, std::uint64_t steps,
-                              std::uint64_t perMac) {
-        const std::uint64_t weights = perOutput * filters;
+    const auto weighted = [&](std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters, std::uint64_t steps) {
+        const std::uint64_t weights = inputs * taps * filters;
         cost.parameters += weights + filters;
         cost.macs += weights * steps;
         cost.flash += weights + filters * kPerFilter + kPerLayerGlue;
-        cost.instructions += weights * steps * perMac + filters * steps * kPerOutput + kPerLayer;
+        cost.instructions += kPerLayer;
+    };
+    const auto denseLayer = [&](std::uint64_t inputs, std::uint64_t units) {
+        weighted(inputs, 1, units, 1);
+        cost.instructions += inputs * units * kPerDenseMac + units * kPerDenseOutput;
     };
     for (std::size_t i = 0; i < plan.network.size(); ++i) {
         const Layer& layer = plan.network[i];
         const StepShape in = shapes[i];
         const StepShape out = shapes[i + 1];
         switch (layer.kind) {
-            case LayerKind::conv1d:
+            case LayerKind::conv1d: {
                 conv = true;
-                weighted(static_cast<std::uint64_t>(in.features) * layer.kernel, layer.filters, out.steps,
-                         kPerConvMac);
+                const auto positions = static_cast<std::uint64_t>(out.steps) * layer.filters * layer.kernel;
+                weighted(in.features, layer.kernel, layer.filters, out.steps);
+                cost.instructions += positions * (kPerTap + in.features * kPerConvMac);
                 break;
+            }
             case LayerKind::dense:
-                weighted(in.features, layer.units, 1, kPerDenseMac);
+                denseLayer(in.features, layer.units);
                 break;
             case LayerKind::max_pool:
             case LayerKind::average_pool:
             case LayerKind::global_average_pool:
             case LayerKind::global_max_pool:
                 pool = true;
-                cost.instructions += values(in) * kPerPoolInput + kPerLayer;
+                cost.instructions +=
+                    values(in) * (layer.kind == LayerKind::global_average_pool ? kPerMeanInput : kPerPoolInput) +
+                    kPerLayer;
                 cost.flash += kPerLayerGlue;
                 break;
             case LayerKind::dropout:
@@ -100,7 +110,7 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window, const std::
         cost.peak = std::max(cost.peak, values(in) + values(out));
     }
     const auto classes = static_cast<std::uint64_t>(window.classes);
-    weighted(shapes.back().features, classes, 1, kPerDenseMac);
+    denseLayer(shapes.back().features, classes);
     cost.peak = std::max(cost.peak, values(shapes.back()) + classes);
     cost.instructions += classes * kPerSoftmaxClass;
     cost.flash += kDenseCode + kSoftmaxCode + (conv ? kConvCode : 0) + (pool ? kPoolCode : 0);
@@ -188,8 +198,9 @@ std::string costText() {
            " windows of length * channels * 4 bytes\n"
            "- RAM: the largest sum of one layer's input and output values (1 byte each), the features as floats, and " +
            n(kWindowBuffers) + " windows of length * channels * 4 bytes\n"
-           "- instructions: conv1d " + n(kPerConvMac) + " and dense " + n(kPerDenseMac) +
-           " a multiplication, " + n(kPerOutput) + " an output, " + n(kPerPoolInput) + " a pooled value, " +
+           "- instructions: conv1d and dense " + n(kPerConvMac) + " a multiplication, conv1d + " + n(kPerTap) +
+           " for each output and kernel position, dense + " + n(kPerDenseOutput) + " an output, pools " +
+           n(kPerPoolInput) + " a value, global_average_pool " + n(kPerMeanInput) + ", " +
            n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
            " a sample and channel of statistics, about 8 * log2(fft) + " + n(kPerFrameSample) +
            " a sample of a spectrum frame and channel\n"

@@ -75,7 +75,7 @@ std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcom
         }
     }
     const auto best = bestOutcome(soFar);
-    if (!best) return next;
+    if (!best || soFar[*best].accuracy >= 1) return next;  // validation cannot tell anything better apart
     std::size_t refined = 0;
     for (const auto& outcome : soFar) refined += outcome.trial.rung == 2 ? 1 : 0;
     if (refined > 0) return next;

@@ -34,7 +34,7 @@ struct SearchInput {
 };
 
 // The next trials, best first, all valid and feasible and none tried before; to be run in that order, and asked for
-// again with their outcomes. Empty = nothing left to try; empty at the first call = no plan fits the limits.
+// again with their outcomes. Empty = nothing left to try, or validation is right throughout; empty at the first call = no plan fits the limits.
 std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcome>& soFar);
 
 // The outcome to build on: the index of the highest validation accuracy. Nothing while there are no outcomes.

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+
+#include "firmware/nn/cost_table.hpp"
 #include "tests/handlers/plan/example.hpp"
 
 namespace tinsmith::plan {
@@ -41,6 +44,33 @@ TEST(Cost, NamesTheLimitThatIsBrokenMost) {
     EXPECT_DOUBLE_EQ(found.excess, static_cast<double>(found.ramBytes) - 61'000);
     limits.flashBytes = 0;
     EXPECT_EQ(check(*plan, kVibration, limits).broken, "flash");
+}
+
+// The straight lines of the cost model against what was measured on the board, layer by layer.
+TEST(Cost, InstructionsFollowTheMeasuredKernels) {
+    const auto instructions = [](Plan plan, const WindowShape& window) {
+        return static_cast<double>(check(plan, window, board()).cost.instructions);
+    };
+    int compared = 0;
+    for (const auto& measured : nn::kCosts) {
+        int steps = 0, inputs = 0, filters = 0, kernel = 0;
+        if (std::sscanf(measured.name, "conv2d_%dx%d_%d_k%d", &steps, &inputs, &filters, &kernel) != 4) continue;
+        Plan plan;
+        plan.features = {{dsp::BlockKind::raw, false, false, false, 1, 0, 0, 0}};
+        plan.network = {Layer{LayerKind::global_average_pool}};
+        const WindowShape window{steps, inputs, 2};
+        if (inputs > dsp::kMaxChannels) continue;
+        const double without = instructions(plan, window);
+        Layer conv{LayerKind::conv1d};
+        conv.filters = filters;
+        conv.kernel = kernel;
+        plan.network.insert(plan.network.begin(), conv);
+        const double macs = static_cast<double>(steps) * inputs * filters * kernel;
+        const double modelled = (instructions(plan, window) - without) / macs;
+        EXPECT_NEAR(modelled, measured.instructions, 0.25 * measured.instructions) << measured.name;
+        ++compared;
+    }
+    EXPECT_GE(compared, 1);
 }
 
 TEST(Cost, BatchNormAndDropoutAreFree) {
