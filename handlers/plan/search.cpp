@@ -1,5 +1,6 @@
-// Successive halving (Jamieson and Talwalkar, 2016): many plans get a short look, the better third is trained in full,
-// and the best of those is varied once.
+// Successive halving (Jamieson and Talwalkar, 2016): many plans get a short look, the better ones are trained in full,
+// and the best of all is varied once. The plan that usually wins is trained in full before anything else, because most
+// jobs are done with it.
 #include "handlers/plan/search.hpp"
 
 #include <algorithm>
@@ -12,7 +13,7 @@
 namespace tinsmith::plan {
 namespace {
 
-constexpr std::size_t kFirst = 6;         // candidates of rung 0
+constexpr std::size_t kFirst = 6;         // candidates: the favourite and those of rung 0
 constexpr std::size_t kLater = 2;         // of rung 1
 constexpr std::size_t kRefinements = 3;   // of rung 2
 constexpr double kShortLook = 0.35;
@@ -29,13 +30,15 @@ std::vector<Plan> feasible(std::vector<Plan> plans, const SearchInput& input) {
     return plans;
 }
 
-std::vector<const Outcome*> ranked(const std::vector<Outcome>& soFar, int leastRung) {
+// Short looks, best first. Plans of another planner were never on this rung, so they displace nobody.
+std::vector<const Outcome*> rankedLooks(const std::vector<Outcome>& soFar) {
     std::vector<const Outcome*> list;
     for (const auto& outcome : soFar) {
-        if (outcome.trial.rung >= leastRung) list.push_back(&outcome);
+        if (outcome.trial.rung == 0) list.push_back(&outcome);
     }
     std::stable_sort(list.begin(), list.end(),
                      [](const Outcome* a, const Outcome* b) { return a->accuracy > b->accuracy; });
+    if (list.size() > kLater) list.resize(kLater);
     return list;
 }
 
@@ -44,35 +47,27 @@ std::vector<const Outcome*> ranked(const std::vector<Outcome>& soFar, int leastR
 std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcome>& soFar) {
     std::set<std::string> looked;   // at least a short look
     std::set<std::string> trained;  // in full
-    int rung = 0;
     for (const auto& outcome : soFar) {
         looked.insert(keyOf(outcome.trial.plan));
         if (outcome.trial.epochsScale >= 1) trained.insert(keyOf(outcome.trial.plan));
-        rung = std::max(rung, outcome.trial.rung);
     }
     std::vector<Trial> next;
     std::vector<Plan> first = feasible(candidates(input), input);
     if (first.size() > kFirst) first.resize(kFirst);
 
-    if (input.trainWindows < kTinyData) {
-        for (auto& plan : first) {
-            if (!looked.contains(keyOf(plan))) next.push_back({std::move(plan), 1, 1});
+    const bool tiny = input.trainWindows < kTinyData;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        if (looked.contains(keyOf(first[i]))) continue;
+        const bool inFull = tiny || i == 0;
+        next.push_back({std::move(first[i]), inFull ? 1 : kShortLook, inFull ? 1 : 0});
+        if (i == 0) break;
+    }
+    if (!next.empty()) return next;
+    if (!tiny) {
+        for (const Outcome* outcome : rankedLooks(soFar)) {
+            if (!trained.contains(keyOf(outcome->trial.plan))) next.push_back({outcome->trial.plan, 1, 1});
         }
         if (!next.empty()) return next;
-    } else {
-        for (auto& plan : first) {
-            if (!looked.contains(keyOf(plan))) next.push_back({std::move(plan), kShortLook, 0});
-        }
-        if (!next.empty()) return next;
-        if (rung < 2) {
-            for (const Outcome* outcome : ranked(soFar, 0)) {
-                if (next.size() == kLater) break;
-                if (!trained.contains(keyOf(outcome->trial.plan))) next.push_back({outcome->trial.plan, 1, 1});
-            }
-            // The best of them all may have been trained in full by now; once is enough.
-            if (!next.empty() && ranked(soFar, 1).size() < kLater) return next;
-            next.clear();
-        }
     }
     const auto best = bestOutcome(soFar);
     if (!best || soFar[*best].accuracy >= 1) return next;  // validation cannot tell anything better apart

@@ -51,18 +51,22 @@ TEST(Search, EndsAndNeverRepeatsATrial) {
 
 TEST(Search, SameInputsGiveTheSameTrialsAndInterruptedBatchesGoOn) {
     const SearchInput in = input({100, 3, 3}, 1400);
-    const auto first = nextTrials(in, {});
-    ASSERT_GE(first.size(), 4u);
-    const auto again = nextTrials(in, {});
-    ASSERT_EQ(first.size(), again.size());
-    for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(key(first[i]), key(again[i]));
-    std::vector<Outcome> one = {{first[0], 0.8, 0.75, 1, {}}};
-    const auto rest = nextTrials(in, one);
-    ASSERT_EQ(rest.size(), first.size() - 1);
-    EXPECT_EQ(key(rest[0]), key(first[1]));
+    const auto favourite = nextTrials(in, {});
+    ASSERT_EQ(favourite.size(), 1u);
+    EXPECT_EQ(favourite[0].epochsScale, 1);
+    std::vector<Outcome> done = {{favourite[0], 0.8, 0.75, 1, {}}};
+    const auto looks = nextTrials(in, done);
+    ASSERT_GE(looks.size(), 4u);
+    const auto again = nextTrials(in, done);
+    ASSERT_EQ(looks.size(), again.size());
+    for (std::size_t i = 0; i < looks.size(); ++i) EXPECT_EQ(key(looks[i]), key(again[i]));
+    done.push_back({looks[0], 0.8, 0.75, 1, {}});
+    const auto rest = nextTrials(in, done);
+    ASSERT_EQ(rest.size(), looks.size() - 1);
+    EXPECT_EQ(key(rest[0]), key(looks[1]));
 }
 
-TEST(Search, TheBetterThirdIsTrainedInFullAndTheBestVaried) {
+TEST(Search, TheBetterLooksAreTrainedInFullAndTheBestVaried) {
     const SearchInput in = input({100, 3, 3}, 1400);
     const auto done = play(in, [](const Trial& trial, std::size_t i) {
         return trial.rung == 0 ? 0.6 + 0.01 * static_cast<double>(i) : 0.9;
@@ -76,8 +80,8 @@ TEST(Search, TheBetterThirdIsTrainedInFullAndTheBestVaried) {
         }
         if (outcome.trial.rung == 1) full.push_back(&outcome);
     }
-    ASSERT_EQ(full.size(), 2u);
-    EXPECT_EQ(canonical(toJson(full[0]->trial.plan)), canonical(toJson(done[5].trial.plan)));
+    ASSERT_EQ(full.size(), 3u);  // the favourite and the two best looks
+    EXPECT_EQ(canonical(toJson(full[1]->trial.plan)), canonical(toJson(done[5].trial.plan)));
     EXPECT_EQ(done.back().trial.rung, 2);
 }
 
