@@ -9,7 +9,9 @@ constexpr std::size_t kPubackSize = 4;
 constexpr std::uint64_t kConnectTimeoutMs = 10'000;
 constexpr std::size_t kLongestRemaining = 268'435'455;  // four length bytes of seven bits
 
-std::size_t textSize(std::string_view text) { return 2 + text.size(); }
+std::size_t textSize(std::string_view text) {
+    return 2 + text.size();
+}
 
 std::size_t headerSize(std::size_t remaining) {
     std::size_t size = 2;
@@ -39,7 +41,8 @@ void MqttClient::sendHeader(MqttPacket type, std::uint8_t flags, std::size_t rem
 }
 
 void MqttClient::sendNumber(std::uint16_t value) {
-    const std::uint8_t bytes[2] = {static_cast<std::uint8_t>(value >> 8), static_cast<std::uint8_t>(value)};
+    const std::uint8_t bytes[2] = {static_cast<std::uint8_t>(value >> 8),
+                                   static_cast<std::uint8_t>(value)};
     transport_.send(bytes);
 }
 
@@ -64,7 +67,9 @@ bool MqttClient::opened(const MqttOptions& options, std::uint64_t nowMs) {
     ackDue_ = 0;
     if (!canSend(headerSize(remaining) + remaining)) return false;
     std::uint8_t flags = 0x02;  // clean session
-    if (will) flags |= static_cast<std::uint8_t>(0x04 | options.willQos << 3 | (options.willRetain ? 0x20 : 0));
+    if (will)
+        flags |= static_cast<std::uint8_t>(0x04 | options.willQos << 3 |
+                                           (options.willRetain ? 0x20 : 0));
     if (user) flags |= 0xC0;
     sendHeader(MqttPacket::connect, 0, remaining);
     sendText("MQTT");
@@ -107,24 +112,31 @@ void MqttClient::closed() {
 std::size_t MqttClient::receive(std::span<const std::uint8_t> bytes, std::uint64_t nowMs) {
     std::span<const std::uint8_t> rest = bytes;
     while (!rest.empty() && state_ != State::closed && fault_ == MqttFault::none) {
-        // The handler may have filled the transport or begun a long message: its own acknowledgement waits then, and
-        // so does everything after it.
+        // The handler may have filled the transport or begun a long message: its own
+        // acknowledgement waits then, and so does everything after it.
         acknowledge();
         if (ackDue_ != 0) break;
         switch (parser_.take(rest)) {
-            case MqttParser::Status::needMore: break;
-            case MqttParser::Status::frame: handle(parser_.frame(), nowMs); break;
-            case MqttParser::Status::malformed: fail(MqttFault::malformed); break;
+            case MqttParser::Status::needMore:
+                break;
+            case MqttParser::Status::frame:
+                handle(parser_.frame(), nowMs);
+                break;
+            case MqttParser::Status::malformed:
+                fail(MqttFault::malformed);
+                break;
         }
     }
     // Bytes after a fault belong to a connection that is going away.
-    return fault_ != MqttFault::none || state_ == State::closed ? bytes.size() : bytes.size() - rest.size();
+    return fault_ != MqttFault::none || state_ == State::closed ? bytes.size()
+                                                                : bytes.size() - rest.size();
 }
 
 void MqttClient::handle(const MqttFrame& frame, std::uint64_t nowMs) {
     const auto type = static_cast<MqttPacket>(frame.type);
     if (state_ == State::connecting) {
-        if (type != MqttPacket::connack || frame.body.size() != 2) return fail(MqttFault::malformed);
+        if (type != MqttPacket::connack || frame.body.size() != 2)
+            return fail(MqttFault::malformed);
         connectCode_ = frame.body[1];
         if (connectCode_ != 0) return fail(MqttFault::refused);
         state_ = State::connected;
@@ -133,20 +145,27 @@ void MqttClient::handle(const MqttFrame& frame, std::uint64_t nowMs) {
         return;
     }
     switch (type) {
-        case MqttPacket::publish: return handlePublish(frame);
+        case MqttPacket::publish:
+            return handlePublish(frame);
         case MqttPacket::puback:
             if (frame.body.size() != 2) return fail(MqttFault::malformed);
-            return handler_.onAcknowledged(static_cast<std::uint16_t>(frame.body[0] << 8 | frame.body[1]));
+            return handler_.onAcknowledged(
+                static_cast<std::uint16_t>(frame.body[0] << 8 | frame.body[1]));
         case MqttPacket::suback: {
             if (frame.body.size() < 3 || !frame.whole) return fail(MqttFault::malformed);
             const auto codes = frame.body.subspan(2);
-            const bool granted = std::all_of(codes.begin(), codes.end(), [](std::uint8_t c) { return c <= 2; });
+            const bool granted =
+                std::all_of(codes.begin(), codes.end(), [](std::uint8_t c) { return c <= 2; });
             const auto id = static_cast<std::uint16_t>(frame.body[0] << 8 | frame.body[1]);
             return handler_.onSubscribed(id, granted);
         }
-        case MqttPacket::unsuback: return;
-        case MqttPacket::pingresp: pinging_ = false; return;
-        default: return fail(MqttFault::malformed);
+        case MqttPacket::unsuback:
+            return;
+        case MqttPacket::pingresp:
+            pinging_ = false;
+            return;
+        default:
+            return fail(MqttFault::malformed);
     }
 }
 
@@ -154,7 +173,8 @@ void MqttClient::handlePublish(const MqttFrame& frame) {
     MqttPublish message;
     const bool valid = parsePublish(frame, message);
     // QoS 2 is never asked for, so a broker that sends it is broken.
-    // A topic longer than the buffer is invalid here too: its id is not known, so it cannot be acknowledged.
+    // A topic longer than the buffer is invalid here too: its id is not known, so it cannot be
+    // acknowledged.
     if (!valid || message.qos > 1) return fail(MqttFault::malformed);
     if (frame.whole) {
         handler_.onMessage(message.topic, message.payload, message.retain);
@@ -186,8 +206,9 @@ void MqttClient::poll(std::uint64_t nowMs) {
         if (nowMs - waitingSinceMs_ >= keepAliveMs) fail(MqttFault::timeout);
         return;
     }
-    // Well before the broker's limit of one and a half keep-alive times. A broker that never answers is noticed even
-    // while this side keeps publishing, because the ping is due by the clock and not by silence.
+    // Well before the broker's limit of one and a half keep-alive times. A broker that never
+    // answers is noticed even while this side keeps publishing, because the ping is due by the
+    // clock and not by silence.
     if (nowMs - waitingSinceMs_ >= keepAliveMs * 3 / 4 && canSend(2)) {
         sendHeader(MqttPacket::pingreq, 0, 0);
         pinging_ = true;
@@ -195,11 +216,13 @@ void MqttClient::poll(std::uint64_t nowMs) {
     }
 }
 
-bool MqttClient::publish(std::string_view topic, std::span<const std::uint8_t> payload, std::uint8_t qos,
-                         bool retain, std::uint16_t* id) {
+bool MqttClient::publish(std::string_view topic, std::span<const std::uint8_t> payload,
+                         std::uint8_t qos, bool retain, std::uint16_t* id) {
     const std::size_t remaining = textSize(topic) + (qos > 0 ? 2 : 0) + payload.size();
-    if (!connected() || fault_ != MqttFault::none || !canSend(headerSize(remaining) + remaining)) return false;
-    sendHeader(MqttPacket::publish, static_cast<std::uint8_t>(qos << 1 | (retain ? 1 : 0)), remaining);
+    if (!connected() || fault_ != MqttFault::none || !canSend(headerSize(remaining) + remaining))
+        return false;
+    sendHeader(MqttPacket::publish, static_cast<std::uint8_t>(qos << 1 | (retain ? 1 : 0)),
+               remaining);
     sendText(topic);
     if (qos > 0) {
         sendNumber(nextId());
@@ -252,7 +275,8 @@ bool MqttClient::subscribe(std::span<const MqttSubscription> topics, std::uint16
 
 bool MqttClient::unsubscribe(std::string_view filter) {
     const std::size_t remaining = 2 + textSize(filter);
-    if (!connected() || fault_ != MqttFault::none || !canSend(headerSize(remaining) + remaining)) return false;
+    if (!connected() || fault_ != MqttFault::none || !canSend(headerSize(remaining) + remaining))
+        return false;
     sendHeader(MqttPacket::unsubscribe, 2, remaining);
     sendNumber(nextId());
     sendText(filter);

@@ -1,5 +1,6 @@
-// A small MQTT 3.1.1 client for one broker connection: QoS 0 and 1, keep-alive, last will, user and password, several
-// topics a SUBSCRIBE, back-pressure in both directions. No heap, no sockets: bytes come and go through a port.
+// A small MQTT 3.1.1 client for one broker connection: QoS 0 and 1, keep-alive, last will, user and
+// password, several topics a SUBSCRIBE, back-pressure in both directions. No heap, no sockets:
+// bytes come and go through a port.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +38,8 @@ class MqttHandler {
   public:
     virtual void onConnected() = 0;
     // `topic` and `payload` are valid during the call only.
-    virtual void onMessage(std::string_view topic, std::span<const std::uint8_t> payload, bool retained) = 0;
+    virtual void onMessage(std::string_view topic, std::span<const std::uint8_t> payload,
+                           bool retained) = 0;
     // The broker answered subscribe(): all of its topics were granted, or not.
     virtual void onSubscribed(std::uint16_t id, bool granted) = 0;
     // The broker acknowledged a QoS 1 publish().
@@ -50,8 +52,8 @@ class MqttHandler {
 
 struct MqttOptions {
     std::string_view clientId;
-    std::string_view user;      // empty: none
-    std::string_view password;  // used with a user only
+    std::string_view user;       // empty: none
+    std::string_view password;   // used with a user only
     std::string_view willTopic;  // empty: no will
     std::span<const std::uint8_t> willPayload;
     std::uint8_t willQos = 1;
@@ -66,19 +68,21 @@ struct MqttSubscription {
 
 class MqttClient {
   public:
-    // `buffer` is for incoming packets: topic, payload and 4 bytes. Longer messages are skipped, acknowledged and counted.
+    // `buffer` is for incoming packets: topic, payload and 4 bytes. Longer messages are skipped,
+    // acknowledged and counted.
     MqttClient(MqttTransport& transport, MqttHandler& handler, std::span<std::uint8_t> buffer)
         : transport_(transport), handler_(handler), parser_(buffer) {}
 
-    // The transport is connected: sends CONNECT (clean session). What `options` views must live until then only.
-    // False where the transport has no space for it.
+    // The transport is connected: sends CONNECT (clean session). What `options` views must live
+    // until then only. False where the transport has no space for it.
     [[nodiscard]] bool opened(const MqttOptions& options, std::uint64_t nowMs);
 
     // The transport lost its connection, or closed it as asked.
     void closed();
 
-    // Bytes from the broker. Returns how many were taken: fewer than given while the last message's acknowledgement has
-    // no room, or has to wait for the end of a long message. The rest is to be given again later.
+    // Bytes from the broker. Returns how many were taken: fewer than given while the last message's
+    // acknowledgement has no room, or has to wait for the end of a long message. The rest is to be
+    // given again later.
     [[nodiscard]] std::size_t receive(std::span<const std::uint8_t> bytes, std::uint64_t nowMs);
 
     // Keep-alive and time-outs; call it at least once a second.
@@ -88,16 +92,19 @@ class MqttClient {
     std::uint8_t connectCode() const { return connectCode_; }
     std::uint32_t skippedMessages() const { return skipped_; }
 
-    // Each returns false without effect while not connected or the transport lacks the space: try again later.
-    // `id`, where given, becomes the packet id that onAcknowledged() or onSubscribed() will name.
-    [[nodiscard]] bool publish(std::string_view topic, std::span<const std::uint8_t> payload, std::uint8_t qos,
-                               bool retain, std::uint16_t* id = nullptr);
-    [[nodiscard]] bool subscribe(std::span<const MqttSubscription> topics, std::uint16_t* id = nullptr);
+    // Each returns false without effect while not connected or the transport lacks the space: try
+    // again later. `id`, where given, becomes the packet id that onAcknowledged() or onSubscribed()
+    // will name.
+    [[nodiscard]] bool publish(std::string_view topic, std::span<const std::uint8_t> payload,
+                               std::uint8_t qos, bool retain, std::uint16_t* id = nullptr);
+    [[nodiscard]] bool subscribe(std::span<const MqttSubscription> topics,
+                                 std::uint16_t* id = nullptr);
     [[nodiscard]] bool unsubscribe(std::string_view filter);
 
-    // A message longer than the transport's buffer, in pieces: begin, then append until everything was taken. In
-    // between nothing else is sent. append() returns how many bytes were taken.
-    [[nodiscard]] bool beginPublish(std::string_view topic, std::size_t payloadSize, std::uint8_t qos);
+    // A message longer than the transport's buffer, in pieces: begin, then append until everything
+    // was taken. In between nothing else is sent. append() returns how many bytes were taken.
+    [[nodiscard]] bool beginPublish(std::string_view topic, std::size_t payloadSize,
+                                    std::uint8_t qos);
     [[nodiscard]] std::size_t append(std::span<const std::uint8_t> piece);
 
   private:

@@ -1,5 +1,5 @@
-// MQTT 3.1.1 packets out of a byte stream (OASIS MQTT Version 3.1.1, sections 2 and 3), with one fixed buffer and
-// however the stream is cut into pieces.
+// MQTT 3.1.1 packets out of a byte stream (OASIS MQTT Version 3.1.1, sections 2 and 3), with one
+// fixed buffer and however the stream is cut into pieces.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,8 @@ enum class MqttPacket : std::uint8_t {
 struct MqttFrame {
     std::uint8_t type = 0;   // MqttPacket, unchecked
     std::uint8_t flags = 0;  // lower four bits of the first byte
-    // Variable header and payload. Of a packet longer than the buffer only the first bytes, see `whole`.
+    // Variable header and payload. Of a packet longer than the buffer only the first bytes, see
+    // `whole`.
     std::span<const std::uint8_t> body;
     bool whole = true;
 };
@@ -35,13 +36,15 @@ class MqttParser {
   public:
     enum class Status : std::uint8_t { needMore, frame, malformed };
 
-    // `buffer` holds the largest packet body that is wanted whole; of longer ones the first bytes are kept.
+    // `buffer` holds the largest packet body that is wanted whole; of longer ones the first bytes
+    // are kept.
     explicit MqttParser(std::span<std::uint8_t> buffer) : buffer_(buffer) {}
 
     void reset();
 
-    // Takes bytes off the front of `input` until a packet is complete or `input` is empty. After `frame`, frame() is
-    // valid until the next call. After `malformed` only reset() helps: the length field was not a valid one.
+    // Takes bytes off the front of `input` until a packet is complete or `input` is empty. After
+    // `frame`, frame() is valid until the next call. After `malformed` only reset() helps: the
+    // length field was not a valid one.
     [[nodiscard]] Status take(std::span<const std::uint8_t>& input);
 
     const MqttFrame& frame() const { return frame_; }
@@ -70,8 +73,8 @@ struct MqttPublish {
     bool duplicate = false;
 };
 
-// False where the body is not a valid PUBLISH (topic longer than the body, QoS 3, packet id 0 …). Of a frame that is
-// not whole, topic and id are still found if they lie in the part that was kept.
+// False where the body is not a valid PUBLISH (topic longer than the body, QoS 3, packet id 0 …).
+// Of a frame that is not whole, topic and id are still found if they lie in the part that was kept.
 [[nodiscard]] bool parsePublish(const MqttFrame& frame, MqttPublish& out);
 
 }  // namespace tinsmith::agent

@@ -13,21 +13,23 @@ constexpr std::uint64_t kSendWindowMs = 2'000;
 constexpr std::uint32_t kLongestSleepMs = 500;
 constexpr std::size_t kSensorBytesATurn = 1024;
 
-static_assert(std::endian::native == std::endian::little, "windows travel as float32 LE without conversion");
+static_assert(std::endian::native == std::endian::little,
+              "windows travel as float32 LE without conversion");
 
 agent::Identity identityOf(const ConfigPage& config, const Model* model, const BoardHooks& board) {
-    return {.deviceId = text(config.deviceId),
-            .board = board.name,
-            .modelName = model != nullptr ? std::string_view(model->name) : std::string_view(),
-            .modelVersion = model != nullptr ? std::string_view(model->version) : std::string_view(),
-            .seed = {reinterpret_cast<const std::uint8_t*>(&config), sizeof config},
-            .trialMs = config.trialS * 1000ull};
+    return {
+        .deviceId = text(config.deviceId),
+        .board = board.name,
+        .modelName = model != nullptr ? std::string_view(model->name) : std::string_view(),
+        .modelVersion = model != nullptr ? std::string_view(model->version) : std::string_view(),
+        .seed = {reinterpret_cast<const std::uint8_t*>(&config), sizeof config},
+        .trialMs = config.trialS * 1000ull};
 }
 
 }  // namespace
 
-Application::Application(const ConfigPage& config, const Model* model, const BoardHooks& board, boot::Flash& flash,
-                         const boot::RomInfo& rom)
+Application::Application(const ConfigPage& config, const Model* model, const BoardHooks& board,
+                         boot::Flash& flash, const boot::RomInfo& rom)
     : config_(config),
       model_(model != nullptr && usable(*model) ? model : nullptr),
       modelRefused_(model != nullptr && model_ == nullptr),
@@ -38,7 +40,8 @@ Application::Application(const ConfigPage& config, const Model* model, const Boa
 
 bool Application::start() {
     nowMs_ = board_.milliseconds();
-    // A model that this firmware cannot run must not be confirmed; factory firmware has none and nothing to fail.
+    // A model that this firmware cannot run must not be confirmed; factory firmware has none and
+    // nothing to fail.
     agent_.selfTest(model_ != nullptr ? failedGoldens(*model_, board_.ticks, board_.alive) == 0
                                       : !modelRefused_);
     if (model_ != nullptr) inferenceDue_.restart(model_->pipeline->length, model_->stride);
@@ -50,7 +53,9 @@ bool Application::start() {
     options_.willPayload = {will_.data(), agent_.will(will_)};
     options_.keepAliveS = config_.keepAliveS;
     telemetryAtMs_ = nowMs_ + kTelemetryMs;
-    return net_.start({.broker = config_.broker, .port = config_.port, .dhcp = (config_.flags & kConfigDhcp) != 0},
+    return net_.start({.broker = config_.broker,
+                       .port = config_.port,
+                       .dhcp = (config_.flags & kConfigDhcp) != 0},
                       board_.initNetwork, mqtt_, options_);
 }
 
@@ -88,24 +93,31 @@ std::string_view Application::own(FullTopic& out, std::string_view leaf) const {
     return absolute(out, wire::deviceTopic(relative, text(config_.deviceId), leaf));
 }
 
-void Application::onConnected() { agent_.onConnected(nowMs_); }
+void Application::onConnected() {
+    agent_.onConnected(nowMs_);
+}
 
-void Application::onClosed(agent::MqttFault) { agent_.onDisconnected(); }
+void Application::onClosed(agent::MqttFault) {
+    agent_.onDisconnected();
+}
 
 void Application::onMessage(std::string_view topic, std::span<const std::uint8_t> payload, bool) {
     const std::string_view root = text(config_.root);
-    if (topic.size() <= root.size() || !topic.starts_with(root) || topic[root.size()] != '/') return;
+    if (topic.size() <= root.size() || !topic.starts_with(root) || topic[root.size()] != '/')
+        return;
     if (resetAtMs_ == 0) agent_.onMessage(topic.substr(root.size() + 1), payload, nowMs_);
 }
 
-bool Application::publish(std::string_view topic, std::span<const std::uint8_t> payload, bool retain) {
+bool Application::publish(std::string_view topic, std::span<const std::uint8_t> payload,
+                          bool retain) {
     FullTopic full;
     return mqtt_.publish(absolute(full, topic), payload, 1, retain);
 }
 
 bool Application::subscribe(std::string_view filter) {
     FullTopic full;
-    // Blocks at QoS 0: the agent asks again for those that are lost, and saves an acknowledgement each.
+    // Blocks at QoS 0: the agent asks again for those that are lost, and saves an acknowledgement
+    // each.
     const std::uint8_t qos = filter.starts_with("block/") ? 0 : 1;
     const agent::MqttSubscription topic{absolute(full, filter), qos};
     return mqtt_.subscribe({&topic, 1});
@@ -113,13 +125,18 @@ bool Application::subscribe(std::string_view filter) {
 
 void Application::unsubscribe(std::string_view filter) {
     FullTopic full;
-    // Without room the subscription stays: its messages are ignored, and a new connection forgets it.
+    // Without room the subscription stays: its messages are ignored, and a new connection forgets
+    // it.
     static_cast<void>(mqtt_.unsubscribe(absolute(full, filter)));
 }
 
-void Application::reset() { resetAtMs_ = nowMs_ + kResetGraceMs; }
+void Application::reset() {
+    resetAtMs_ = nowMs_ + kResetGraceMs;
+}
 
-void Application::command(const wire::Command& command) { recorder_.command(command); }
+void Application::command(const wire::Command& command) {
+    recorder_.command(command);
+}
 
 bool Application::readSensor() {
     // Bounded, so that a sensor that is too fast cannot keep the network waiting.
@@ -135,7 +152,8 @@ void Application::onSample(std::span<const float> values) {
     const std::size_t before = buffer_.channels();
     buffer_.push(values);
     if (model_ != nullptr && values.size() == model_->pipeline->channels) {
-        if (before != values.size()) inferenceDue_.restart(model_->pipeline->length, model_->stride);
+        if (before != values.size())
+            inferenceDue_.restart(model_->pipeline->length, model_->stride);
         if (inferenceDue_.due()) classify(buffer_.latest(model_->pipeline->length));
     }
     if (recorder_.windowDue(values.size())) {
@@ -157,24 +175,29 @@ void Application::classify(std::span<const float> window) {
     result.classIndex = winner(inference, model_->classCount);
     result.classCount = static_cast<std::uint8_t>(model_->classCount);
     std::copy_n(inference.output.begin(), model_->classCount, result.scores.begin());
-    std::copy_n(agent_.runningDigest().begin(), result.digestPrefix.size(), result.digestPrefix.begin());
+    std::copy_n(agent_.runningDigest().begin(), result.digestPrefix.size(),
+                result.digestPrefix.begin());
     std::array<std::uint8_t, wire::kMaxMessageBytes> message;
     FullTopic topic;
     if (!result.label.assign(model_->labels[result.classIndex])) return;
     const std::size_t size = wire::encode(result, message);
     // At QoS 0: a newer one follows soon.
-    if (size != 0 && mqtt_.publish(own(topic, wire::kLeafResult), {message.data(), size}, 0, false)) ++results_;
+    if (size != 0 && mqtt_.publish(own(topic, wire::kLeafResult), {message.data(), size}, 0, false))
+        ++results_;
 }
 
 void Application::sendWindow(std::span<const float> window) {
     Recorder::Head head;
     FullTopic topic;
     const std::size_t headSize = recorder_.encodeHead(head);
-    std::span<const std::uint8_t> rest(reinterpret_cast<const std::uint8_t*>(window.data()), window.size_bytes());
-    if (headSize == 0 || !mqtt_.beginPublish(own(topic, wire::kLeafSample), headSize + rest.size(), 1)) return;
+    std::span<const std::uint8_t> rest(reinterpret_cast<const std::uint8_t*>(window.data()),
+                                       window.size_bytes());
+    if (headSize == 0 ||
+        !mqtt_.beginPublish(own(topic, wire::kLeafSample), headSize + rest.size(), 1))
+        return;
     std::span<const std::uint8_t> first(head.data(), headSize);
-    // A window may be longer than the send buffer, so the network runs until all of it is in. Bytes from the sensor wait
-    // in their own buffer meanwhile, and the window cannot move.
+    // A window may be longer than the send buffer, so the network runs until all of it is in. Bytes
+    // from the sensor wait in their own buffer meanwhile, and the window cannot move.
     const std::uint64_t deadline = board_.milliseconds() + kSendWindowMs;
     while (!first.empty() || !rest.empty()) {
         std::span<const std::uint8_t>& piece = first.empty() ? rest : first;
@@ -202,7 +225,9 @@ void Application::sendTelemetry(std::uint64_t nowMs) {
     FullTopic topic;
     const std::size_t size = wire::encode(telemetry, message);
     // At QoS 0 and without a second try: the next one is ten seconds away.
-    if (size != 0) static_cast<void>(mqtt_.publish(own(topic, wire::kLeafTelemetry), {message.data(), size}, 0, false));
+    if (size != 0)
+        static_cast<void>(
+            mqtt_.publish(own(topic, wire::kLeafTelemetry), {message.data(), size}, 0, false));
 }
 
 }  // namespace tinsmith::app

@@ -1,4 +1,5 @@
-// Ties the parts together on the microcontroller: sensor in, inference, results out; MQTT; the update agent; telemetry.
+// Ties the parts together on the microcontroller: sensor in, inference, results out; MQTT; the
+// update agent; telemetry.
 #pragma once
 
 #include <array>
@@ -8,10 +9,10 @@
 #include <string_view>
 
 #include "firmware/agent/mqtt_client.hpp"
-#include "firmware/app/net_lwip.hpp"
 #include "firmware/agent/update_agent.hpp"
 #include "firmware/app/config_page.hpp"
 #include "firmware/app/inference.hpp"
+#include "firmware/app/net_lwip.hpp"
 #include "firmware/app/recorder.hpp"
 #include "firmware/app/window_buffer.hpp"
 #include "firmware/wire/sensor_frame.hpp"
@@ -26,23 +27,24 @@ struct BoardHooks {
     std::size_t (*stackHighWater)();
     std::size_t (*heapFree)();
     std::uint32_t (*random)();
-    void (*alive)();                // feeds the watchdog
-    void (*pollNetwork)();          // hands received frames to lwIP
+    void (*alive)();        // feeds the watchdog
+    void (*pollNetwork)();  // hands received frames to lwIP
     bool (*takeSensorByte)(std::uint8_t& byte);
-    void (*reset)();                // does not return
+    void (*reset)();  // does not return
     signed char (*initNetwork)(netif* interface);
 };
 
 class Application final : public agent::MqttHandler, public agent::Outbox, public agent::Host {
   public:
     // `model` may be null. All references must outlive the application.
-    Application(const ConfigPage& config, const Model* model, const BoardHooks& board, boot::Flash& flash,
-                const boot::RomInfo& rom);
+    Application(const ConfigPage& config, const Model* model, const BoardHooks& board,
+                boot::Flash& flash, const boot::RomInfo& rom);
 
     // Golden vectors, then the network. False where the network interface does not start.
     [[nodiscard]] bool start();
 
-    // One turn of the main loop. Returns how many milliseconds may be slept through unless an interrupt comes.
+    // One turn of the main loop. Returns how many milliseconds may be slept through unless an
+    // interrupt comes.
     [[nodiscard]] std::uint32_t turn();
 
     agent::UpdateAgent& updates() { return agent_; }
@@ -50,13 +52,15 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
 
     // agent::MqttHandler
     void onConnected() override;
-    void onMessage(std::string_view topic, std::span<const std::uint8_t> payload, bool retained) override;
+    void onMessage(std::string_view topic, std::span<const std::uint8_t> payload,
+                   bool retained) override;
     void onSubscribed(std::uint16_t, bool) override {}
     void onAcknowledged(std::uint16_t) override {}
     void onClosed(agent::MqttFault fault) override;
 
     // agent::Outbox
-    [[nodiscard]] bool publish(std::string_view topic, std::span<const std::uint8_t> payload, bool retain) override;
+    [[nodiscard]] bool publish(std::string_view topic, std::span<const std::uint8_t> payload,
+                               bool retain) override;
     [[nodiscard]] bool subscribe(std::string_view filter) override;
     void unsubscribe(std::string_view filter) override;
 

@@ -1,5 +1,5 @@
-// What the factory writes into the first page of a device's flash: who it is and where its gateway is. The same struct
-// on the microcontroller and in tinsmith-device; both are little-endian.
+// What the factory writes into the first page of a device's flash: who it is and where its gateway
+// is. The same struct on the microcontroller and in tinsmith-device; both are little-endian.
 #pragma once
 
 #include <array>
@@ -53,8 +53,8 @@ template <std::size_t Size>
 // Fills in the checksum.
 void seal(ConfigPage& page);
 
-// Reads the page from the start of the flash. False where it is missing, damaged, of another version, or the device id
-// is not one that topics allow.
+// Reads the page from the start of the flash. False where it is missing, damaged, of another
+// version, or the device id is not one that topics allow.
 [[nodiscard]] bool readConfig(std::span<const std::uint8_t> bytes, ConfigPage& page);
 
 }  // namespace tinsmith::app

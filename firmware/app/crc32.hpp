@@ -1,4 +1,5 @@
-// CRC-32 as in IEEE 802.3 (reflected polynomial 0xEDB88320), bit by bit: small, and only for pages of a few hundred bytes.
+// CRC-32 as in IEEE 802.3 (reflected polynomial 0xEDB88320), bit by bit: small, and only for pages
+// of a few hundred bytes.
 #pragma once
 
 #include <cstdint>

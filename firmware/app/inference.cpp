@@ -29,7 +29,8 @@ std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)(
     Inference inference;
     for (std::uint16_t i = 0; i < model.goldenCount; ++i) {
         infer(model, model.golden[i].window, ticks, inference);
-        if (!std::equal(model.golden[i].output, model.golden[i].output + model.classCount, inference.output.data())) {
+        if (!std::equal(model.golden[i].output, model.golden[i].output + model.classCount,
+                        inference.output.data())) {
             ++failed;
         }
         alive();

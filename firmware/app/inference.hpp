@@ -18,7 +18,8 @@ struct Inference {
     std::uint32_t inferenceTicks = 0;
 };
 
-// True where the model fits this firmware: a valid pipeline, at most kMaxClasses classes, windows that the buffer holds.
+// True where the model fits this firmware: a valid pipeline, at most kMaxClasses classes, windows
+// that the buffer holds.
 [[nodiscard]] bool usable(const Model& model);
 
 // `window` is length * channels floats. The network's input stays in model.input.

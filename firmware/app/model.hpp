@@ -1,5 +1,5 @@
-// The model inside an image. The gateway generates model.cpp, which defines kModel; factory firmware links the library's
-// own definition, a null pointer.
+// The model inside an image. The gateway generates model.cpp, which defines kModel; factory
+// firmware links the library's own definition, a null pointer.
 #pragma once
 
 #include <cstdint>

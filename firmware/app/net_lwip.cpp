@@ -18,8 +18,8 @@ constexpr std::uint64_t kConnectTimeoutMs = 6'000;
 
 }  // namespace
 
-bool NetLwip::start(const NetSettings& settings, netif_init_fn initInterface, agent::MqttClient& client,
-                    const agent::MqttOptions& options) {
+bool NetLwip::start(const NetSettings& settings, netif_init_fn initInterface,
+                    agent::MqttClient& client, const agent::MqttOptions& options) {
     settings_ = settings;
     client_ = &client;
     options_ = &options;
@@ -32,7 +32,8 @@ bool NetLwip::start(const NetSettings& settings, netif_init_fn initInterface, ag
         IP4_ADDR(&mask, 255, 255, 255, 0);
         IP4_ADDR(&gateway, 10, 0, 2, 2);
     }
-    if (netif_add(&interface_, &address, &mask, &gateway, nullptr, initInterface, ethernet_input) == nullptr) {
+    if (netif_add(&interface_, &address, &mask, &gateway, nullptr, initInterface, ethernet_input) ==
+        nullptr) {
         return false;
     }
     netif_set_default(&interface_);
@@ -59,7 +60,8 @@ void NetLwip::connect(std::uint64_t nowMs) {
     tcp_err(pcb_, onError);
     tcp_nagle_disable(pcb_);
     ip_addr_t broker{};
-    IP4_ADDR(ip_2_ip4(&broker), settings_.broker[0], settings_.broker[1], settings_.broker[2], settings_.broker[3]);
+    IP4_ADDR(ip_2_ip4(&broker), settings_.broker[0], settings_.broker[1], settings_.broker[2],
+             settings_.broker[3]);
     state_ = State::connecting;
     since_ = nowMs;
     if (tcp_connect(pcb_, &broker, settings_.port, onConnected) != ERR_OK) drop(nowMs);
@@ -99,7 +101,8 @@ void NetLwip::drop(std::uint64_t nowMs) {
         tcp_recv(pcb_, nullptr);
         tcp_sent(pcb_, nullptr);
         tcp_err(pcb_, nullptr);
-        // Abort, not close: queued segments point into the ring, which the next connection uses again.
+        // Abort, not close: queued segments point into the ring, which the next connection uses
+        // again.
         tcp_abort(pcb_);
         pcb_ = nullptr;
     }
@@ -134,7 +137,9 @@ void NetLwip::pump() {
         const std::size_t count = std::min<std::size_t>(
             {filled_ - handed_, ring_.size() - at, static_cast<std::size_t>(tcp_sndbuf(pcb_))});
         // No copy: the ring keeps the bytes until the peer has acknowledged them.
-        if (count == 0 || tcp_write(pcb_, ring_.data() + at, static_cast<u16_t>(count), 0) != ERR_OK) break;
+        if (count == 0 ||
+            tcp_write(pcb_, ring_.data() + at, static_cast<u16_t>(count), 0) != ERR_OK)
+            break;
         handed_ += static_cast<std::uint32_t>(count);
     }
     tcp_output(pcb_);
@@ -142,10 +147,11 @@ void NetLwip::pump() {
 
 void NetLwip::deliver(std::uint64_t nowMs) {
     while (received_ != nullptr) {
-        const std::span<const std::uint8_t> bytes(static_cast<const std::uint8_t*>(received_->payload),
-                                                  received_->len);
+        const std::span<const std::uint8_t> bytes(
+            static_cast<const std::uint8_t*>(received_->payload), received_->len);
         const std::size_t taken = client_->receive(bytes, nowMs);
-        if (taken == 0 && !bytes.empty()) return;  // back-pressure: the TCP window closes until there is room
+        if (taken == 0 && !bytes.empty())
+            return;  // back-pressure: the TCP window closes until there is room
         received_ = pbuf_free_header(received_, static_cast<u16_t>(taken));
         if (pcb_ != nullptr) tcp_recved(pcb_, static_cast<u16_t>(taken));
     }
@@ -168,8 +174,9 @@ void NetLwip::poll(std::uint64_t nowMs) {
 }
 
 std::uint32_t NetLwip::idleMs() const {
-    return state_ == State::idle && addressReady() ? std::min<std::uint32_t>(50, sys_timeouts_sleeptime())
-                                                   : sys_timeouts_sleeptime();
+    return state_ == State::idle && addressReady()
+               ? std::min<std::uint32_t>(50, sys_timeouts_sleeptime())
+               : sys_timeouts_sleeptime();
 }
 
 }  // namespace tinsmith::app

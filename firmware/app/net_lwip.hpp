@@ -1,4 +1,5 @@
-// The TCP connection to the broker over lwIP's raw API, and the reconnecting around it. Microcontroller only.
+// The TCP connection to the broker over lwIP's raw API, and the reconnecting around it.
+// Microcontroller only.
 #pragma once
 
 #include <array>
@@ -30,12 +31,13 @@ class NetLwip final : public agent::MqttTransport {
     NetLwip(std::span<std::uint8_t> ring, Random random) : ring_(ring), random_(random) {}
 
     // Starts lwIP and the interface. `client` and what `options` views must outlive this object.
-    // Seed the random generator before: lwIP takes its first port and sequence number from it, and after a warm reset
-    // the same ones again would cost 1.5 s.
-    [[nodiscard]] bool start(const NetSettings& settings, netif_init_fn initInterface, agent::MqttClient& client,
-                             const agent::MqttOptions& options);
+    // Seed the random generator before: lwIP takes its first port and sequence number from it, and
+    // after a warm reset the same ones again would cost 1.5 s.
+    [[nodiscard]] bool start(const NetSettings& settings, netif_init_fn initInterface,
+                             agent::MqttClient& client, const agent::MqttOptions& options);
 
-    // Timers, connecting, and handing received bytes to the client. Call it from the main loop after the driver.
+    // Timers, connecting, and handing received bytes to the client. Call it from the main loop
+    // after the driver.
     void poll(std::uint64_t nowMs);
 
     // Milliseconds until poll() has something to do again, unless an interrupt comes first.

@@ -18,7 +18,8 @@ void finish(std::span<std::uint8_t> area, PreflightAnswer& answer, PreflightStat
 
 bool fits(const PreflightRequest& request, const Model* model) {
     return model != nullptr && usable(*model) &&
-           request.windowFloats == std::uint32_t{model->pipeline->length} * model->pipeline->channels &&
+           request.windowFloats ==
+               std::uint32_t{model->pipeline->length} * model->pipeline->channels &&
            request.outputBytes == model->classCount && request.featureBytes == model->inputBytes;
 }
 
@@ -31,12 +32,13 @@ bool preflightRequested(std::span<const std::uint8_t> area) {
     return request.magic == kPreflightMagic && valid(request);
 }
 
-void runPreflight(std::span<std::uint8_t> area, const Model* model, const wire::Digest& runningDigest,
-                  const PreflightHooks& hooks) {
+void runPreflight(std::span<std::uint8_t> area, const Model* model,
+                  const wire::Digest& runningDigest, const PreflightHooks& hooks) {
     PreflightRequest request;
     std::memcpy(&request, area.data(), sizeof request);
     PreflightAnswer answer;
-    if (request.imageDigest != runningDigest) return finish(area, answer, PreflightState::wrongImage);
+    if (request.imageDigest != runningDigest)
+        return finish(area, answer, PreflightState::wrongImage);
     if (!fits(request, model)) return finish(area, answer, PreflightState::wrongShape);
     answer.state = static_cast<std::uint32_t>(PreflightState::running);
     write(area, answer);
@@ -50,7 +52,8 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model, const wire::
         std::memcpy(record, &head, sizeof head);
         std::memcpy(record + sizeof head, inference.output.data(), request.outputBytes);
         if (request.flags & kPreflightFeatures) {
-            std::memcpy(record + sizeof head + request.outputBytes, model->input, request.featureBytes);
+            std::memcpy(record + sizeof head + request.outputBytes, model->input,
+                        request.featureBytes);
         }
         record += preflightRecordSize(request);
         answer.featureTicks += inference.featureTicks;

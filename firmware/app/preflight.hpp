@@ -20,9 +20,9 @@ struct PreflightHooks {
 // True where a valid request lies at the start of `area`.
 [[nodiscard]] bool preflightRequested(std::span<const std::uint8_t> area);
 
-// Answers a valid request: runs every window, then writes totals and the state. `area` must be writable. `model` may be
-// null (factory firmware): the answer is wrongShape.
-void runPreflight(std::span<std::uint8_t> area, const Model* model, const wire::Digest& runningDigest,
-                  const PreflightHooks& hooks);
+// Answers a valid request: runs every window, then writes totals and the state. `area` must be
+// writable. `model` may be null (factory firmware): the answer is wrongShape.
+void runPreflight(std::span<std::uint8_t> area, const Model* model,
+                  const wire::Digest& runningDigest, const PreflightHooks& hooks);
 
 }  // namespace tinsmith::app

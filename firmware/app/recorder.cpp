@@ -23,10 +23,12 @@ bool Recorder::windowDue(std::size_t channels) {
 }
 
 std::size_t Recorder::encodeHead(Head& out) const {
-    wire::Sample sample{.id = id_, .index = index_, .channels = channels_, .length = length_, .values = {}};
+    wire::Sample sample{
+        .id = id_, .index = index_, .channels = channels_, .length = length_, .values = {}};
     const std::size_t size = wire::encode(sample, out);
     if (size == 0 || size + 4 > out.size()) return 0;
-    // An empty byte string is the single last byte; a long one begins with its length (RFC 8949, section 3).
+    // An empty byte string is the single last byte; a long one begins with its length (RFC 8949,
+    // section 3).
     const std::size_t bytes = std::size_t{length_} * channels_ * sizeof(float);
     std::size_t end = size - 1;
     if (bytes < 24) {

@@ -1,4 +1,5 @@
-// The `sample` command: sends raw windows of the sensor to the gateway, with or without a model in the firmware.
+// The `sample` command: sends raw windows of the sensor to the gateway, with or without a model in
+// the firmware.
 #pragma once
 
 #include <array>
@@ -13,17 +14,21 @@ namespace tinsmith::app {
 
 class Recorder {
   public:
-    // Begins the recording that a `sample` command asks for, or ends it at `stop_sample`. A shape that no window buffer
-    // holds ends it too.
+    // Begins the recording that a `sample` command asks for, or ends it at `stop_sample`. A shape
+    // that no window buffer holds ends it too.
     void command(const wire::Command& command);
 
-    // Call once for each sample that was pushed to the buffer. True where a window of the recording is complete now.
+    // Call once for each sample that was pushed to the buffer. True where a window of the recording
+    // is complete now.
     [[nodiscard]] bool windowDue(std::size_t channels);
 
     // The complete window, empty unless windowDue() was just true.
-    [[nodiscard]] std::span<const float> window(const WindowBuffer& buffer) const { return buffer.latest(length_); }
+    [[nodiscard]] std::span<const float> window(const WindowBuffer& buffer) const {
+        return buffer.latest(length_);
+    }
 
-    // A Sample message up to its values, which come last; the window follows as float32 LE. Returns its size.
+    // A Sample message up to its values, which come last; the window follows as float32 LE. Returns
+    // its size.
     using Head = std::array<std::uint8_t, 64>;
     [[nodiscard]] std::size_t encodeHead(Head& out) const;
 

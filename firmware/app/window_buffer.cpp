@@ -24,7 +24,8 @@ void WindowBuffer::push(std::span<const float> sample) {
 
 std::span<const float> WindowBuffer::latest(std::size_t length) const {
     const std::size_t floats = length * channels_;
-    if (floats == 0 || length > kMaxWindowFloats || floats > kMaxWindowFloats || floats > used_) return {};
+    if (floats == 0 || length > kMaxWindowFloats || floats > kMaxWindowFloats || floats > used_)
+        return {};
     return {floats_.data() + used_ - floats, floats};
 }
 

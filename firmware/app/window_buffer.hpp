@@ -1,4 +1,5 @@
-// The latest samples of the sensor, laid out so that the newest `length` of them are always one contiguous window.
+// The latest samples of the sensor, laid out so that the newest `length` of them are always one
+// contiguous window.
 #pragma once
 
 #include <array>
@@ -15,7 +16,8 @@ class WindowBuffer {
     // Appends one sample. Another number of channels than before starts afresh.
     void push(std::span<const float> sample);
 
-    // The newest `length` samples; empty while there are fewer, or if they would be more than kMaxWindowFloats.
+    // The newest `length` samples; empty while there are fewer, or if they would be more than
+    // kMaxWindowFloats.
     [[nodiscard]] std::span<const float> latest(std::size_t length) const;
 
     std::size_t channels() const { return channels_; }
@@ -31,7 +33,8 @@ class WindowBuffer {
     std::uint64_t count_ = 0;
 };
 
-// Says when a consumer's next window is complete: the first after `length` samples, then one every `stride`.
+// Says when a consumer's next window is complete: the first after `length` samples, then one every
+// `stride`.
 class WindowCounter {
   public:
     void restart(std::uint32_t length, std::uint32_t stride) {

@@ -12,13 +12,15 @@
 namespace tinsmith::image {
 namespace {
 
-// Unix socket addresses hold 107 bytes, paths may be longer: through the folder's descriptor every name fits.
+// Unix socket addresses hold 107 bytes, paths may be longer: through the folder's descriptor every
+// name fits.
 class ShortAddress {
   public:
     explicit ShortAddress(const std::filesystem::path& path) {
         const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
         folder_ = ::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
-        const std::string name = "/proc/self/fd/" + std::to_string(folder_) + "/" + path.filename().string();
+        const std::string name =
+            "/proc/self/fd/" + std::to_string(folder_) + "/" + path.filename().string();
         valid_ = folder_ >= 0 && name.size() < sizeof address_.sun_path;
         address_.sun_family = AF_UNIX;
         if (valid_) std::memcpy(address_.sun_path, name.c_str(), name.size() + 1);
@@ -57,7 +59,9 @@ void setTimeout(int fd, int seconds) {
 
 }  // namespace
 
-std::filesystem::path controlOf(const std::filesystem::path& flash) { return flash.string() + ".ctl"; }
+std::filesystem::path controlOf(const std::filesystem::path& flash) {
+    return flash.string() + ".ctl";
+}
 
 ControlServer::~ControlServer() {
     if (listener_ < 0) return;
@@ -67,14 +71,16 @@ ControlServer::~ControlServer() {
 }
 
 Expected<void> ControlServer::open(const std::filesystem::path& path) {
-    // The caller holds the lock on the flash file, so a socket that is there belongs to nobody any more.
+    // The caller holds the lock on the flash file, so a socket that is there belongs to nobody any
+    // more.
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     const ShortAddress address(path);
     listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (listener_ < 0 || !address.valid() || ::bind(listener_, address.get(), ShortAddress::kSize) != 0 ||
-        ::listen(listener_, 4) != 0) {
-        return fail("cannot open the control socket " + path.string() + ": " + std::strerror(errno));
+    if (listener_ < 0 || !address.valid() ||
+        ::bind(listener_, address.get(), ShortAddress::kSize) != 0 || ::listen(listener_, 4) != 0) {
+        return fail("cannot open the control socket " + path.string() + ": " +
+                    std::strerror(errno));
     }
     path_ = path;
     return {};
@@ -99,7 +105,8 @@ Expected<void> sendControl(const std::filesystem::path& flash, const std::string
     setTimeout(fd, 10);
     const std::string request = line + "\n";
     std::string answer;
-    if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
+    if (::send(fd, request.data(), request.size(), MSG_NOSIGNAL) ==
+        static_cast<ssize_t>(request.size())) {
         answer = readLine(fd);
     }
     ::close(fd);

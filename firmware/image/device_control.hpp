@@ -1,6 +1,7 @@
 // The control socket `<flash>.ctl` of a running device: one line in, one line out.
-//   sensor SPEC      switch the sensor                     power cut     off in the middle of everything, then on
-//   power reset      the reset button                      power off|on  until further notice
+//   sensor SPEC      switch the sensor                     power cut     off in the middle of
+//   everything, then on power reset      the reset button                      power off|on  until
+//   further notice
 // Answers `ok` or `error: …`.
 #pragma once
 
@@ -32,6 +33,7 @@ class ControlServer {
 };
 
 // Sends one line to a running device and returns its answer; an `error: …` becomes an error.
-[[nodiscard]] Expected<void> sendControl(const std::filesystem::path& flash, const std::string& line);
+[[nodiscard]] Expected<void> sendControl(const std::filesystem::path& flash,
+                                         const std::string& line);
 
 }  // namespace tinsmith::image

@@ -30,13 +30,31 @@ std::string escaped(const std::string& value) {
 
 std::vector<std::string> arguments(const EmulatorSettings& settings) {
     std::vector<std::string> out = {
-        settings.qemu, "-M", "mps2-an386,memory-backend=psram", "-object",
-        "memory-backend-file,id=psram,size=16M,share=on,mem-path=" + escaped(settings.flash.string()),
-        "-kernel", settings.bootElf.string(), "-display", "none", "-nodefaults",
-        "-chardev", "file,id=log,append=on,path=" + escaped(settings.log.string()), "-serial", "chardev:log",
-        "-chardev", "socket,id=sensor,fd=" + std::to_string(kSensorFd), "-serial", "chardev:sensor",
-        "-chardev", "socket,id=monitor,fd=" + std::to_string(kMonitorFd), "-mon", "chardev=monitor,mode=readline",
-        "-nic", settings.mac.empty() ? "user,id=n0" : "user,id=n0,mac=" + settings.mac};
+        settings.qemu,
+        "-M",
+        "mps2-an386,memory-backend=psram",
+        "-object",
+        "memory-backend-file,id=psram,size=16M,share=on,mem-path=" +
+            escaped(settings.flash.string()),
+        "-kernel",
+        settings.bootElf.string(),
+        "-display",
+        "none",
+        "-nodefaults",
+        "-chardev",
+        "file,id=log,append=on,path=" + escaped(settings.log.string()),
+        "-serial",
+        "chardev:log",
+        "-chardev",
+        "socket,id=sensor,fd=" + std::to_string(kSensorFd),
+        "-serial",
+        "chardev:sensor",
+        "-chardev",
+        "socket,id=monitor,fd=" + std::to_string(kMonitorFd),
+        "-mon",
+        "chardev=monitor,mode=readline",
+        "-nic",
+        settings.mac.empty() ? "user,id=n0" : "user,id=n0,mac=" + settings.mac};
     out.insert(out.end(), settings.extra.begin(), settings.extra.end());
     return out;
 }
@@ -70,7 +88,8 @@ Expected<void> Emulator::start() {
     cut();
     int sensor[2];
     int monitor[2];
-    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sensor) != 0) return fail("cannot make a socket pair");
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sensor) != 0)
+        return fail("cannot make a socket pair");
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, monitor) != 0) {
         ::close(sensor[0]);
         ::close(sensor[1]);
@@ -87,7 +106,8 @@ Expected<void> Emulator::start() {
     ::close(monitor[1]);
     sensor_ = sensor[0];
     monitor_ = monitor[0];
-    // A little more than one frame: a device that does not listen soon loses samples instead of getting old ones.
+    // A little more than one frame: a device that does not listen soon loses samples instead of
+    // getting old ones.
     const int small = 4096;
     ::setsockopt(sensor_, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
     ::fcntl(sensor_, F_SETFL, O_NONBLOCK);
@@ -140,7 +160,8 @@ bool Emulator::feed(std::span<const std::uint8_t> bytes) {
     };
     if (sensor_ < 0) return false;
     if (!unsent_.empty()) {
-        unsent_.erase(unsent_.begin(), unsent_.begin() + static_cast<std::ptrdiff_t>(push(unsent_)));
+        unsent_.erase(unsent_.begin(),
+                      unsent_.begin() + static_cast<std::ptrdiff_t>(push(unsent_)));
         if (!unsent_.empty()) return false;
     }
     const std::size_t sent = push(bytes);
@@ -154,7 +175,8 @@ Expected<int> lockFlash(const std::filesystem::path& flash) {
     if (fd < 0) return fail("cannot open " + flash.string() + ": " + std::strerror(errno));
     if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
         ::close(fd);
-        return fail("another emulator runs on " + flash.string(), "stop it first: two on one flash would destroy it");
+        return fail("another emulator runs on " + flash.string(),
+                    "stop it first: two on one flash would destroy it");
     }
     return fd;
 }

@@ -1,5 +1,5 @@
-// One emulator process: QEMU's mps2-an386 on a flash file. The sensor port is a socket pair, so that nothing else can
-// reach it and no address can be taken.
+// One emulator process: QEMU's mps2-an386 on a flash file. The sensor port is a socket pair, so
+// that nothing else can reach it and no address can be taken.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,7 @@ namespace tinsmith::image {
 struct EmulatorSettings {
     std::filesystem::path flash;
     std::filesystem::path bootElf;
-    std::filesystem::path log;       // what the device prints on UART0; appended to
+    std::filesystem::path log;  // what the device prints on UART0; appended to
     std::string qemu = "qemu-system-arm";
     std::string mac;                 // 52:54:00:xx:xx:xx
     std::vector<std::string> extra;  // further arguments of QEMU, for tests
@@ -41,8 +41,8 @@ class Emulator {
     // True while the emulator runs; notices when it ended by itself.
     [[nodiscard]] bool running();
 
-    // Bytes for the sensor port. False where the device has not taken the earlier ones yet: the sample is lost, as it
-    // would be in a real sensor without a buffer.
+    // Bytes for the sensor port. False where the device has not taken the earlier ones yet: the
+    // sample is lost, as it would be in a real sensor without a buffer.
     bool feed(std::span<const std::uint8_t> bytes);
 
   private:
@@ -55,7 +55,8 @@ class Emulator {
     std::vector<std::uint8_t> unsent_;  // rest of a frame that went out in part
 };
 
-// Locks the flash file for as long as the returned descriptor is open. Fails where somebody else runs on it.
+// Locks the flash file for as long as the returned descriptor is open. Fails where somebody else
+// runs on it.
 [[nodiscard]] Expected<int> lockFlash(const std::filesystem::path& flash);
 
 }  // namespace tinsmith::image

@@ -1,4 +1,5 @@
-// Makes what a factory would: a flash file with a configuration page and signed factory firmware in slot A, and beside it
+// Makes what a factory would: a flash file with a configuration page and signed factory firmware in
+// slot A, and beside it
 // `<flash>.boot.elf`, the boot loader with the gateway's public key in it.
 #pragma once
 
@@ -17,7 +18,8 @@ struct FactorySettings {
     std::filesystem::path signer;       // the tinsmith-sign executable
     std::filesystem::path key;          // private key file, read by the signer only
     std::string id;
-    std::string broker;  // IPv4:PORT; a loopback address becomes 10.0.2.2, the emulator's name for its host
+    std::string
+        broker;  // IPv4:PORT; a loopback address becomes 10.0.2.2, the emulator's name for its host
     std::string user;
     std::string password;
     std::string root;  // `<prefix>/<gateway>`

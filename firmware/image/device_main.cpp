@@ -1,7 +1,7 @@
 // tinsmith-device: a microcontroller for people who have none at hand.
-//   tinsmith-device factory --flash F --id ID --broker IP:PORT --root PREFIX/GATEWAY --key FILE [...]
-//   tinsmith-device run --flash F [--sensor motor:normal|FILE.csv|none] [...]
-//   tinsmith-device --flash F --id ID --broker … --key … --sensor …     factory where F is missing, then run
+//   tinsmith-device factory --flash F --id ID --broker IP:PORT --root PREFIX/GATEWAY --key FILE
+//   [...] tinsmith-device run --flash F [--sensor motor:normal|FILE.csv|none] [...] tinsmith-device
+//   --flash F --id ID --broker … --key … --sensor …     factory where F is missing, then run
 //   tinsmith-device sensor --flash F SPEC
 //   tinsmith-device power --flash F cut|reset|off|on
 #include <CLI/CLI.hpp>
@@ -29,7 +29,7 @@ std::filesystem::path findBeside(std::initializer_list<const char*> candidates) 
 
 std::filesystem::path defaultFirmwareDir() {
     if (const char* set = std::getenv("TINSMITH_FIRMWARE_DIR"); set != nullptr) return set;
-    return findBeside({"../boards/mps2-an386", TINSMITH_RELATIVE_BOARDS "/mps2-an386"});
+    return findBeside({"../firmware/boards/mps2-an386", TINSMITH_RELATIVE_BOARDS "/mps2-an386"});
 }
 
 void addFactoryOptions(CLI::App& app, FactorySettings& factory) {
@@ -42,21 +42,26 @@ void addFactoryOptions(CLI::App& app, FactorySettings& factory) {
     app.add_option("--key", factory.key, "Private key that signs the factory image");
     app.add_option("--signer", factory.signer, "tinsmith-sign executable");
     app.add_option("--firmware-dir", factory.firmwareDir, "Folder with boot.elf and factory-a.bin");
-    app.add_option("--counter", factory.counter, "Security counter of the factory image")->capture_default_str();
-    app.add_option("--trial-seconds", factory.trialS, "How long a new image may take to be confirmed")
+    app.add_option("--counter", factory.counter, "Security counter of the factory image")
+        ->capture_default_str();
+    app.add_option("--trial-seconds", factory.trialS,
+                   "How long a new image may take to be confirmed")
         ->capture_default_str();
     app.add_flag("--dhcp", factory.dhcp, "Address by DHCP instead of 10.0.2.15");
 }
 
 void addRunOptions(CLI::App& app, RunSettings& run) {
-    app.add_option("--sensor", run.sensor,
-                   "motor:normal|imbalance|misalignment|bearing_fault (simulated), a CSV file, or none")
+    app.add_option(
+           "--sensor", run.sensor,
+           "motor:normal|imbalance|misalignment|bearing_fault (simulated), a CSV file, or none")
         ->capture_default_str();
-    app.add_option("--columns", run.sensorSettings.columns, "Columns of the CSV file: names, or numbers from 1")
+    app.add_option("--columns", run.sensorSettings.columns,
+                   "Columns of the CSV file: names, or numbers from 1")
         ->delimiter(',');
     app.add_option("--seed", run.sensorSettings.seed, "The simulated world")->capture_default_str();
     app.add_option("--rate", run.sensorSettings.rateHz, "Samples a second")->capture_default_str();
-    app.add_option("--speed", run.speed, "Feed samples this many times faster")->capture_default_str();
+    app.add_option("--speed", run.speed, "Feed samples this many times faster")
+        ->capture_default_str();
     app.add_option("--qemu", run.qemu, "Emulator executable")->capture_default_str();
 }
 
@@ -75,7 +80,7 @@ int main(int argc, char** argv) {
     factory.broker = "127.0.0.1:1883";
     factory.root = "tinsmith/gateway";
     factory.firmwareDir = defaultFirmwareDir();
-    factory.signer = findBeside({"tinsmith-sign"});
+    factory.signer = findBeside({"tinsmith-sign", "../libexec/tinsmith/tinsmith-sign"});
     RunSettings run;
     std::filesystem::path flash;
     std::string spec;
@@ -85,7 +90,8 @@ int main(int argc, char** argv) {
     addFactoryOptions(app, factory);
     addRunOptions(app, run);
 
-    auto* makeCommand = app.add_subcommand("factory", "Make a flash file and a boot loader for a new device");
+    auto* makeCommand =
+        app.add_subcommand("factory", "Make a flash file and a boot loader for a new device");
     makeCommand->add_option("--flash", flash, "Flash file to make")->required();
     addFactoryOptions(*makeCommand, factory);
     auto* runCommand = app.add_subcommand("run", "Run a device until Ctrl-C");

@@ -8,10 +8,10 @@ namespace tinsmith::image {
 namespace {
 
 constexpr double kTurn = 2 * std::numbers::pi;
-constexpr int kSubsteps = 4;            // per sample, so that the resonance and the impacts are not aliased
-constexpr double kPassesATurn = 3.58;   // outer race of a bearing with 9 balls
-constexpr double kSlip = 0.015;         // deviation of the time between impacts
-constexpr double kDamping = 0.06;       // of the structural resonance
+constexpr int kSubsteps = 4;  // per sample, so that the resonance and the impacts are not aliased
+constexpr double kPassesATurn = 3.58;  // outer race of a bearing with 9 balls
+constexpr double kSlip = 0.015;        // deviation of the time between impacts
+constexpr double kDamping = 0.06;      // of the structural resonance
 constexpr double kNominalHz = 25;
 
 }  // namespace
@@ -23,7 +23,9 @@ std::optional<MotorCondition> motorCondition(std::string_view name) {
 }
 
 // Own distributions: those of the standard library differ between implementations.
-double Motor::uniform() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
+double Motor::uniform() {
+    return static_cast<double>(random_() >> 11) * 0x1p-53;
+}
 
 double Motor::normal() {
     const double radius = std::sqrt(-2 * std::log(1 - uniform()));
@@ -75,7 +77,7 @@ void Motor::impacts(double seconds, double shaftHz, double strength) {
 }
 
 Motor::Vector Motor::housing(double seconds) {
-    const double shaftHz = shaftHz_ * (1 + 0.015 * speed_.value);
+    const double shaftHz = shaftHz_ * (1 + 0.05 * speed_.value);
     shaftPhase_ = std::fmod(shaftPhase_ + kTurn * shaftHz * seconds, kTurn);
     humPhase_ = std::fmod(humPhase_ + kTurn * 50 * seconds, kTurn);
     const double load = 1 + 0.15 * load_.value;
@@ -87,15 +89,20 @@ Motor::Vector Motor::housing(double seconds) {
     std::array<double, 3> axial = {0.02, 0.02 * load, 0.01 * load};
     double impact = 0;
     switch (condition_) {
-        case MotorCondition::normal: break;
-        case MotorCondition::imbalance: radial[0] += 0.28 * speedSquared * severity; break;
+        case MotorCondition::normal:
+            break;
+        case MotorCondition::imbalance:
+            radial[0] += 0.28 * speedSquared * severity;
+            break;
         case MotorCondition::misalignment:
             radial[1] += 0.10 * load * severity;
             axial[0] += 0.05 * severity;
             axial[1] += 0.24 * load * severity;
             axial[2] += 0.10 * load * severity;
             break;
-        case MotorCondition::bearing_fault: impact = 0.22 * load * severity; break;
+        case MotorCondition::bearing_fault:
+            impact = 0.22 * load * severity;
+            break;
     }
     impacts(seconds, shaftHz, impact);
 
@@ -122,7 +129,6 @@ std::array<float, 3> Motor::next() {
         const Vector part = housing(seconds / kSubsteps);
         for (std::size_t axis = 0; axis < 3; ++axis) mean[axis] += part[axis] / kSubsteps;
     }
-    mean[1] += 1;  // gravity
     std::array<float, 3> sample{};
     for (std::size_t axis = 0; axis < 3; ++axis) {
         const Vector& row = mounting_[axis];

@@ -46,14 +46,15 @@ int stopSignals() {
 // A locally administered address that differs from device to device.
 std::string macOf(std::uint32_t device) {
     std::array<char, 18> text{};
-    std::snprintf(text.data(), text.size(), "52:54:00:%02x:%02x:%02x", device >> 16 & 0xFF, device >> 8 & 0xFF,
-                  device & 0xFF);
+    std::snprintf(text.data(), text.size(), "52:54:00:%02x:%02x:%02x", device >> 16 & 0xFF,
+                  device >> 8 & 0xFF, device & 0xFF);
     return text.data();
 }
 
 class Runner {
   public:
-    Runner(const RunSettings& settings, const SensorSettings& sensorSettings, std::unique_ptr<Sensor> sensor)
+    Runner(const RunSettings& settings, const SensorSettings& sensorSettings,
+           std::unique_ptr<Sensor> sensor)
         : sensorSettings_(sensorSettings),
           sensor_(std::move(sensor)),
           emulator_({.flash = settings.flash,
@@ -68,20 +69,24 @@ class Runner {
         if (auto started = emulator_.start(); !started) return started;
         due_ = Clock::now();
         for (;;) {
-            std::array<pollfd, 2> watched = {pollfd{signals, POLLIN, 0}, pollfd{control.descriptor(), POLLIN, 0}};
+            std::array<pollfd, 2> watched = {pollfd{signals, POLLIN, 0},
+                                             pollfd{control.descriptor(), POLLIN, 0}};
             const auto until = powerOnAt_ ? std::min(due_, *powerOnAt_) : due_;
-            const auto wait = std::chrono::duration_cast<std::chrono::nanoseconds>(until - Clock::now());
+            const auto wait =
+                std::chrono::duration_cast<std::chrono::nanoseconds>(until - Clock::now());
             const timespec limit = {0, std::clamp<long>(wait.count(), 0, 999'999'999)};
             ::ppoll(watched.data(), watched.size(), &limit, nullptr);
             if (watched[0].revents != 0 && stopAsked(signals)) return {};
-            if (watched[1].revents != 0) control.serve([this](const std::string& line) { return obey(line); });
+            if (watched[1].revents != 0)
+                control.serve([this](const std::string& line) { return obey(line); });
             if (powerOnAt_ && Clock::now() >= *powerOnAt_) {
                 powerOnAt_.reset();
                 if (auto started = emulator_.start(); !started) return started;
                 powered_ = true;
             }
             if (powered_ && !emulator_.running()) {
-                return fail("the emulator ended by itself", "its messages are above, the device's in the .log file");
+                return fail("the emulator ended by itself",
+                            "its messages are above, the device's in the .log file");
             }
             feedDueSamples();
         }
@@ -91,7 +96,8 @@ class Runner {
     static bool stopAsked(int signals) {
         signalfd_siginfo info{};
         bool stop = false;
-        while (::read(signals, &info, sizeof info) == sizeof info) stop = stop || info.ssi_signo != SIGCHLD;
+        while (::read(signals, &info, sizeof info) == sizeof info)
+            stop = stop || info.ssi_signo != SIGCHLD;
         return stop;
     }
 
@@ -117,7 +123,8 @@ class Runner {
 
     void feedDueSamples() {
         const auto now = Clock::now();
-        // After a long pause of the host the sensor goes on from now, instead of flooding the device.
+        // After a long pause of the host the sensor goes on from now, instead of flooding the
+        // device.
         if (now - due_ > std::chrono::milliseconds(500)) due_ = now;
         while (due_ <= now) {
             due_ += std::chrono::duration_cast<Clock::duration>(period_);
@@ -148,11 +155,13 @@ Expected<void> runDevice(const RunSettings& settings) {
     const auto page = readFlashConfig(settings.flash);
     if (!page) return std::unexpected(page.error());
     if (!std::filesystem::exists(bootElfOf(settings.flash))) {
-        return fail(bootElfOf(settings.flash).string() + " is missing", "it is made together with the flash file");
+        return fail(bootElfOf(settings.flash).string() + " is missing",
+                    "it is made together with the flash file");
     }
     SensorSettings sensorSettings = settings.sensorSettings;
     sensorSettings.device = deviceNumber(app::text(page->deviceId));
-    if (sensorSettings.rateHz <= 0 || settings.speed <= 0) return fail("rate and speed must be above zero");
+    if (sensorSettings.rateHz <= 0 || settings.speed <= 0)
+        return fail("rate and speed must be above zero");
     auto sensor = makeSensor(settings.sensor, sensorSettings);
     if (!sensor) return std::unexpected(sensor.error());
     ControlServer control;

@@ -1,4 +1,5 @@
-// Runs an emulated device: emulator, sensor, control socket; until SIGINT, SIGTERM or the emulator's end.
+// Runs an emulated device: emulator, sensor, control socket; until SIGINT, SIGTERM or the
+// emulator's end.
 #pragma once
 
 #include <filesystem>
@@ -13,8 +14,8 @@ namespace tinsmith::image {
 struct RunSettings {
     std::filesystem::path flash;
     std::string sensor = "none";
-    SensorSettings sensorSettings;   // `device` is taken from the flash file's device id
-    double speed = 1;                // samples come this many times faster than the sensor's rate
+    SensorSettings sensorSettings;  // `device` is taken from the flash file's device id
+    double speed = 1;               // samples come this many times faster than the sensor's rate
     std::string qemu = "qemu-system-arm";
     std::vector<std::string> emulatorArguments;
 };

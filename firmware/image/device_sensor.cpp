@@ -35,7 +35,8 @@ class MotorSensor final : public Sensor {
 
 class CsvSensor final : public Sensor {
   public:
-    CsvSensor(std::vector<float> values, std::size_t channels) : values_(std::move(values)), channels_(channels) {}
+    CsvSensor(std::vector<float> values, std::size_t channels)
+        : values_(std::move(values)), channels_(channels) {}
 
     std::span<const float> next() override {
         if (at_ == values_.size()) at_ = 0;
@@ -82,7 +83,8 @@ Expected<std::vector<std::size_t>> chooseColumns(const std::vector<std::string>&
         }
         const std::size_t index = std::strtoul(name.c_str(), nullptr, 10);
         if (index == 0 || index > row.size()) {
-            return fail("the file has no column `" + name + "`", "use a name of its header or a number from 1");
+            return fail("the file has no column `" + name + "`",
+                        "use a name of its header or a number from 1");
         }
         chosen.push_back(index - 1);
     }
@@ -92,14 +94,18 @@ Expected<std::vector<std::size_t>> chooseColumns(const std::vector<std::string>&
         }
     }
     if (chosen.empty() || chosen.size() > wire::kMaxChannels) {
-        return fail("a sensor has 1 to 16 channels, not " + std::to_string(chosen.size()), "choose with --columns");
+        return fail("a sensor has 1 to 16 channels, not " + std::to_string(chosen.size()),
+                    "choose with --columns");
     }
     return chosen;
 }
 
-Expected<std::unique_ptr<Sensor>> readCsv(const std::string& path, const std::vector<std::string>& wanted) {
+Expected<std::unique_ptr<Sensor>> readCsv(const std::string& path,
+                                          const std::vector<std::string>& wanted) {
     std::ifstream in(path);
-    if (!in) return fail("cannot read the sensor file " + path, "motor:<condition>, none, or a CSV file");
+    if (!in)
+        return fail("cannot read the sensor file " + path,
+                    "motor:<condition>, none, or a CSV file");
     std::vector<std::string> header;
     std::vector<std::size_t> chosen;
     std::vector<float> values;
@@ -107,7 +113,8 @@ Expected<std::unique_ptr<Sensor>> readCsv(const std::string& path, const std::ve
     for (std::size_t lineNumber = 1; std::getline(in, line); ++lineNumber) {
         const std::vector<std::string> row = cells(line);
         if (row.size() == 1 && row[0].empty()) continue;
-        const bool hasNumber = std::any_of(row.begin(), row.end(), [](const auto& c) { return number(c).has_value(); });
+        const bool hasNumber = std::any_of(row.begin(), row.end(),
+                                           [](const auto& c) { return number(c).has_value(); });
         if (header.empty() && values.empty() && !hasNumber) {
             header = row;
             continue;
@@ -119,8 +126,9 @@ Expected<std::unique_ptr<Sensor>> readCsv(const std::string& path, const std::ve
         }
         for (const std::size_t column : chosen) {
             const auto value = column < row.size() ? number(row[column]) : std::nullopt;
-            if (!value) return fail(path + " line " + std::to_string(lineNumber) + " holds no number in column " +
-                                    std::to_string(column + 1));
+            if (!value)
+                return fail(path + " line " + std::to_string(lineNumber) +
+                            " holds no number in column " + std::to_string(column + 1));
             values.push_back(*value);
         }
     }
@@ -133,15 +141,17 @@ constexpr std::string_view kMotorPrefix = "motor:";
 Expected<MotorCondition> conditionOf(const std::string& spec) {
     const auto condition = motorCondition(std::string_view(spec).substr(kMotorPrefix.size()));
     if (!condition) {
-        return fail("the simulated motor knows no condition `" + spec.substr(kMotorPrefix.size()) + "`",
-                    "normal, imbalance, misalignment or bearing_fault");
+        return fail(
+            "the simulated motor knows no condition `" + spec.substr(kMotorPrefix.size()) + "`",
+            "normal, imbalance, misalignment or bearing_fault");
     }
     return *condition;
 }
 
 }  // namespace
 
-Expected<std::unique_ptr<Sensor>> makeSensor(const std::string& spec, const SensorSettings& settings) {
+Expected<std::unique_ptr<Sensor>> makeSensor(const std::string& spec,
+                                             const SensorSettings& settings) {
     if (spec == "none") return std::make_unique<NoSensor>();
     if (spec.starts_with(kMotorPrefix)) {
         const auto condition = conditionOf(spec);

@@ -17,9 +17,10 @@ extern char** environ;
 namespace tinsmith::image {
 namespace {
 
-// Writes `input` to the child's stdin and returns what it printed. The line is far shorter than a pipe's buffer.
-Expected<std::string> converse(const std::filesystem::path& program, const std::filesystem::path& key,
-                               const std::string& input) {
+// Writes `input` to the child's stdin and returns what it printed. The line is far shorter than a
+// pipe's buffer.
+Expected<std::string> converse(const std::filesystem::path& program,
+                               const std::filesystem::path& key, const std::string& input) {
     int in[2];
     int out[2];
     if (::pipe2(in, O_CLOEXEC) != 0) return fail("cannot make a pipe");
@@ -37,7 +38,8 @@ Expected<std::string> converse(const std::filesystem::path& program, const std::
     std::string file = key.string();
     std::array<char*, 4> argv = {name.data(), option.data(), file.data(), nullptr};
     pid_t child = 0;
-    const int failed = ::posix_spawnp(&child, name.c_str(), &actions, nullptr, argv.data(), environ);
+    const int failed =
+        ::posix_spawnp(&child, name.c_str(), &actions, nullptr, argv.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     ::close(in[0]);
     ::close(out[1]);
@@ -58,7 +60,8 @@ Expected<std::string> converse(const std::filesystem::path& program, const std::
     int status = 0;
     ::waitpid(child, &status, 0);
     if (!written || status != 0 || reply.empty()) {
-        return fail(name + " did not sign with " + file, "its message is above; see `tinsmith key new`");
+        return fail(name + " did not sign with " + file,
+                    "its message is above; see `tinsmith key new`");
     }
     return reply;
 }

@@ -14,7 +14,8 @@ struct Signed {
 };
 
 // Signs an image's digest with the key file. `signer` is the tinsmith-sign executable.
-[[nodiscard]] Expected<Signed> signImage(const std::filesystem::path& signer, const std::filesystem::path& key,
+[[nodiscard]] Expected<Signed> signImage(const std::filesystem::path& signer,
+                                         const std::filesystem::path& key,
                                          const wire::Digest& digest);
 
 }  // namespace tinsmith::image

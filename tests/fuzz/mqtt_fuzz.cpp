@@ -1,4 +1,5 @@
-// Any bytes from a broker, in any pieces, with any room to answer. First input byte: piece size; second: room.
+// Any bytes from a broker, in any pieces, with any room to answer. First input byte: piece size;
+// second: room.
 #include "tests/firmware/app/fake_mqtt.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,5 @@
-// The application on the mps2-an386: brings the board up, then either answers a preflight request or runs the main loop.
+// The application on the mps2-an386: brings the board up, then either answers a preflight request
+// or runs the main loop.
 #include <cstdint>
 #include <new>
 
@@ -23,9 +24,15 @@ using namespace tinsmith;
 
 app::Application* application = nullptr;
 
-void pollNetwork() { board::pollEthernet(application->interface()); }
-std::size_t heapFree() { return lwip_stats.mem.avail - lwip_stats.mem.used; }
-void reset() { board::resetAfter(board::ResetCause::software); }
+void pollNetwork() {
+    board::pollEthernet(application->interface());
+}
+std::size_t heapFree() {
+    return lwip_stats.mem.avail - lwip_stats.mem.used;
+}
+void reset() {
+    board::resetAfter(board::ResetCause::software);
+}
 
 constexpr app::BoardHooks kHooks = {.name = TINSMITH_BOARD,
                                     .ticks = board::ticks,
@@ -76,22 +83,25 @@ int main() {
         board::print("app: no valid configuration page\r\n");
         sleepForever();
     }
-    application = new (applicationStorage) app::Application(config, app::kModel, kHooks, flash, boot::romInfo());
+    application = new (applicationStorage)
+        app::Application(config, app::kModel, kHooks, flash, boot::romInfo());
 
     if (preflight) {
         board::print("app: preflight\r\n");
         {
             board::FlashWindow window;
-            app::runPreflight({const_cast<std::uint8_t*>(scratch.data()), scratch.size()}, app::kModel,
-                              application->updates().runningDigest(),
-                              {.ticks = board::ticks, .stackHighWater = board::stackHighWater,
+            app::runPreflight({const_cast<std::uint8_t*>(scratch.data()), scratch.size()},
+                              app::kModel, application->updates().runningDigest(),
+                              {.ticks = board::ticks,
+                               .stackHighWater = board::stackHighWater,
                                .alive = board::feedWatchdog});
         }
         sleepForever();
     }
 
     announce(config, cause);
-    // Nothing on the board is random, but no two boots have the same counter and no two devices the same page.
+    // Nothing on the board is random, but no two boots have the same counter and no two devices the
+    // same page.
     const std::uint32_t boots = application->updates().bootCount();
     board::seedRandom({reinterpret_cast<const std::uint8_t*>(&config), sizeof config});
     board::seedRandom({reinterpret_cast<const std::uint8_t*>(&boots), sizeof boots});

@@ -20,8 +20,8 @@ constexpr RomInfo emptyRom() {
 
 }  // namespace
 
-// No keys here: the factory patches them into a copy of boot.elf. Read through the address, as the application does,
-// so that the compiler cannot take the zeros for constants.
+// No keys here: the factory patches them into a copy of boot.elf. Read through the address, as the
+// application does, so that the compiler cannot take the zeros for constants.
 extern const RomInfo tinsmithRomInfo;
 [[gnu::section(".rominfo"), gnu::used]] const RomInfo tinsmithRomInfo = emptyRom();
 

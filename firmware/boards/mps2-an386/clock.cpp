@@ -29,7 +29,9 @@ std::uint64_t ticks() {
     return total;
 }
 
-std::uint64_t milliseconds() { return ticks() / kTicksPerMs; }
+std::uint64_t milliseconds() {
+    return ticks() / kTicksPerMs;
+}
 
 void sleepUntilInterrupt(std::uint32_t ms, const volatile bool& pending) {
     if (ms == 0) return;

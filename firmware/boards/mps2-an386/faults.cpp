@@ -8,7 +8,8 @@ extern "C" std::uint32_t tinsmith_stack_top[];
 namespace tinsmith::board {
 namespace {
 
-// Two words in the last bytes of the block RAM; the complement tells a real cause from what a cold start left.
+// Two words in the last bytes of the block RAM; the complement tells a real cause from what a cold
+// start left.
 constexpr std::uint32_t kCause = kBlockRam + 0x3FF0;
 constexpr std::uint32_t kCauseCheck = kBlockRam + 0x3FF4;
 
@@ -23,7 +24,8 @@ void resetAfter(ResetCause cause) {
 
 ResetCause takeResetCause() {
     const std::uint32_t cause = reg(kCause);
-    const bool real = reg(kCauseCheck) == ~cause && cause <= static_cast<std::uint32_t>(ResetCause::fault);
+    const bool real =
+        reg(kCauseCheck) == ~cause && cause <= static_cast<std::uint32_t>(ResetCause::fault);
     reg(kCause) = 0;
     reg(kCauseCheck) = 0;
     return real ? static_cast<ResetCause>(cause) : ResetCause::power;

@@ -1,5 +1,5 @@
-// Why the board restarted, and how deep the stack went. The board has no reset-cause register, so the cause of a reset
-// that software chose lies in the block RAM, which keeps its contents.
+// Why the board restarted, and how deep the stack went. The board has no reset-cause register, so
+// the cause of a reset that software chose lies in the block RAM, which keeps its contents.
 #pragma once
 
 #include <cstddef>
@@ -10,10 +10,10 @@ namespace tinsmith::board {
 inline constexpr std::uint32_t kStackPaint = 0xA5C3A5C3;
 
 enum class ResetCause : std::uint32_t {
-    power = 0, // cold start, or a reset from outside
-    software,  // the application asked for it
-    watchdog,  // the main loop hung
-    fault,     // hard fault or unexpected interrupt
+    power = 0,  // cold start, or a reset from outside
+    software,   // the application asked for it
+    watchdog,   // the main loop hung
+    fault,      // hard fault or unexpected interrupt
 };
 
 // Stores the cause and restarts the board.

@@ -11,7 +11,7 @@ namespace {
 static_assert(boot::kFlashBase == kFlashBase && boot::kFlashSize == kFlashSize);
 
 // A tenth of what small NOR parts need, so that updates on the emulator stay quick.
-constexpr std::uint32_t kEraseTicks = kClockHz / 1000 * 4;      // 4 ms a page
+constexpr std::uint32_t kEraseTicks = kClockHz / 1000 * 4;          // 4 ms a page
 constexpr std::uint32_t kProgramTicks = kClockHz / 1'000'000 * 40;  // 40 us for each 256 bytes
 
 constexpr std::uint32_t kMpuOn = 1;
@@ -57,7 +57,8 @@ std::span<const std::uint8_t> FlashDriver::view(std::uint32_t offset, std::uint3
 bool FlashDriver::erase(std::uint32_t offset) {
     if (offset % boot::kPageSize != 0 || !inside(offset, boot::kPageSize)) return false;
     FlashWindow window;
-    for (std::uint32_t i = 0; i < boot::kPageSize; i += 4) reg(kFlashBase + offset + i) = 0xFFFFFFFF;
+    for (std::uint32_t i = 0; i < boot::kPageSize; i += 4)
+        reg(kFlashBase + offset + i) = 0xFFFFFFFF;
     busy(kEraseTicks);
     return true;
 }

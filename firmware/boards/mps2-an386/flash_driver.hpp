@@ -1,5 +1,5 @@
-// NOR flash on the memory-mapped PSRAM: erases 4 KB pages to 0xFF, programs by AND, takes time, and is read-only to every
-// store that does not come from here (MPU).
+// NOR flash on the memory-mapped PSRAM: erases 4 KB pages to 0xFF, programs by AND, takes time, and
+// is read-only to every store that does not come from here (MPU).
 #pragma once
 
 #include "firmware/boot/flash.hpp"
@@ -20,7 +20,8 @@ class FlashWindow {
 
 class FlashDriver final : public boot::Flash {
   public:
-    [[nodiscard]] std::span<const std::uint8_t> view(std::uint32_t offset, std::uint32_t size) const override;
+    [[nodiscard]] std::span<const std::uint8_t> view(std::uint32_t offset,
+                                                     std::uint32_t size) const override;
     [[nodiscard]] bool erase(std::uint32_t offset) override;
     [[nodiscard]] bool program(std::uint32_t offset, std::span<const std::uint8_t> bytes) override;
 };

@@ -92,7 +92,8 @@ pbuf* receive() {
     for (std::uint32_t i = 0; i < words; ++i) {
         const std::uint32_t word = reg(kRxData);
         for (std::uint32_t b = 0; b < 4 && part != nullptr && copied < wanted; ++b, ++copied) {
-            static_cast<std::uint8_t*>(part->payload)[offset] = static_cast<std::uint8_t>(word >> 8 * b);
+            static_cast<std::uint8_t*>(part->payload)[offset] =
+                static_cast<std::uint8_t>(word >> 8 * b);
             if (++offset == part->len) {
                 part = part->next;
                 offset = 0;
@@ -108,7 +109,8 @@ signed char initEthernet(netif* interface) {
     if (reg(kByteTest) != 0x87654321) return ERR_IF;
     reg(kHardwareConfig) = 1;  // soft reset
     reg(kHardwareConfig) = 0x00150000;
-    // Push-pull, active-high. Until this is set the line is asserted, so the NVIC is opened only afterwards.
+    // Push-pull, active-high. Until this is set the line is asserted, so the NVIC is opened only
+    // afterwards.
     reg(kIrqConfig) = 0x111;
     reg(kFifoInterrupt) = 0x48000000;
     reg(kTxConfig) = 2;
@@ -121,7 +123,8 @@ signed char initEthernet(netif* interface) {
     interface->mtu = 1500;
     interface->name[0] = 'e';
     interface->name[1] = 'n';
-    interface->flags = NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
+    interface->flags =
+        NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_LINK_UP;
     interface->output = etharp_output;
     interface->linkoutput = transmit;
     macWrite(kMacControl, 0x0010000C);  // full duplex, receiver and transmitter on
@@ -131,7 +134,8 @@ signed char initEthernet(netif* interface) {
 }
 
 void pollEthernet(netif* interface) {
-    // Clear first, then drain: a frame that comes in between raises the interrupt again instead of being forgotten.
+    // Clear first, then drain: a frame that comes in between raises the interrupt again instead of
+    // being forgotten.
     reg(kIrqStatus) = 0xFFFFFFFF;
     while (reg(kRxFifo) >> 16 & 0xFF) {
         pbuf* frame = receive();

@@ -31,4 +31,6 @@ std::uint32_t random() {
 
 }  // namespace tinsmith::board
 
-extern "C" std::uint32_t tinsmith_random() { return tinsmith::board::random(); }
+extern "C" std::uint32_t tinsmith_random() {
+    return tinsmith::board::random();
+}

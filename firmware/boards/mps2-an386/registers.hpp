@@ -1,5 +1,5 @@
-// The hardware registers of the mps2-an386 that the firmware uses, as QEMU 7.2 models them (Arm AN386, DAI0385;
-// Cortex-M4 generic user guide, DUI0553; SMSC LAN9118 data sheet).
+// The hardware registers of the mps2-an386 that the firmware uses, as QEMU 7.2 models them (Arm
+// AN386, DAI0385; Cortex-M4 generic user guide, DUI0553; SMSC LAN9118 data sheet).
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,9 @@ namespace tinsmith::board {
 
 using Register = volatile std::uint32_t;
 
-inline Register& reg(std::uint32_t address) { return *reinterpret_cast<Register*>(address); }
+inline Register& reg(std::uint32_t address) {
+    return *reinterpret_cast<Register*>(address);
+}
 
 inline constexpr std::uint32_t kClockHz = 25'000'000;
 
@@ -54,11 +56,18 @@ inline constexpr std::uint32_t kMpuNumber = 0xE000ED98;
 inline constexpr std::uint32_t kMpuBase = 0xE000ED9C;
 inline constexpr std::uint32_t kMpuAttributes = 0xE000EDA0;
 
-inline void barrier() { asm volatile("dsb\n isb" ::: "memory"); }
-inline void disableInterrupts() { asm volatile("cpsid i" ::: "memory"); }
-inline void enableInterrupts() { asm volatile("cpsie i" ::: "memory"); }
+inline void barrier() {
+    asm volatile("dsb\n isb" ::: "memory");
+}
+inline void disableInterrupts() {
+    asm volatile("cpsid i" ::: "memory");
+}
+inline void enableInterrupts() {
+    asm volatile("cpsie i" ::: "memory");
+}
 
-// Restarts the whole board through AIRCR.SYSRESETREQ; memory outside the boot image keeps its contents.
+// Restarts the whole board through AIRCR.SYSRESETREQ; memory outside the boot image keeps its
+// contents.
 [[noreturn]] inline void resetBoard() {
     barrier();
     reg(kResetControl) = 0x05FA0004;

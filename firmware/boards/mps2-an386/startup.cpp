@@ -46,26 +46,40 @@ extern "C" {
 [[gnu::section(".vectors"), gnu::used]] const VectorTable tinsmith_vectors = {
     tinsmith_stack_top,
     {
-        resetHandler,      watchdogHandler,   faultHandler,      faultHandler,      faultHandler,
-        faultHandler,      nullptr,           nullptr,           nullptr,           nullptr,
-        unexpectedHandler, unexpectedHandler, nullptr,           unexpectedHandler, sysTickHandler,
-        unexpectedHandler, unexpectedHandler, uart1RxHandler,    unexpectedHandler, unexpectedHandler,
-        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
-        unexpectedHandler, unexpectedHandler, unexpectedHandler, ethernetHandler,   unexpectedHandler,
-        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
-        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
-        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
-        unexpectedHandler, unexpectedHandler,
+        resetHandler,      watchdogHandler,   faultHandler,      faultHandler,
+        faultHandler,      faultHandler,      nullptr,           nullptr,
+        nullptr,           nullptr,           unexpectedHandler, unexpectedHandler,
+        nullptr,           unexpectedHandler, sysTickHandler,    unexpectedHandler,
+        unexpectedHandler, uart1RxHandler,    unexpectedHandler, unexpectedHandler,
+        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
+        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
+        ethernetHandler,   unexpectedHandler, unexpectedHandler, unexpectedHandler,
+        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
+        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
+        unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
+        unexpectedHandler, unexpectedHandler, unexpectedHandler,
     }};
 
-void faultHandler() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault); }
-void watchdogHandler() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::watchdog); }
-void unexpectedHandler() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault); }
+void faultHandler() {
+    tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault);
+}
+void watchdogHandler() {
+    tinsmith::board::resetAfter(tinsmith::board::ResetCause::watchdog);
+}
+void unexpectedHandler() {
+    tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault);
+}
 
 // The library's own would pull in signals and a heap. Firmware never ends: it restarts.
-[[noreturn]] void abort() { tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault); }
-[[noreturn]] void __cxa_pure_virtual() { abort(); }
-int __aeabi_atexit(void*, void (*)(void*), void*) { return 0; }
+[[noreturn]] void abort() {
+    tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault);
+}
+[[noreturn]] void __cxa_pure_virtual() {
+    abort();
+}
+int __aeabi_atexit(void*, void (*)(void*), void*) {
+    return 0;
+}
 void* __dso_handle = nullptr;
 
 [[gnu::naked]] void resetHandler() {

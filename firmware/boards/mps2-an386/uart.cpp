@@ -14,7 +14,8 @@ constexpr std::uint32_t kRing = 2048;
 std::uint8_t ring[kRing];
 volatile std::uint32_t written = 0;
 volatile std::uint32_t taken = 0;
-// The ring was full and a byte waits in the UART, which holds the sender back meanwhile (as hardware flow control would).
+// The ring was full and a byte waits in the UART, which holds the sender back meanwhile (as
+// hardware flow control would).
 volatile bool held = false;
 
 // Moves what the UART has into the ring. With interrupts off, or from the interrupt itself.

@@ -24,8 +24,12 @@ void startWatchdog(std::uint32_t timeoutMs) {
     write(kControl, 3);
 }
 
-void feedWatchdog() { write(kClear, 1); }  // also reloads the counter
+void feedWatchdog() {
+    write(kClear, 1);
+}  // also reloads the counter
 
-void stopWatchdog() { write(kControl, 0); }
+void stopWatchdog() {
+    write(kControl, 0);
+}
 
 }  // namespace tinsmith::board

@@ -1,5 +1,5 @@
-// CMSDK watchdog. If nobody feeds it for its time-out it raises the NMI, whose handler notes the cause and resets; if
-// even that hangs, the second expiry resets the board.
+// CMSDK watchdog. If nobody feeds it for its time-out it raises the NMI, whose handler notes the
+// cause and resets; if even that hangs, the second expiry resets the board.
 #pragma once
 
 #include <cstdint>

@@ -29,14 +29,18 @@ struct FakeHandler final : MqttHandler {
     std::vector<std::string> events;
 
     void onConnected() override { events.emplace_back("connected"); }
-    void onMessage(std::string_view topic, std::span<const std::uint8_t> payload, bool retained) override {
-        events.push_back("message " + std::string(topic) + " " + std::string(payload.begin(), payload.end()) +
+    void onMessage(std::string_view topic, std::span<const std::uint8_t> payload,
+                   bool retained) override {
+        events.push_back("message " + std::string(topic) + " " +
+                         std::string(payload.begin(), payload.end()) +
                          (retained ? " retained" : ""));
     }
     void onSubscribed(std::uint16_t id, bool granted) override {
         events.push_back("subscribed " + std::to_string(id) + (granted ? " yes" : " no"));
     }
-    void onAcknowledged(std::uint16_t id) override { events.push_back("acknowledged " + std::to_string(id)); }
+    void onAcknowledged(std::uint16_t id) override {
+        events.push_back("acknowledged " + std::to_string(id));
+    }
     void onClosed(MqttFault fault) override {
         events.push_back("closed " + std::to_string(static_cast<int>(fault)));
     }
@@ -54,9 +58,10 @@ inline Bytes packet(std::uint8_t first, const Bytes& body) {
     return out;
 }
 
-inline Bytes publishPacket(const std::string& topic, const std::string& payload, std::uint16_t id = 0,
-                           bool retain = false) {
-    Bytes body{static_cast<std::uint8_t>(topic.size() >> 8), static_cast<std::uint8_t>(topic.size())};
+inline Bytes publishPacket(const std::string& topic, const std::string& payload,
+                           std::uint16_t id = 0, bool retain = false) {
+    Bytes body{static_cast<std::uint8_t>(topic.size() >> 8),
+               static_cast<std::uint8_t>(topic.size())};
     body.insert(body.end(), topic.begin(), topic.end());
     if (id != 0) {
         body.push_back(static_cast<std::uint8_t>(id >> 8));

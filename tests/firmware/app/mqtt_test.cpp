@@ -17,7 +17,9 @@ struct MqttTest : ::testing::Test {
     MqttClient client{transport, handler, buffer};
 
     void open(MqttOptions options = {.clientId = "d1"}) { ASSERT_TRUE(client.opened(options, 0)); }
-    void feed(const Bytes& bytes, std::uint64_t now = 0) { ASSERT_EQ(client.receive(bytes, now), bytes.size()); }
+    void feed(const Bytes& bytes, std::uint64_t now = 0) {
+        ASSERT_EQ(client.receive(bytes, now), bytes.size());
+    }
     void connect() {
         open();
         feed(packet(0x20, {0, 0}));
@@ -33,10 +35,15 @@ Bytes operator+(Bytes a, const Bytes& b) {
 
 TEST_F(MqttTest, ConnectCarriesWillAndCredentials) {
     const Bytes will{'b', 'y', 'e'};
-    open({.clientId = "d1", .user = "u", .password = "pw", .willTopic = "w", .willPayload = will, .keepAliveS = 60});
+    open({.clientId = "d1",
+          .user = "u",
+          .password = "pw",
+          .willTopic = "w",
+          .willPayload = will,
+          .keepAliveS = 60});
     EXPECT_EQ(transport.sent,
-              (Bytes{0x10, 29, 0, 4, 'M', 'Q', 'T', 'T', 4, 0xEE, 0, 60, 0, 2, 'd', '1', 0, 1, 'w', 0, 3, 'b', 'y',
-                     'e', 0, 1, 'u', 0, 2, 'p', 'w'}));
+              (Bytes{0x10, 29, 0,   4, 'M', 'Q', 'T', 'T', 4, 0xEE, 0,   60, 0, 2,   'd', '1',
+                     0,    1,  'w', 0, 3,   'b', 'y', 'e', 0, 1,    'u', 0,  2, 'p', 'w'}));
     EXPECT_FALSE(client.connected());
     feed(packet(0x20, {0, 0}));
     EXPECT_TRUE(client.connected());
@@ -49,20 +56,29 @@ TEST_F(MqttTest, RefusalIsReported) {
     EXPECT_TRUE(transport.closeAsked);
     client.closed();
     EXPECT_EQ(client.connectCode(), 5);
-    EXPECT_THAT(handler.events, ElementsAre("closed " + std::to_string(static_cast<int>(MqttFault::refused))));
+    EXPECT_THAT(handler.events,
+                ElementsAre("closed " + std::to_string(static_cast<int>(MqttFault::refused))));
 }
 
-// All packet types with bodies shorter than, as long as, and longer than the buffer; one, two and three length bytes.
+// All packet types with bodies shorter than, as long as, and longer than the buffer; one, two and
+// three length bytes.
 Bytes longStream() {
     return packet(0x20, {0, 0}) + packet(0x90, {0, 1, 0, 1}) + publishPacket("a", "") +
            publishPacket("block/1", std::string(120, 'x'), 7) + packet(0xD0, {}) +
-           publishPacket("t", std::string(295, 'y'), 8, true) + publishPacket("long", std::string(20'000, 'z'), 9) +
-           packet(0x40, {0, 3}) + packet(0x90, {0, 2, 0x80}) + packet(0xB0, {0, 4}) + publishPacket("b", "end");
+           publishPacket("t", std::string(295, 'y'), 8, true) +
+           publishPacket("long", std::string(20'000, 'z'), 9) + packet(0x40, {0, 3}) +
+           packet(0x90, {0, 2, 0x80}) + packet(0xB0, {0, 4}) + publishPacket("b", "end");
 }
 
 std::vector<std::string> expectedEvents() {
-    return {"connected", "subscribed 1 yes", "message a ", "message block/1 " + std::string(120, 'x'),
-            "message t " + std::string(295, 'y') + " retained", "acknowledged 3", "subscribed 2 no", "message b end"};
+    return {"connected",
+            "subscribed 1 yes",
+            "message a ",
+            "message block/1 " + std::string(120, 'x'),
+            "message t " + std::string(295, 'y') + " retained",
+            "acknowledged 3",
+            "subscribed 2 no",
+            "message b end"};
 }
 
 const Bytes kAcknowledgements = {0x40, 2, 0, 7, 0x40, 2, 0, 8, 0x40, 2, 0, 9};
@@ -112,9 +128,9 @@ TEST_F(MqttTest, PublishAndSubscribeBytes) {
     ASSERT_TRUE(client.subscribe(topics, &id));
     EXPECT_EQ(id, 2);
     ASSERT_TRUE(client.unsubscribe("a"));
-    EXPECT_EQ(transport.sent, (Bytes{0x30, 6, 0, 1, 't', 1, 2, 3, 0x33, 8, 0, 1, 't', 0, 1, 1, 2, 3,
-                                     0x82, 12, 0, 2, 0, 1, 'a', 0, 0, 3, 'b', '/', '+', 1,
-                                     0xA2, 5, 0, 3, 0, 1, 'a'}));
+    EXPECT_EQ(transport.sent,
+              (Bytes{0x30, 6, 0, 1, 't', 1, 2, 3, 0x33, 8,   0,   1, 't',  0, 1, 1, 2, 3, 0x82, 12,
+                     0,    2, 0, 1, 'a', 0, 0, 3, 'b',  '/', '+', 1, 0xA2, 5, 0, 3, 0, 1, 'a'}));
 }
 
 TEST_F(MqttTest, FullTransportSendsNothingInPart) {
@@ -175,7 +191,8 @@ TEST_F(MqttTest, KeepAlivePingsAndTimesOut) {
     client.poll(75'000);
     EXPECT_TRUE(transport.closeAsked);
     client.closed();
-    EXPECT_THAT(handler.events, ElementsAre("closed " + std::to_string(static_cast<int>(MqttFault::timeout))));
+    EXPECT_THAT(handler.events,
+                ElementsAre("closed " + std::to_string(static_cast<int>(MqttFault::timeout))));
 }
 
 TEST_F(MqttTest, NoAnswerToConnect) {

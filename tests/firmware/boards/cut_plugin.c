@@ -1,13 +1,14 @@
-// A TCG plugin that sees every store of the emulated processor to its flash. It writes a trace, and can end the emulator
-// in front of a store as a power cut would.
+// A TCG plugin that sees every store of the emulated processor to its flash. It writes a trace, and
+// can end the emulator after a store as a power cut would.
 //
 //   -plugin libcut.so,flash=FILE,trace=FILE[,cut=N]
 //
-// Trace: one record of three little-endian 32-bit words a store: offset in the flash, bytes, value after the store. The
-// interface gives no values, so that of a store is read from the flash file when the next one comes.
+// Trace: one record of three little-endian 32-bit words a store: offset in the flash, bytes, value.
+// The interface gives no values, but calls after the store was done: the value is read from the
+// flash file.
 //
-// The prototypes are those of QEMU's plugin interface, version 1 (docs/devel/tcg-plugins of QEMU 7.2), as far as they are
-// used here; Debian packages no header for it.
+// The prototypes are those of QEMU's plugin interface, version 1 (docs/devel/tcg-plugins of
+// QEMU 7.2), as far as they are used here; Debian packages no header for it.
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -23,15 +24,15 @@ struct TranslationBlock;
 struct Instruction;
 typedef uint32_t MemoryInfo;
 
-void qemu_plugin_register_vcpu_tb_trans_cb(PluginId id, void (*callback)(PluginId, struct TranslationBlock*));
+void qemu_plugin_register_vcpu_tb_trans_cb(PluginId id,
+                                           void (*callback)(PluginId, struct TranslationBlock*));
 size_t qemu_plugin_tb_n_insns(const struct TranslationBlock* block);
 struct Instruction* qemu_plugin_tb_get_insn(const struct TranslationBlock* block, size_t index);
 void qemu_plugin_register_vcpu_mem_cb(struct Instruction* instruction,
-                                      void (*callback)(unsigned, MemoryInfo, uint64_t, void*), int registers,
-                                      int direction, void* data);
+                                      void (*callback)(unsigned, MemoryInfo, uint64_t, void*),
+                                      int registers, int direction, void* data);
 unsigned qemu_plugin_mem_size_shift(MemoryInfo info);
 bool qemu_plugin_mem_is_store(MemoryInfo info);
-void qemu_plugin_register_atexit_cb(PluginId id, void (*callback)(PluginId, void*), void* data);
 
 __attribute__((visibility("default"))) int qemu_plugin_version = 1;
 
@@ -43,17 +44,6 @@ static const uint8_t* flash;
 static int trace = -1;
 static uint64_t cut;
 static uint64_t stores;
-static uint32_t lastOffset;
-static uint32_t lastBytes;
-
-static void writeLast(void) {
-    if (lastBytes == 0 || trace < 0) return;
-    uint32_t record[3] = {lastOffset, lastBytes, 0};
-    if (lastBytes > sizeof record[2]) abort();  // the flash driver stores words and bytes only
-    memcpy(&record[2], flash + lastOffset, lastBytes);
-    if (write(trace, record, sizeof record) != sizeof record) abort();
-    lastBytes = 0;
-}
 
 static void onStore(unsigned cpu, MemoryInfo info, uint64_t address, void* data) {
     (void)cpu;
@@ -62,29 +52,26 @@ static void onStore(unsigned cpu, MemoryInfo info, uint64_t address, void* data)
     // The registration's filter lets loads through in 7.2.
     if (!qemu_plugin_mem_is_store(info)) return;
     if (address < kFlashBase || address + bytes > kFlashBase + kFlashSize) return;
-    writeLast();
+    uint32_t record[3] = {(uint32_t)(address - kFlashBase), bytes, 0};
+    if (bytes > sizeof record[2]) abort();  // the flash driver stores words and bytes only
+    memcpy(&record[2], flash + record[0], bytes);
+    if (trace >= 0 && write(trace, record, sizeof record) != sizeof record) abort();
     if (++stores == cut) {
         kill(getpid(), SIGKILL);
-        for (;;) pause();  // the signal may take another thread first; this store must not happen
+        for (;;) pause();  // the signal may take another thread first; no further store must happen
     }
-    lastOffset = (uint32_t)(address - kFlashBase);
-    lastBytes = bytes;
 }
 
 static void onBlock(PluginId id, struct TranslationBlock* block) {
     (void)id;
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(block); ++i) {
-        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(block, i), onStore, NO_REGISTERS, STORES, NULL);
+        qemu_plugin_register_vcpu_mem_cb(qemu_plugin_tb_get_insn(block, i), onStore, NO_REGISTERS,
+                                         STORES, NULL);
     }
 }
 
-static void onExit(PluginId id, void* data) {
-    (void)id;
-    (void)data;
-    writeLast();
-}
-
-__attribute__((visibility("default"))) int qemu_plugin_install(PluginId id, const void* info, int argc, char** argv) {
+__attribute__((visibility("default"))) int qemu_plugin_install(PluginId id, const void* info,
+                                                               int argc, char** argv) {
     (void)info;
     for (int i = 0; i < argc; ++i) {
         if (strncmp(argv[i], "flash=", 6) == 0) {
@@ -100,6 +87,5 @@ __attribute__((visibility("default"))) int qemu_plugin_install(PluginId id, cons
     }
     if (flash == NULL) return 1;
     qemu_plugin_register_vcpu_tb_trans_cb(id, onBlock);
-    qemu_plugin_register_atexit_cb(id, onExit, NULL);
     return 0;
 }

@@ -1,5 +1,5 @@
-// A model image made with nothing but board.toml's commands: preflight gives the gateway's bytes, in both slots, and a
-// device publishes results.
+// A model image made with nothing but board.toml's commands: preflight gives the gateway's bytes,
+// in both slots, and a device publishes results.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -28,10 +28,12 @@ std::string replaced(std::string text, const std::string& from, const std::strin
     return text;
 }
 
-std::vector<std::string> words(const toml::value& table, const std::string& key, const std::string& slot) {
+std::vector<std::string> words(const toml::value& table, const std::string& key,
+                               const std::string& slot) {
     std::vector<std::string> out;
     for (std::string word : toml::find<std::vector<std::string>>(table, key)) {
-        out.push_back(replaced(replaced(std::move(word), "{dir}", firmwareDir().string()), "{slot}", slot));
+        out.push_back(
+            replaced(replaced(std::move(word), "{dir}", firmwareDir().string()), "{slot}", slot));
     }
     return out;
 }
@@ -50,7 +52,8 @@ struct ModelTest : ::testing::Test {
     void build() {
         const auto board = toml::parse((firmwareDir() / "board.toml").string());
         const auto toolchain = toml::find(board, "toolchain");
-        std::filesystem::copy_file(TINSMITH_SOURCE_DIR "/tests/firmware/boards/tiny_model.cpp", folder / "model.cpp");
+        std::filesystem::copy_file(TINSMITH_SOURCE_DIR "/tests/firmware/boards/tiny_model.cpp",
+                                   folder / "model.cpp");
         run(words(toolchain, "compile", ""), folder / "");
         for (const std::string slot : {"a", "b"}) {
             run(words(toolchain, "link", slot), folder / "");
@@ -58,7 +61,8 @@ struct ModelTest : ::testing::Test {
         }
     }
     Update update(std::uint8_t slot, std::uint32_t counter) {
-        return signedUpdate(key.key, folder / (slot == 0 ? "model-a.bin" : "model-b.bin"), slot, counter);
+        return signedUpdate(key.key, folder / (slot == 0 ? "model-a.bin" : "model-b.bin"), slot,
+                            counter);
     }
 };
 
@@ -79,10 +83,12 @@ void writeAt(std::fstream& file, std::uint64_t offset, const void* bytes, std::s
 
 TEST_F(ModelTest, PreflightGivesTheGatewaysBytes) {
     build();
-    const auto bootElf = image::patchRomKeys(readFile(firmwareDir() / "boot.elf"), key.key.publicKey());
+    const auto bootElf =
+        image::patchRomKeys(readFile(firmwareDir() / "boot.elf"), key.key.publicKey());
     ASSERT_TRUE(bootElf);
     std::ofstream(folder / "boot.elf", std::ios::binary)
-        .write(reinterpret_cast<const char*>(bootElf->data()), static_cast<std::streamsize>(bootElf->size()));
+        .write(reinterpret_cast<const char*>(bootElf->data()),
+               static_cast<std::streamsize>(bootElf->size()));
     const app::Model& model = *app::kModel;
     ASSERT_TRUE(app::usable(model));
 
@@ -98,7 +104,8 @@ TEST_F(ModelTest, PreflightGivesTheGatewaysBytes) {
         app::seal(request);
         const std::vector<float> windows = makeWindows(request.windowCount, request.windowFloats);
 
-        // No configuration page and no state log: preflight needs neither. The log must read as erased.
+        // No configuration page and no state log: preflight needs neither. The log must read as
+        // erased.
         const std::string flash = (folder / "preflight.flash").string();
         std::filesystem::remove(flash);
         std::ofstream(flash).close();
@@ -108,20 +115,26 @@ TEST_F(ModelTest, PreflightGivesTheGatewaysBytes) {
         writeAt(file, boot::kStateOffset, erased.data(), erased.size());
         writeAt(file, boot::slotOffset(slot), image.image.data(), image.image.size());
         writeAt(file, boot::kScratchOffset, &request, sizeof request);
-        writeAt(file, boot::kScratchOffset + app::kPreflightWindowsOffset, windows.data(), windows.size() * 4);
+        writeAt(file, boot::kScratchOffset + app::kPreflightWindowsOffset, windows.data(),
+                windows.size() * 4);
         file.close();
 
         const auto board = toml::parse((firmwareDir() / "board.toml").string());
         std::string command = "timeout 20";
-        for (std::string word : toml::find<std::vector<std::string>>(toml::find(board, "emulator"), "command")) {
-            word = replaced(replaced(word, "{flash}", flash), "{boot}", (folder / "boot.elf").string());
+        for (std::string word :
+             toml::find<std::vector<std::string>>(toml::find(board, "emulator"), "command")) {
+            word = replaced(replaced(word, "{flash}", flash), "{boot}",
+                            (folder / "boot.elf").string());
             command += " '" + replaced(word, "{log}", (folder / "log").string()) + "'";
         }
         // The emulator sleeps when it is done; end it as soon as the answer says so.
         app::PreflightAnswer answer;
-        std::thread emulator([&] { static_cast<void>(std::system((command + " & echo $! > " + (folder / "pid").string() +
-                                                                  "; wait").c_str())); });
-        for (int i = 0; i < 200 && answer.state < static_cast<std::uint32_t>(app::PreflightState::done); ++i) {
+        std::thread emulator([&] {
+            static_cast<void>(std::system(
+                (command + " & echo $! > " + (folder / "pid").string() + "; wait").c_str()));
+        });
+        for (int i = 0;
+             i < 200 && answer.state < static_cast<std::uint32_t>(app::PreflightState::done); ++i) {
             std::this_thread::sleep_for(50ms);
             std::ifstream in(flash, std::ios::binary);
             in.seekg(boot::kScratchOffset + app::kPreflightAnswerOffset);
@@ -129,22 +142,31 @@ TEST_F(ModelTest, PreflightGivesTheGatewaysBytes) {
         }
         static_cast<void>(std::system(("kill $(cat " + (folder / "pid").string() + ")").c_str()));
         emulator.join();
-        ASSERT_EQ(answer.state, static_cast<std::uint32_t>(app::PreflightState::done)) << readText(folder / "log");
+        ASSERT_EQ(answer.state, static_cast<std::uint32_t>(app::PreflightState::done))
+            << readText(folder / "log");
         EXPECT_EQ(answer.windowsDone, request.windowCount);
         EXPECT_GT(answer.stackHighWater, 100u);
-        std::printf("slot %u: %.0f instructions for features, %.0f for the network, %u bytes of stack\n", slot,
-                    static_cast<double>(answer.featureTicks) * 40 / request.windowCount,
-                    static_cast<double>(answer.inferenceTicks) * 40 / request.windowCount, answer.stackHighWater);
+        std::printf(
+            "slot %u: %.0f instructions for features, %.0f for the network, %u bytes of stack\n",
+            slot, static_cast<double>(answer.featureTicks) * 40 / request.windowCount,
+            static_cast<double>(answer.inferenceTicks) * 40 / request.windowCount,
+            answer.stackHighWater);
 
         const Bytes area = readFile(flash);
-        const std::uint8_t* record = area.data() + boot::kScratchOffset + app::preflightRecordsOffset(request);
+        const std::uint8_t* record =
+            area.data() + boot::kScratchOffset + app::preflightRecordsOffset(request);
         app::Inference expected;
-        for (std::uint32_t i = 0; i < request.windowCount; ++i, record += app::preflightRecordSize(request)) {
-            app::infer(model, windows.data() + std::size_t{i} * request.windowFloats, [] { return std::uint64_t{0}; },
-                       expected);
+        for (std::uint32_t i = 0; i < request.windowCount;
+             ++i, record += app::preflightRecordSize(request)) {
+            app::infer(
+                model, windows.data() + std::size_t{i} * request.windowFloats,
+                [] { return std::uint64_t{0}; }, expected);
             const std::uint8_t* output = record + sizeof(app::PreflightRecord);
-            ASSERT_EQ(std::memcmp(output, expected.output.data(), request.outputBytes), 0) << "window " << i;
-            ASSERT_EQ(std::memcmp(output + request.outputBytes, model.input, request.featureBytes), 0) << "window " << i;
+            ASSERT_EQ(std::memcmp(output, expected.output.data(), request.outputBytes), 0)
+                << "window " << i;
+            ASSERT_EQ(std::memcmp(output + request.outputBytes, model.input, request.featureBytes),
+                      0)
+                << "window " << i;
         }
     }
 }
@@ -156,18 +178,22 @@ TEST_F(ModelTest, DevicePublishesResults) {
     const auto flash = makeDevice(folder, key, "d1", broker.port());
     image::Emulator emulator(emulatorFor(flash));
     ASSERT_TRUE(emulator.start());
-    const auto running = [&] { return gateway.hellos.contains("d1") && gateway.hellos["d1"].online; };
+    const auto running = [&] {
+        return gateway.hellos.contains("d1") && gateway.hellos["d1"].online;
+    };
     ASSERT_TRUE(gateway.wait(10s, running));
     const Update image = update(1, 2);
     gateway.offer("d1", image, 1);
     ASSERT_TRUE(gateway.wait(30s, [&] {
-        return running() && gateway.hellos["d1"].runningDigest == image.digest && !gateway.hellos["d1"].trial;
+        return running() && gateway.hellos["d1"].runningDigest == image.digest &&
+               !gateway.hellos["d1"].trial;
     })) << readText(flash.string() + ".log");
     EXPECT_EQ(gateway.hellos["d1"].modelName.view(), "tiny");
 
     std::vector<float> rows;
     for (int i = 0; i < 80; ++i) {
-        const std::array<float, 2> row = {std::sin(static_cast<float>(i)), static_cast<float>(i % 7) * 0.3f};
+        const std::array<float, 2> row = {std::sin(static_cast<float>(i)),
+                                          static_cast<float>(i % 7) * 0.3f};
         std::array<std::uint8_t, wire::kMaxFrameBytes> frame{};
         const std::size_t size = wire::encodeSensorFrame(row, static_cast<std::uint8_t>(i), frame);
         while (!emulator.feed({frame.data(), size})) std::this_thread::sleep_for(1ms);

@@ -1,6 +1,6 @@
-// A model as handlers/build generates them, but small enough to read: eight samples of two channels, raw and statistics
-// features, one dense layer of three classes. The test compiles it for the gateway and, with board.toml's commands, for
-// the microcontroller.
+// A model as handlers/build generates them, but small enough to read: eight samples of two
+// channels, raw and statistics features, one dense layer of three classes. The test compiles it for
+// the gateway and, with board.toml's commands, for the microcontroller.
 #include "firmware/app/model.hpp"
 #include "firmware/nn/kernels.hpp"
 
@@ -12,11 +12,22 @@ constexpr std::uint16_t kChannels = 2;
 constexpr std::uint32_t kInputs = kLength * kChannels + kChannels * dsp::kStatistics;
 constexpr std::uint16_t kClasses = 3;
 
-constexpr dsp::Block kBlocks[] = {
-    {.kind = dsp::BlockKind::raw, .magnitude = false, .center = true, .log = false, .decimate = 1, .fft = 0, .hop = 0,
-     .bins = 0},
-    {.kind = dsp::BlockKind::statistics, .magnitude = false, .center = false, .log = false, .decimate = 1, .fft = 0,
-     .hop = 0, .bins = 0}};
+constexpr dsp::Block kBlocks[] = {{.kind = dsp::BlockKind::raw,
+                                   .magnitude = false,
+                                   .center = true,
+                                   .log = false,
+                                   .decimate = 1,
+                                   .fft = 0,
+                                   .hop = 0,
+                                   .bins = 0},
+                                  {.kind = dsp::BlockKind::statistics,
+                                   .magnitude = false,
+                                   .center = false,
+                                   .log = false,
+                                   .decimate = 1,
+                                   .fft = 0,
+                                   .hop = 0,
+                                   .bins = 0}};
 
 struct Columns {
     float zeros[kInputs];
@@ -55,8 +66,10 @@ constexpr std::int8_t kShifts[kClasses] = {-8, -8, -8};
 
 void infer(const std::int8_t* input, std::int8_t* output) {
     constexpr nn::Dense kShape = {.rows = 1, .inputs = kInputs, .outputs = kClasses};
-    constexpr nn::Range kRange = {.inputOffset = 5, .outputOffset = 3, .minimum = -128, .maximum = 127};
-    constexpr nn::PerChannel kPerChannel = {.bias = kBias, .multipliers = kMultipliers, .shifts = kShifts};
+    constexpr nn::Range kRange = {
+        .inputOffset = 5, .outputOffset = 3, .minimum = -128, .maximum = 127};
+    constexpr nn::PerChannel kPerChannel = {
+        .bias = kBias, .multipliers = kMultipliers, .shifts = kShifts};
     nn::fullyConnected(kShape, kRange, kPerChannel, kWeights.values, input, output);
 }
 

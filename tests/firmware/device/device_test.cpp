@@ -22,12 +22,15 @@ struct DeviceTest : ::testing::Test {
     KeyFile key{folder};
     Gateway gateway{broker.port(), key.key};
 
-    bool online(const std::string& id) { return gateway.hellos.contains(id) && gateway.hellos[id].online; }
+    bool online(const std::string& id) {
+        return gateway.hellos.contains(id) && gateway.hellos[id].online;
+    }
     bool waitOnline(const std::string& id) {
         return gateway.wait(10s, [&] { return online(id); });
     }
     bool running(const std::string& id, const wire::Digest& digest, bool trial) {
-        return online(id) && gateway.hellos[id].runningDigest == digest && gateway.hellos[id].trial == trial;
+        return online(id) && gateway.hellos[id].runningDigest == digest &&
+               gateway.hellos[id].trial == trial;
     }
     Update updateB(std::uint32_t counter = 2) {
         return signedUpdate(key.key, firmwareDir() / "factory-b.bin", 1, counter);
@@ -50,10 +53,12 @@ TEST_F(DeviceTest, SaysHello) {
     // The reset button: another boot, another nonce, and the will does not stay.
     ASSERT_TRUE(emulator.reset());
     const wire::Nonce before = hello.nonce;
-    ASSERT_TRUE(gateway.wait(10s, [&] { return online("d1") && gateway.hellos["d1"].bootCount == 2; }));
+    ASSERT_TRUE(
+        gateway.wait(10s, [&] { return online("d1") && gateway.hellos["d1"].bootCount == 2; }));
     EXPECT_NE(gateway.hellos["d1"].nonce, before);
     emulator.cut();
-    EXPECT_TRUE(gateway.wait(60s, [&] { return !gateway.hellos["d1"].online; })) << "the will was not sent";
+    EXPECT_TRUE(gateway.wait(60s, [&] { return !gateway.hellos["d1"].online; }))
+        << "the will was not sent";
 }
 
 TEST_F(DeviceTest, RecordsExactlyWhatTheSensorSaw) {
@@ -75,7 +80,8 @@ TEST_F(DeviceTest, RecordsExactlyWhatTheSensorSaw) {
     std::uint8_t sequence = 0;
     const auto done = [&] { return gateway.samples["d1"].size() >= 4; };
     for (int i = 0; i < 1500 && !gateway.wait(1ms, done); ++i) {
-        const std::array<float, 3> row = {static_cast<float>(i) * 0.37f, std::sin(static_cast<float>(i)), -1e-20f};
+        const std::array<float, 3> row = {static_cast<float>(i) * 0.37f,
+                                          std::sin(static_cast<float>(i)), -1e-20f};
         std::array<std::uint8_t, wire::kMaxFrameBytes> frame{};
         const std::size_t size = wire::encodeSensorFrame(row, sequence++, frame);
         for (int again = 0; !emulator.feed({frame.data(), size}); ++again) {
@@ -93,7 +99,9 @@ TEST_F(DeviceTest, RecordsExactlyWhatTheSensorSaw) {
         ASSERT_EQ(sample.channels, 3);
         ASSERT_EQ(sample.length, 200);
         ASSERT_EQ(sample.values.size(), 200u * 3 * 4);
-        EXPECT_EQ(std::memcmp(sample.values.data(), rows.data() + std::size_t{i} * 150 * 3, sample.values.size()), 0)
+        EXPECT_EQ(std::memcmp(sample.values.data(), rows.data() + std::size_t{i} * 150 * 3,
+                              sample.values.size()),
+                  0)
             << "window " << i;
     }
     std::this_thread::sleep_for(300ms);
@@ -132,10 +140,11 @@ TEST_F(DeviceTest, UpdateIsTriedAndConfirmed) {
     const Update back = signedUpdate(key.key, firmwareDir() / "factory-a.bin", 0, 3);
     gateway.offer("d1", back, 2);
     ASSERT_TRUE(gateway.wait(30s, [&] { return running("d1", back.digest, false); }));
-    // The telemetry comes ten seconds after a boot; the deepest stack so far must be within what board.toml promises.
+    // The telemetry comes ten seconds after a boot; the deepest stack so far must be within what
+    // board.toml promises.
     ASSERT_TRUE(gateway.wait(20s, [&] { return gateway.telemetry.contains("d1"); }));
-    std::printf("stack high water %u bytes, lwIP heap free %u bytes\n", gateway.telemetry["d1"].stackHigh,
-                gateway.telemetry["d1"].heapFree);
+    std::printf("stack high water %u bytes, lwIP heap free %u bytes\n",
+                gateway.telemetry["d1"].stackHigh, gateway.telemetry["d1"].heapFree);
     EXPECT_LE(gateway.telemetry["d1"].stackHigh, 6144u);
 }
 
@@ -149,7 +158,8 @@ TEST_F(DeviceTest, RevertsWhenNoGatewayAnswers) {
     gateway.answerAlive = false;
     gateway.offer("d1", update, 1);
     ASSERT_TRUE(gateway.wait(30s, [&] { return running("d1", update.digest, true); }));
-    ASSERT_TRUE(gateway.wait(20s, [&] { return running("d1", old, false); })) << readText(flash.string() + ".log");
+    ASSERT_TRUE(gateway.wait(20s, [&] { return running("d1", old, false); }))
+        << readText(flash.string() + ".log");
     EXPECT_EQ(gateway.hellos["d1"].failure, wire::Reason::no_gateway);
     EXPECT_EQ(gateway.hellos["d1"].failureDigest, update.digest);
 }

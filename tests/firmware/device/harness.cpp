@@ -46,7 +46,8 @@ std::uint16_t freePort() {
 bool answers(std::uint16_t port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const sockaddr_in address = loopback(port);
-    const bool good = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const bool good =
+        ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     ::close(fd);
     return good;
 }
@@ -65,21 +66,24 @@ Folder::~Folder() {
 }
 
 Broker::Broker(const Folder& folder) : config_(folder / "mosquitto.conf"), port_(freePort()) {
-    std::ofstream(config_) << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
+    std::ofstream(config_) << "listener " << port_
+                           << " 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\n"
                            << "log_dest none\n";
     start();
 }
 
 void Broker::start() {
     const std::string config = config_.string();
-    const std::string program = std::filesystem::exists("/usr/sbin/mosquitto") ? "/usr/sbin/mosquitto" : "mosquitto";
+    const std::string program =
+        std::filesystem::exists("/usr/sbin/mosquitto") ? "/usr/sbin/mosquitto" : "mosquitto";
     child_ = ::fork();
     if (child_ == 0) {
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         ::execlp(program.c_str(), program.c_str(), "-c", config.c_str(), nullptr);
         ::_exit(127);
     }
-    for (int i = 0; i < 200 && !answers(port_); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    for (int i = 0; i < 200 && !answers(port_); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     if (!answers(port_)) throw std::runtime_error("mosquitto does not answer");
 }
 
@@ -151,15 +155,17 @@ void Gateway::handle(const std::string& topic, const Bytes& payload) {
 void Gateway::serve(const wire::Need& need) {
     for (const Update& update : offered_) {
         if (update.digest != need.digest) continue;
-        for (std::uint32_t bit = 0; bit < need.bitmapBytes * 8u && blocksServed < blockLimit; ++bit) {
+        for (std::uint32_t bit = 0; bit < need.bitmapBytes * 8u && blocksServed < blockLimit;
+             ++bit) {
             if (!wire::testBit({need.bitmap.data(), need.bitmapBytes}, bit)) continue;
             const std::size_t from = std::size_t{need.first + bit} * wire::kBlockSize;
             if (from >= update.image.size()) continue;
             const std::size_t size = std::min(wire::kBlockSize, update.image.size() - from);
             wire::TopicBuffer topic;
-            const std::string name = kRoot + "/" + std::string(wire::blockTopic(topic, need.digest, need.first + bit));
-            ::mosquitto_publish(client_, nullptr, name.c_str(), static_cast<int>(size), update.image.data() + from, 0,
-                                false);
+            const std::string name =
+                kRoot + "/" + std::string(wire::blockTopic(topic, need.digest, need.first + bit));
+            ::mosquitto_publish(client_, nullptr, name.c_str(), static_cast<int>(size),
+                                update.image.data() + from, 0, false);
             ++blocksServed;
         }
     }
@@ -167,7 +173,8 @@ void Gateway::serve(const wire::Need& need) {
 
 void Gateway::sayAlive(const wire::Hello& hello) {
     const auto message = image::messageToSign(
-        image::SignKind::alive, image::alivePayload(hello.deviceId.view(), hello.nonce, hello.runningDigest));
+        image::SignKind::alive,
+        image::alivePayload(hello.deviceId.view(), hello.nonce, hello.runningDigest));
     wire::Command alive{};
     alive.kind = wire::CommandKind::alive;
     alive.nonce = hello.nonce;
@@ -181,8 +188,8 @@ bool Gateway::wait(std::chrono::milliseconds time, const std::function<bool()>& 
 }
 
 void Gateway::publish(const std::string& topic, const Bytes& payload) {
-    ::mosquitto_publish(client_, nullptr, (kRoot + "/" + topic).c_str(), static_cast<int>(payload.size()),
-                        payload.data(), 1, false);
+    ::mosquitto_publish(client_, nullptr, (kRoot + "/" + topic).c_str(),
+                        static_cast<int>(payload.size()), payload.data(), 1, false);
 }
 
 void Gateway::offer(const std::string& device, const Update& update, std::uint64_t sequence) {
@@ -196,12 +203,14 @@ void Gateway::offer(const std::string& device, const Update& update, std::uint64
     offer.slot = update.slot;
     offer.counter = update.counter;
     offer.sequence = sequence;
-    if (!offer.board.assign("mps2-an386") || !offer.target.assign(device) || !offer.version.assign("v2")) {
+    if (!offer.board.assign("mps2-an386") || !offer.target.assign(device) ||
+        !offer.version.assign("v2")) {
         throw std::runtime_error("offer");
     }
     const Bytes payload = image::offerPayload(offer);
     const auto message = image::messageToSign(image::SignKind::offer, payload);
-    publish("device/" + device + "/offer", image::offerMessage(payload, key_.sign(message.value())));
+    publish("device/" + device + "/offer",
+            image::offerMessage(payload, key_.sign(message.value())));
 }
 
 void Gateway::command(const std::string& device, const wire::Command& command) {
@@ -210,16 +219,19 @@ void Gateway::command(const std::string& device, const wire::Command& command) {
     publish("device/" + device + "/command", message);
 }
 
-std::filesystem::path firmwareDir() { return TINSMITH_BUILD_DIR "/firmware/boards/mps2-an386"; }
+std::filesystem::path firmwareDir() {
+    return TINSMITH_BUILD_DIR "/firmware/boards/mps2-an386";
+}
 
 std::filesystem::path program(const std::string& name) {
-    return std::filesystem::path(TINSMITH_BUILD_DIR "/firmware/image") / name;
+    return std::filesystem::path(TINSMITH_BUILD_DIR "/bin") / name;
 }
 
 namespace {
 
 image::SigningKey makeKey(const std::filesystem::path& path) {
-    if (const auto made = image::generateKey(path); !made) throw std::runtime_error(made.error().message);
+    if (const auto made = image::generateKey(path); !made)
+        throw std::runtime_error(made.error().message);
     auto key = image::loadKey(path);
     if (!key) throw std::runtime_error(key.error().message);
     return std::move(*key);
@@ -229,8 +241,8 @@ image::SigningKey makeKey(const std::filesystem::path& path) {
 
 KeyFile::KeyFile(const Folder& folder) : path(folder / "key.pem"), key(makeKey(path)) {}
 
-std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const std::string& id, std::uint16_t port,
-                                 std::uint32_t trialS) {
+std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const std::string& id,
+                                 std::uint16_t port, std::uint32_t trialS) {
     image::FactorySettings settings;
     settings.flash = folder / (id + ".flash");
     settings.firmwareDir = firmwareDir();
@@ -240,7 +252,8 @@ std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const
     settings.broker = "127.0.0.1:" + std::to_string(port);
     settings.root = kRoot;
     settings.trialS = trialS;
-    if (const auto made = image::makeFactoryFlash(settings); !made) throw std::runtime_error(made.error().message);
+    if (const auto made = image::makeFactoryFlash(settings); !made)
+        throw std::runtime_error(made.error().message);
     return settings.flash;
 }
 
@@ -252,8 +265,8 @@ image::EmulatorSettings emulatorFor(const std::filesystem::path& flash) {
     return settings;
 }
 
-Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& payload, std::uint8_t slot,
-                    std::uint32_t counter) {
+Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& payload,
+                    std::uint8_t slot, std::uint32_t counter) {
     image::ImageSpec spec;
     spec.payload = readFile(payload);
     spec.slotBase = boot::slotAddress(slot);
@@ -263,8 +276,9 @@ Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& p
     const auto unsignedImage = image::build(spec);
     if (!unsignedImage) throw std::runtime_error(unsignedImage.error().message);
     const wire::Digest digest = image::digest(*unsignedImage);
-    return {image::attachSignature(*unsignedImage, image::keyHash(key.publicKey()), key.sign(digest)), digest, slot,
-            counter};
+    return {
+        image::attachSignature(*unsignedImage, image::keyHash(key.publicKey()), key.sign(digest)),
+        digest, slot, counter};
 }
 
 Bytes readFile(const std::filesystem::path& path) {

@@ -1,4 +1,5 @@
-// A real broker, a gateway that speaks only the device protocol, and factory-fresh emulated devices, for tests.
+// A real broker, a gateway that speaks only the device protocol, and factory-fresh emulated
+// devices, for tests.
 #pragma once
 
 #include <sys/types.h>
@@ -83,7 +84,7 @@ class Gateway {
     void publish(const std::string& topic, const Bytes& payload);
 
     // Everything below is to be read inside wait() only, or under no traffic.
-    std::map<std::string, wire::Hello> hellos;       // the latest of each device
+    std::map<std::string, wire::Hello> hellos;  // the latest of each device
     std::map<std::string, std::vector<wire::Hello>> helloHistory;
     std::map<std::string, std::vector<wire::Update>> updates;
     std::map<std::string, std::vector<Bytes>> samples;  // encoded
@@ -91,8 +92,8 @@ class Gateway {
     std::map<std::string, wire::Telemetry> telemetry;
     std::uint64_t blocksServed = 0;
 
-    bool answerAlive = true;                          // sign `alive` for every hello on trial
-    std::uint64_t blockLimit = UINT64_MAX;            // serve no more than these
+    bool answerAlive = true;                // sign `alive` for every hello on trial
+    std::uint64_t blockLimit = UINT64_MAX;  // serve no more than these
 
   private:
     static void onMessage(mosquitto*, void* self, const mosquitto_message* message);
@@ -120,14 +121,14 @@ struct KeyFile {
 };
 
 // A factory-fresh flash file with the device's id as its name.
-std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const std::string& id, std::uint16_t port,
-                                 std::uint32_t trialS = 600);
+std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const std::string& id,
+                                 std::uint16_t port, std::uint32_t trialS = 600);
 
 image::EmulatorSettings emulatorFor(const std::filesystem::path& flash);
 
 // The payload (a linked binary for the slot) as a signed image.
-Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& payload, std::uint8_t slot,
-                    std::uint32_t counter);
+Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& payload,
+                    std::uint8_t slot, std::uint32_t counter);
 
 Bytes readFile(const std::filesystem::path& path);
 std::string readText(const std::filesystem::path& path);
