@@ -62,7 +62,7 @@ std::vector<std::string> cageCommand(const CageOptions& options, const Child& ch
     std::vector<std::string> argv = {options.bubblewrap.string()};
     if (options.uid < 0) add(argv, {"--unshare-user"});
     add(argv, {"--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-               "--new-session", "--die-with-parent", "--hostname", "cage"});
+               "--new-session", "--die-with-parent"});
     if (options.uid >= 0) {
         // The helper gives root up as its first act; it needs these two for it, and they are gone with it.
         add(argv, {"--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"});

@@ -37,9 +37,12 @@ struct Arguments {
     bool checkOnly = false;
 };
 
-int complain(const Error& error) {
+// EX_CONFIG of sysexits.h: the unit does not restart after it.
+constexpr int kBadSettings = 78;
+
+int complain(const Error& error, int code = 1) {
     log(Level::error, error.message + (error.hint.empty() ? "" : " — " + error.hint));
-    return 1;
+    return code;
 }
 
 // Everything that lives as long as the daemon, in the order in which it must come and go.
@@ -145,7 +148,7 @@ Result<DaemonSettings> withSecrets(DaemonSettings settings) {
 int serve(const Arguments& arguments) {
     auto settings = loadSettings(arguments.config);
     if (settings) settings = withSecrets(std::move(*settings));
-    if (!settings) return complain(settings.error());
+    if (!settings) return complain(settings.error(), kBadSettings);
     setLogLevel(settings->logLevel);
     if (arguments.checkOnly) {
         for (const auto& [key, value] : listSettings(*settings)) std::printf("%s = %s\n", key.c_str(), value.c_str());

@@ -217,7 +217,9 @@ class Reader {
     std::string nearest(const std::string& unknown) const {
         std::string best;
         std::size_t least = 4;
-        for (const auto& known : used_) {
+        std::set<std::string> names = used_;
+        names.insert(sections_.begin(), sections_.end());
+        for (const auto& known : names) {
             const std::size_t changes = distance(unknown, known);
             if (changes < least) {
                 least = changes;
@@ -309,7 +311,10 @@ void resolvePaths(DaemonSettings& settings) {
     resolve(house.firmwareDir, {self / "../lib" / TINSMITH_LIBRARY_ARCHITECTURE / "tinsmith", self / "../lib/tinsmith"});
     resolve(house.programDir, {self / "../libexec/tinsmith", self});
     resolve(settings.signingKey, {credentialKey, house.stateDir / "signing.key"});
-    resolve(settings.signingPublicKey, {settings.signingKey.string() + ".pub", house.stateDir / "signing.key.pub"});
+    // A credential comes alone: its public half stays where `tinsmith key new` wrote it.
+    const fs::path besideKey = settings.signingKey.string() + ".pub";
+    resolve(settings.signingPublicKey,
+            {besideKey, settings.signingKey == credentialKey ? house.stateDir / "signing.key.pub" : besideKey});
 }
 
 DaemonSettings withAuto() {
