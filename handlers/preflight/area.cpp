@@ -46,7 +46,8 @@ Status writeFlash(const FlashSpec& spec) {
     const std::vector<std::uint8_t> erased(boot::kPageSize, 0xFF);
     good = good && file.write(boot::kConfigOffset, erased.data(), erased.size());
     for (std::uint32_t page = 0; page < 2; ++page) {
-        good = good && file.write(boot::kStateOffset + page * boot::kPageSize, erased.data(), erased.size());
+        good = good && file.write(boot::kStateOffset + page * boot::kPageSize, erased.data(),
+                                  erased.size());
     }
     for (const std::uint8_t slot : {0, 1}) {
         const std::uint32_t trailer = boot::slotOffset(slot) + boot::kSlotSize - boot::kTrailerSize;
@@ -72,17 +73,19 @@ app::PreflightAnswer readAnswer(const fs::path& path) {
     app::PreflightAnswer answer;
     const File file(path, O_RDONLY);
     if (!file.open() ||
-        !file.read(std::uint64_t{boot::kScratchOffset} + app::kPreflightAnswerOffset, &answer, sizeof answer)) {
+        !file.read(std::uint64_t{boot::kScratchOffset} + app::kPreflightAnswerOffset, &answer,
+                   sizeof answer)) {
         return {};
     }
     return answer;
 }
 
-Result<std::vector<std::uint8_t>> readRecords(const fs::path& path, const app::PreflightRequest& request) {
+Result<std::vector<std::uint8_t>> readRecords(const fs::path& path,
+                                              const app::PreflightRequest& request) {
     std::vector<std::uint8_t> records(app::preflightRecordSize(request) * request.windowCount);
     const File file(path, O_RDONLY);
-    if (!file.open() ||
-        !file.read(boot::kScratchOffset + app::preflightRecordsOffset(request), records.data(), records.size())) {
+    if (!file.open() || !file.read(boot::kScratchOffset + app::preflightRecordsOffset(request),
+                                   records.data(), records.size())) {
         return fail(Code::internal, "cannot read " + path.string(), "see the state folder");
     }
     return records;
@@ -92,7 +95,8 @@ std::uint32_t windowsPerRun(const app::PreflightRequest& request) {
     // 16 bytes for the rounding of both parts to multiples of 8.
     const std::uint64_t each =
         std::uint64_t{request.windowFloats} * sizeof(float) + app::preflightRecordSize(request);
-    return static_cast<std::uint32_t>((app::kPreflightAreaSize - app::kPreflightWindowsOffset - 16) / each);
+    return static_cast<std::uint32_t>(
+        (app::kPreflightAreaSize - app::kPreflightWindowsOffset - 16) / each);
 }
 
 }  // namespace tinsmith::preflight

@@ -1,4 +1,5 @@
-// The scratch area of a run's flash file, seen from the gateway (firmware/app/preflight_area.hpp has the layout).
+// The scratch area of a run's flash file, seen from the gateway (firmware/app/preflight_area.hpp
+// has the layout).
 #pragma once
 
 #include <cstdint>
@@ -15,16 +16,19 @@ namespace tinsmith::preflight {
 
 struct FlashSpec {
     std::filesystem::path file;
-    int slot = 0;                              // 0 = a, 1 = b
-    std::span<const std::uint8_t> image;       // signed
-    app::PreflightRequest request;             // sealed
-    std::vector<const float*> windows;         // request.windowCount pointers to request.windowFloats floats
+    int slot = 0;                         // 0 = a, 1 = b
+    std::span<const std::uint8_t> image;  // signed
+    app::PreflightRequest request;        // sealed
+    std::vector<const float*>
+        windows;  // request.windowCount pointers to request.windowFloats floats
 };
 
-// A sparse flash file of a board that never ran: no configuration, empty boot state, one image, the request.
+// A sparse flash file of a board that never ran: no configuration, empty boot state, one image, the
+// request.
 [[nodiscard]] Status writeFlash(const FlashSpec& spec);
 
-// What the board has written so far; also while the emulator runs. Zeros where the file cannot be read.
+// What the board has written so far; also while the emulator runs. Zeros where the file cannot be
+// read.
 app::PreflightAnswer readAnswer(const std::filesystem::path& file);
 
 // The records of all windows, request.windowCount * preflightRecordSize(request) bytes.

@@ -56,7 +56,9 @@ Result<Prepared> readPrepared(const fs::path& jobDir) {
     const auto input = readJsonFile(jobDir / "input.json");
     if (!input) return std::unexpected(input.error());
     const auto folder = input->find("prepared");
-    prepared.folder = folder != input->end() && folder->is_string() ? below(jobDir, folder->get<std::string>()) : jobDir;
+    prepared.folder = folder != input->end() && folder->is_string()
+                          ? below(jobDir, folder->get<std::string>())
+                          : jobDir;
     auto json = readJsonFile(prepared.folder / "prepared.json");
     if (!json) return std::unexpected(json.error());
     prepared.json = std::move(*json);
@@ -76,7 +78,8 @@ Result<Prepared> readPrepared(const fs::path& jobDir) {
     prepared.featureBytes = static_cast<std::uint32_t>(*features);
     prepared.windowFloats = static_cast<std::uint32_t>(*floats);
     prepared.perTick = *perTick;
-    if (!prepared.json.contains("runs") || !prepared.json["runs"].is_array() || prepared.classes == 0) {
+    if (!prepared.json.contains("runs") || !prepared.json["runs"].is_array() ||
+        prepared.classes == 0) {
         return fail(Code::schema, "prepared.json names no runs", "prepare again");
     }
     return prepared;
@@ -84,35 +87,43 @@ Result<Prepared> readPrepared(const fs::path& jobDir) {
 
 std::string className(const Prepared& prepared, std::uint32_t index) {
     const auto labels = prepared.json.find("labels");
-    if (labels == prepared.json.end() || !labels->is_array() || index >= labels->size()) return std::to_string(index);
+    if (labels == prepared.json.end() || !labels->is_array() || index >= labels->size())
+        return std::to_string(index);
     const Json& label = (*labels)[index];
     return std::to_string(index) + (label.is_string() ? " (" + label.get<std::string>() + ")" : "");
 }
 
 Error broken(const std::string& slot, const std::string& what) {
     return {Code::preflight_failed, "slot " + slot + ": " + what,
-            "the image that was built does not compute what the gateway does; it was not signed", ""};
+            "the image that was built does not compute what the gateway does; it was not signed",
+            ""};
 }
 
-Status checkAnswer(const std::string& slot, const app::PreflightAnswer& answer, std::uint32_t windows) {
+Status checkAnswer(const std::string& slot, const app::PreflightAnswer& answer,
+                   std::uint32_t windows) {
     switch (static_cast<app::PreflightState>(answer.state)) {
         case app::PreflightState::done:
             break;
         case app::PreflightState::wrongImage:
-            return std::unexpected(broken(slot, "the board runs another image than the one that was built"));
+            return std::unexpected(
+                broken(slot, "the board runs another image than the one that was built"));
         case app::PreflightState::wrongShape:
-            return std::unexpected(broken(slot, "the image expects windows, features or classes of another size"));
+            return std::unexpected(
+                broken(slot, "the image expects windows, features or classes of another size"));
         default:
-            return std::unexpected(broken(slot, "the board answered " + std::to_string(answer.windowsDone) + " of " +
+            return std::unexpected(broken(slot, "the board answered " +
+                                                    std::to_string(answer.windowsDone) + " of " +
                                                     std::to_string(windows) + " windows"));
     }
     if (answer.windowsDone != windows) {
-        return std::unexpected(broken(slot, "the board answered " + std::to_string(answer.windowsDone) + " of " +
+        return std::unexpected(broken(slot, "the board answered " +
+                                                std::to_string(answer.windowsDone) + " of " +
                                                 std::to_string(windows) + " windows"));
     }
     if (answer.goldenFailed != 0) {
         return std::unexpected(broken(slot, std::to_string(answer.goldenFailed) + " of " +
-                                                std::to_string(answer.goldenCount) + " golden vectors failed"));
+                                                std::to_string(answer.goldenCount) +
+                                                " golden vectors failed"));
     }
     return {};
 }
@@ -142,17 +153,20 @@ Status checkRun(const Prepared& prepared, const Json& run, const std::string& na
         std::memcpy(&head, record, sizeof head);
         const auto* got = reinterpret_cast<const std::int8_t*>(record + sizeof head);
         const Json& index = (*indices)[i];
-        const std::uint64_t window = index.is_number_unsigned() ? index.get<std::uint64_t>() : UINT64_MAX;
+        const std::uint64_t window =
+            index.is_number_unsigned() ? index.get<std::uint64_t>() : UINT64_MAX;
         if (window >= prepared.outputs.size() / prepared.classes) {
-            return fail(Code::schema, "prepared.json names a window without outputs", "prepare again");
+            return fail(Code::schema, "prepared.json names a window without outputs",
+                        "prepare again");
         }
-        const auto* expected =
-            reinterpret_cast<const std::int8_t*>(prepared.outputs.data() + window * prepared.classes);
+        const auto* expected = reinterpret_cast<const std::int8_t*>(prepared.outputs.data() +
+                                                                    window * prepared.classes);
         for (std::uint32_t c = 0; c < prepared.classes; ++c) {
             if (got[c] == expected[c]) continue;
             return std::unexpected(broken(name, "window " + std::to_string(window) + ", class " +
                                                     className(prepared, c) + ": expected " +
-                                                    std::to_string(expected[c]) + ", got " + std::to_string(got[c])));
+                                                    std::to_string(expected[c]) + ", got " +
+                                                    std::to_string(got[c])));
         }
         slot.features.add(head.featureTicks);
         slot.inference.add(head.inferenceTicks);
@@ -187,9 +201,11 @@ Result<Json> checkStage(const fs::path& jobDir, const std::function<void(const J
         if (!name) return std::unexpected(name.error());
         const Status checked = checkRun(*prepared, run, *name, slots[*name]);
         if (!checked) return std::unexpected(checked.error());
-        progress({{"percent", slots.size() == 1 ? 50 : 100}, {"text", "slot " + *name + " agrees"}});
+        progress(
+            {{"percent", slots.size() == 1 ? 50 : 100}, {"text", "slot " + *name + " agrees"}});
     }
-    Json result = {{"slots", Json::object()}, {"instructions", Json::object()}, {"stack_high_water", 0}};
+    Json result = {
+        {"slots", Json::object()}, {"instructions", Json::object()}, {"stack_high_water", 0}};
     for (const auto& [name, slot] : slots) {
         const Json instructions = slot.instructions(prepared->perTick);
         result["slots"][name] = {{"windows", slot.windows},

@@ -27,7 +27,8 @@ void replaceAll(std::string& text, const std::string& from, const std::string& t
 std::string tail(std::string text) {
     if (text.size() > kWords) text.erase(0, text.size() - kWords);
     // What the board prints is foreign text: keep it on one line and printable.
-    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < 32 || c > 126; }, ' ');
+    std::replace_if(
+        text.begin(), text.end(), [](unsigned char c) { return c < 32 || c > 126; }, ' ');
     return text;
 }
 
@@ -47,7 +48,8 @@ struct Watch {
     std::function<void(int, std::string)> progress;
 };
 
-// Looks into the flash file, which the emulator maps, until the board is done; then ends the emulator.
+// Looks into the flash file, which the emulator maps, until the board is done; then ends the
+// emulator.
 Task<void> watch(Clock& clock, Watch look, CancelSource stop) {
     std::uint32_t shown = 0;
     while (true) {
@@ -57,8 +59,9 @@ Task<void> watch(Clock& clock, Watch look, CancelSource stop) {
         if (look.progress && answer.windowsDone != shown) {
             shown = answer.windowsDone;
             const std::uint64_t done = std::min(look.before + shown, look.all);
-            look.progress(static_cast<int>(100 * done / look.all),
-                          std::to_string(done) + " of " + std::to_string(look.all) + " windows on the board");
+            look.progress(
+                static_cast<int>(100 * done / look.all),
+                std::to_string(done) + " of " + std::to_string(look.all) + " windows on the board");
         }
         if (finished(answer)) {
             stop.cancel();
@@ -94,8 +97,8 @@ Task<Status> runOne(World& world, Child child, Watch look, CancelToken cancel) {
 
 }  // namespace
 
-std::vector<std::string> emulatorCommand(const std::vector<std::string>& command, const fs::path& folder,
-                                         const Json& run) {
+std::vector<std::string> emulatorCommand(const std::vector<std::string>& command,
+                                         const fs::path& folder, const Json& run) {
     std::vector<std::string> argv = command;
     for (std::string& argument : argv) {
         replaceAll(argument, "{flash}", (folder / run.value("flash", "")).string());

@@ -18,7 +18,8 @@ Result<std::vector<std::uint8_t>> readFile(const fs::path& path, std::uint64_t m
     std::error_code error;
     const std::uint64_t size = fs::file_size(path, error);
     if (error) return fail(Code::bad_path, "cannot read " + path.string() + ": " + error.message());
-    if (size > maxBytes) return fail(Code::too_large, path.string() + " has " + std::to_string(size) + " bytes");
+    if (size > maxBytes)
+        return fail(Code::too_large, path.string() + " has " + std::to_string(size) + " bytes");
     std::ifstream in(path, std::ios::binary);
     std::vector<std::uint8_t> bytes(size);
     in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
@@ -31,7 +32,8 @@ Result<Json> readJsonFile(const fs::path& path) {
     const auto bytes = readFile(path, kMost);
     if (!bytes) return std::unexpected(bytes.error());
     auto json = parseJson({reinterpret_cast<const char*>(bytes->data()), bytes->size()}, kMost);
-    if (json && !json->is_object()) return fail(Code::schema, path.string() + " is not a JSON object");
+    if (json && !json->is_object())
+        return fail(Code::schema, path.string() + " is not a JSON object");
     return json;
 }
 
@@ -49,7 +51,8 @@ Status writeFile(const fs::path& path, const void* bytes, std::size_t size) {
 Result<std::string> requiredText(const Json& json, const char* key) {
     const auto it = json.find(key);
     if (it != json.end() && it->is_string()) return it->get<std::string>();
-    return fail(Code::schema, std::string("\"") + key + "\" must be text", "", std::string("/") + key);
+    return fail(Code::schema, std::string("\"") + key + "\" must be text", "",
+                std::string("/") + key);
 }
 
 Result<std::uint64_t> numberIn(const Json& json, const char* key, std::uint64_t low,
@@ -58,8 +61,8 @@ Result<std::uint64_t> numberIn(const Json& json, const char* key, std::uint64_t 
     if (it == json.end() || it->is_null()) return otherwise;
     if (it->is_number_unsigned() && *it >= low && *it <= high) return it->get<std::uint64_t>();
     return fail(Code::schema,
-                std::string("\"") + key + "\" must be a whole number from " + std::to_string(low) + " to " +
-                    std::to_string(high),
+                std::string("\"") + key + "\" must be a whole number from " + std::to_string(low) +
+                    " to " + std::to_string(high),
                 "", std::string("/") + key);
 }
 

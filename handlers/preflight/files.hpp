@@ -18,7 +18,8 @@ std::filesystem::path below(const std::filesystem::path& folder, const std::stri
                                                          std::uint64_t maxBytes);
 [[nodiscard]] Result<Json> readJsonFile(const std::filesystem::path& path);
 // storage_full or internal.
-[[nodiscard]] Status writeFile(const std::filesystem::path& path, const void* bytes, std::size_t size);
+[[nodiscard]] Status writeFile(const std::filesystem::path& path, const void* bytes,
+                               std::size_t size);
 
 // A member of an object that must be there and be text; else `schema` with its path.
 [[nodiscard]] Result<std::string> requiredText(const Json& json, const char* key);

@@ -59,11 +59,12 @@ Result<Sources> readSources(const Json& input, const fs::path& folder) {
     std::error_code error;
     const std::uint64_t bytes = fs::file_size(sources.outputs, error);
     if (error || bytes == 0 || bytes > kMaxOutputBytes || bytes % sources.classes != 0) {
-        return fail(Code::bad_data, sources.outputs + " does not hold " + std::to_string(sources.classes) +
-                                        " scores a window");
+        return fail(Code::bad_data, sources.outputs + " does not hold " +
+                                        std::to_string(sources.classes) + " scores a window");
     }
     sources.expected = bytes / sources.classes;
-    if (sources.windows.empty()) return fail(Code::bad_data, "the part has no windows", "give more data");
+    if (sources.windows.empty())
+        return fail(Code::bad_data, "the part has no windows", "give more data");
     return sources;
 }
 
@@ -87,25 +88,27 @@ Result<SignedImage> signImage(const fs::path& path, int slot, const image::Signi
     if (!unsignedImage) return std::unexpected(unsignedImage.error());
     SignedImage done;
     done.digest = image::digest(*unsignedImage);
-    done.bytes = image::attachSignature(*unsignedImage, image::keyHash(key.publicKey()), key.sign(done.digest));
+    done.bytes = image::attachSignature(*unsignedImage, image::keyHash(key.publicKey()),
+                                        key.sign(done.digest));
     const auto verified = image::verify(done.bytes, key.publicKey());
     if (!verified) {
         return fail(Code::preflight_failed,
-                    std::string("the image for slot ") + kSlotNames[slot] + " does not verify: " +
-                        verified.error().message,
+                    std::string("the image for slot ") + kSlotNames[slot] +
+                        " does not verify: " + verified.error().message,
                     verified.error().hint);
     }
     if (verified->slotBase != boot::slotAddress(static_cast<std::uint8_t>(slot))) {
-        return fail(Code::preflight_failed,
-                    std::string("the image for slot ") + kSlotNames[slot] + " was linked for another slot",
-                    "swap the two images");
+        return fail(
+            Code::preflight_failed,
+            std::string("the image for slot ") + kSlotNames[slot] + " was linked for another slot",
+            "swap the two images");
     }
     return done;
 }
 
 // Writes the flash files of one slot and appends their runs.
-Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedImage& image, int slot,
-                   const std::vector<std::uint32_t>& chosen, Json& runs) {
+Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedImage& image,
+                   int slot, const std::vector<std::uint32_t>& chosen, Json& runs) {
     app::PreflightRequest request;
     request.windowFloats =
         static_cast<std::uint32_t>(sources.data.windowLength * sources.data.channels.size());
@@ -113,7 +116,9 @@ Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedI
     request.featureBytes = sources.featureBytes;
     request.imageDigest = image.digest;
     const std::uint32_t most = windowsPerRun(request);
-    if (most == 0) return fail(Code::too_large, "a window does not fit the scratch area", "use shorter windows");
+    if (most == 0)
+        return fail(Code::too_large, "a window does not fit the scratch area",
+                    "use shorter windows");
     for (std::size_t first = 0, number = 0; first < chosen.size(); first += most, ++number) {
         const std::size_t count = std::min<std::size_t>(most, chosen.size() - first);
         const std::string name = std::string(kSlotNames[slot]) + "-" + std::to_string(number);
@@ -143,7 +148,8 @@ Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedI
 
 }  // namespace
 
-Result<Json> prepareStage(const fs::path& jobDir, const std::function<void(const Json&)>& progress) {
+Result<Json> prepareStage(const fs::path& jobDir,
+                          const std::function<void(const Json&)>& progress) {
     const auto input = readJsonFile(jobDir / "input.json");
     if (!input) return std::unexpected(input.error());
     const auto sources = readSources(*input, jobDir);
@@ -158,18 +164,21 @@ Result<Json> prepareStage(const fs::path& jobDir, const std::function<void(const
     if (!bootPath) return std::unexpected(bootPath.error());
     const auto images = input->find("images");
     if (images == input->end() || !images->is_object()) {
-        return fail(Code::schema, "\"images\" must name the images of slots a and b", "", "/images");
+        return fail(Code::schema, "\"images\" must name the images of slots a and b", "",
+                    "/images");
     }
 
     const image::SigningKey key = image::temporaryKey();
     const auto bootElf = readFile(below(jobDir, *bootPath), kMaxBootBytes);
     if (!bootElf) return std::unexpected(bootElf.error());
     const auto patched = image::patchRomKeys(*bootElf, key.publicKey());
-    if (!patched) return fail(Code::preflight_failed, patched.error().message, patched.error().hint);
+    if (!patched)
+        return fail(Code::preflight_failed, patched.error().message, patched.error().hint);
     const Status bootWritten = writeFile(jobDir / "boot.elf", patched->data(), patched->size());
     if (!bootWritten) return std::unexpected(bootWritten.error());
 
-    const std::uint64_t available = std::min<std::uint64_t>(sources->windows.size(), sources->expected);
+    const std::uint64_t available =
+        std::min<std::uint64_t>(sources->windows.size(), sources->expected);
     const auto all = spread(available, *most);
     const auto few = spread(available, std::min(*second, *most));
     Json runs = Json::array();
@@ -178,9 +187,11 @@ Result<Json> prepareStage(const fs::path& jobDir, const std::function<void(const
         if (!path) return std::unexpected(path.error());
         const auto image = signImage(below(jobDir, *path), slot, key);
         if (!image) return std::unexpected(image.error());
-        const Status made = prepareSlot(jobDir, *sources, *image, slot, slot == 0 ? all : few, runs);
+        const Status made =
+            prepareSlot(jobDir, *sources, *image, slot, slot == 0 ? all : few, runs);
         if (!made) return std::unexpected(made.error());
-        progress({{"percent", 50 * (slot + 1)}, {"text", std::string("slot ") + kSlotNames[slot] + " is prepared"}});
+        progress({{"percent", 50 * (slot + 1)},
+                  {"text", std::string("slot ") + kSlotNames[slot] + " is prepared"}});
     }
 
     const Json prepared = {

@@ -13,8 +13,9 @@ class Alive {
   public:
     Alive(World& world, Devices& devices) : world_(world), devices_(devices) {}
 
-    // Signs and sends it. Devices on trial repeat their hello until they have heard it, so a failure here is only counted;
-    // while one answer to a device is being signed, further hellos of it are not answered.
+    // Signs and sends it. Devices on trial repeat their hello until they have heard it, so a
+    // failure here is only counted; while one answer to a device is being signed, further hellos of
+    // it are not answered.
     void answer(const Device& device);
 
     [[nodiscard]] std::uint64_t failures() const { return failures_; }

@@ -14,7 +14,8 @@ namespace tinsmith::rollout {
 namespace {
 
 constexpr std::int64_t kGatherMs = 20;
-// A block that went out so recently is still on its way to whoever asks for it now; who really lost it asks again later.
+// A block that went out so recently is still on its way to whoever asks for it now; who really lost
+// it asks again later.
 constexpr std::int64_t kRecentMs = 30;
 constexpr std::int64_t kTurnMs = 2;
 constexpr std::size_t kMaxStreams = 16;
@@ -37,7 +38,8 @@ void Blocks::close(Stream& stream) {
 
 void Blocks::need(const Offered& offer, const wire::Need& need) {
     const std::uint32_t total = blockCount(offer.image.bytes);
-    if (toHex(need.digest) != offer.image.digest || need.total != total || need.first >= total) return;
+    if (toHex(need.digest) != offer.image.digest || need.total != total || need.first >= total)
+        return;
     const std::int64_t now = world_.clock.steadyMs();
     if (!streams_.contains(offer.image.digest) && streams_.size() >= kMaxStreams) evictIdle();
     if (!streams_.contains(offer.image.digest) && streams_.size() >= kMaxStreams) return;
@@ -89,15 +91,18 @@ Task<void> Blocks::pump() {
             wait = kTurnMs;
             const auto next = std::upper_bound(ready.begin(), ready.end(), last_);
             std::rotate(ready.begin(), next, ready.end());
-            const auto limit = static_cast<std::size_t>(std::max(1, world_.settings.rollout.blocksInFlight));
+            const auto limit =
+                static_cast<std::size_t>(std::max(1, world_.settings.rollout.blocksInFlight));
             // A turn is bounded as well: the loop has other things to do.
             for (std::size_t sent = 0, turn = 0; sent < limit && !ready.empty(); ++sent) {
                 if (world_.broker.queued() >= limit) break;
                 Stream& stream = streams_[ready[turn]];
                 last_ = ready[turn];
                 if (!publishNext(ready[turn], stream)) stream.wanted.clear();
-                if (stream.wanted.empty()) ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(turn));
-                else ++turn;
+                if (stream.wanted.empty())
+                    ready.erase(ready.begin() + static_cast<std::ptrdiff_t>(turn));
+                else
+                    ++turn;
                 if (turn >= ready.size()) turn = 0;
             }
         }
@@ -117,12 +122,12 @@ bool Blocks::publishNext(const std::string& digest, Stream& stream) {
         if (stream.fd < 0) return false;
     }
     const std::uint64_t offset = std::uint64_t{block} * wire::kBlockSize;
-    const auto size = static_cast<std::size_t>(
-        std::min<std::uint64_t>(wire::kBlockSize, stream.bytes - offset));
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(wire::kBlockSize, stream.bytes - offset));
     Publication publication;
     publication.payload.resize(size);
-    const ssize_t got = ::pread(stream.fd, publication.payload.data(), size,
-                                static_cast<off_t>(offset));
+    const ssize_t got =
+        ::pread(stream.fd, publication.payload.data(), size, static_cast<off_t>(offset));
     if (got != static_cast<ssize_t>(size)) return false;
     publication.topic = world_.settings.root + "/block/" + digest + "/" + std::to_string(block);
     publication.qos = 0;

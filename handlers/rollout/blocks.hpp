@@ -1,8 +1,9 @@
-// Serves image blocks. Devices ask by bitmap; what several ask for within a moment is published once, on
-// …/block/<digest>/<n>, for all of them.
+// Serves image blocks. Devices ask by bitmap; what several ask for within a moment is published
+// once, on …/block/<digest>/<n>, for all of them.
 //
-// Blocks go out at QoS 0: what is lost is asked for again by the device, while a broker drops QoS 1 bursts beyond its queue
-// just as silently. The number handed over and not yet written is bounded by settings.rollout.blocksInFlight.
+// Blocks go out at QoS 0: what is lost is asked for again by the device, while a broker drops QoS 1
+// bursts beyond its queue just as silently. The number handed over and not yet written is bounded
+// by settings.rollout.blocksInFlight.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ class Blocks {
     Blocks& operator=(const Blocks&) = delete;
     ~Blocks();
 
-    // A device's request for blocks of the image that it was offered. Ignored when it does not fit that image.
+    // A device's request for blocks of the image that it was offered. Ignored when it does not fit
+    // that image.
     void need(const Offered& offer, const wire::Need& need);
     // The broker was away: forget what was asked for; devices ask again.
     void reset();
@@ -37,9 +39,10 @@ class Blocks {
         int fd = -1;
         std::set<std::uint32_t> wanted;
         std::uint32_t cursor = 0;
-        std::int64_t openAt = 0;                // steady ms; more devices may join until then
-        std::int64_t lastNeed = 0;              // steady ms
-        std::vector<std::int64_t> publishedAt;  // steady ms of each block's last publication, or kNever
+        std::int64_t openAt = 0;    // steady ms; more devices may join until then
+        std::int64_t lastNeed = 0;  // steady ms
+        std::vector<std::int64_t>
+            publishedAt;  // steady ms of each block's last publication, or kNever
     };
 
     Task<void> pump();

@@ -15,11 +15,16 @@ std::string hexOrEmpty(const wire::Digest& digest) {
 }
 
 Json toJson(const Offered& offer) {
-    return {{"digest", offer.image.digest},   {"file", offer.image.file},
-            {"bytes", offer.image.bytes},     {"board", offer.image.board},
-            {"slot", offer.image.slot},       {"counter", offer.image.counter},
-            {"version", offer.version},       {"sequence", offer.sequence},
-            {"at", offer.at},                 {"expires_s", offer.expiresS}};
+    return {{"digest", offer.image.digest},
+            {"file", offer.image.file},
+            {"bytes", offer.image.bytes},
+            {"board", offer.image.board},
+            {"slot", offer.image.slot},
+            {"counter", offer.image.counter},
+            {"version", offer.version},
+            {"sequence", offer.sequence},
+            {"at", offer.at},
+            {"expires_s", offer.expiresS}};
 }
 
 Offered offerFromJson(const Json& json) {
@@ -49,7 +54,8 @@ std::string durable(const Device& device) {
 Json toJson(const Device& device) {
     Json slots = Json::array();
     for (const Slot& slot : device.slots) {
-        slots.push_back({{"valid", slot.valid}, {"digest", slot.digest}, {"counter", slot.counter}});
+        slots.push_back(
+            {{"valid", slot.valid}, {"digest", slot.digest}, {"counter", slot.counter}});
     }
     Json json = {{"device", device.id},
                  {"board", device.board},
@@ -181,7 +187,8 @@ Json describe(const Device& device) {
                  {"last_seen", device.lastSeen}};
     Json slots = Json::array();
     for (const Slot& slot : device.slots) {
-        slots.push_back({{"valid", slot.valid}, {"digest", slot.digest}, {"counter", slot.counter}});
+        slots.push_back(
+            {{"valid", slot.valid}, {"digest", slot.digest}, {"counter", slot.counter}});
     }
     json["slots"] = slots;
     if (device.failure != wire::Reason::none) {
@@ -193,9 +200,8 @@ Json describe(const Device& device) {
         if (!device.updateReason.empty()) json["update"]["reason"] = device.updateReason;
     }
     if (device.results > 0) {
-        json["results"] = {{"count", device.results},
-                           {"last", device.lastLabel},
-                           {"classes", device.classCounts}};
+        json["results"] = {
+            {"count", device.results}, {"last", device.lastLabel}, {"classes", device.classCounts}};
     }
     if (device.telemetry) {
         json["telemetry"] = {{"uptime_s", device.telemetry->uptimeS},

@@ -1,4 +1,5 @@
-// One device as the gateway remembers it: journal record ("device", id) and what is kept in memory only.
+// One device as the gateway remembers it: journal record ("device", id) and what is kept in memory
+// only.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +24,8 @@ struct Image {
     std::uint32_t counter = 0;
 };
 
-// The last offer to a device. Journalled before it is sent; blocks are served to a device only of the image it was offered.
+// The last offer to a device. Journalled before it is sent; blocks are served to a device only of
+// the image it was offered.
 struct Offered {
     Image image;
     std::string version;  // as text, for the wire
@@ -69,7 +71,8 @@ struct Device {
     int protocol = wire::kProtocol;
     std::int64_t firstSeen = 0;  // unix ms
     std::int64_t lastSeen = 0;   // unix ms; journalled only with something else
-    std::vector<std::string> failed;  // images that failed their self-test here: never offered again
+    std::vector<std::string>
+        failed;  // images that failed their self-test here: never offered again
     std::optional<Offered> offer;
     CatchUp catchUp;
 

@@ -41,7 +41,9 @@ void Devices::touch(const std::string& id) {
     nursery_.spawn(flushSoon());
 }
 
-Write Devices::write(const Device& device) { return {"device", device.id, toJson(device)}; }
+Write Devices::write(const Device& device) {
+    return {"device", device.id, toJson(device)};
+}
 
 Task<void> Devices::flushSoon() {
     std::int64_t pause = kBatchMs;

@@ -27,7 +27,8 @@ class Devices {
     // The device that said hello, made if it is new. Null when the registry is full.
     [[nodiscard]] Device* admit(std::string_view id);
 
-    // Writes the device with the next batch (a fifth of a second later): a hundred hellos are one transaction.
+    // Writes the device with the next batch (a fifth of a second later): a hundred hellos are one
+    // transaction.
     void touch(const std::string& id);
     // The write for a commit of the caller's own; the batch need not write it again.
     [[nodiscard]] Write write(const Device& device);

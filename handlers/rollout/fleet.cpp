@@ -28,9 +28,14 @@ std::span<const std::uint8_t> bytesOf(const std::string& text) {
 class Fleet::Impl {
   public:
     explicit Impl(World& world)
-        : world_(world), devices_(world), offers_(world, devices_), alive_(world, devices_),
-          blocks_(world), rollouts_(world, devices_, offers_),
-          latecomers_(world, devices_, offers_, rollouts_), recorder_(world, devices_) {
+        : world_(world),
+          devices_(world),
+          offers_(world, devices_),
+          alive_(world, devices_),
+          blocks_(world),
+          rollouts_(world, devices_, offers_),
+          latecomers_(world, devices_, offers_, rollouts_),
+          recorder_(world, devices_) {
         rollouts_.onEnd = [this] { latecomers_.groupsChanged(); };
     }
 
@@ -123,9 +128,11 @@ void Fleet::Impl::onHello(std::string_view id, const Message& message) {
     const bool durable = applyHello(*device, hello);
     // Never 0, which means "not heard yet".
     device->helloAt = std::max<std::int64_t>(now, 1);
-    if (device->online || isNew) device->lastSeen = world_.clock.unixMs();  // a will is no sign of life
+    if (device->online || isNew)
+        device->lastSeen = world_.clock.unixMs();  // a will is no sign of life
     // A failed self-test must not be forgotten; everything else the device says again.
-    const bool written = device->failed.size() != failed && world_.journal.commit({devices_.write(*device)});
+    const bool written =
+        device->failed.size() != failed && world_.journal.commit({devices_.write(*device)});
     if ((durable && !written) || isNew) devices_.touch(device->id);
     if (device->trial && device->online) alive_.answer(*device);
     const std::string name = device->id;
@@ -157,8 +164,9 @@ void Fleet::Impl::onNeed(Device& device, const wire::Need& need) {
 void Fleet::Impl::onUpdate(Device& device, const wire::Update& update) {
     device.updateState = std::string(wire::name(update.state));
     device.updatePercent = std::min<int>(update.percent, 100);
-    device.updateReason =
-        update.reason == wire::Reason::none ? std::string() : std::string(wire::name(update.reason));
+    device.updateReason = update.reason == wire::Reason::none
+                              ? std::string()
+                              : std::string(wire::name(update.reason));
     const std::string id = device.id;
     latecomers_.update(device, update);
     rollouts_.update(id, update);
@@ -167,7 +175,8 @@ void Fleet::Impl::onUpdate(Device& device, const wire::Update& update) {
 void Fleet::Impl::onResult(Device& device, const wire::Result& result) {
     ++device.results;
     device.lastLabel = printable(result.label.view());
-    if (device.classCounts.size() < kMaxClassesCounted || device.classCounts.contains(device.lastLabel)) {
+    if (device.classCounts.size() < kMaxClassesCounted ||
+        device.classCounts.contains(device.lastLabel)) {
         ++device.classCounts[device.lastLabel];
     }
 }
@@ -180,7 +189,8 @@ Json Fleet::Impl::describe(const Device& device) const {
 
 Status Fleet::Impl::remove(const std::string& id) {
     if (devices_.find(id) == nullptr) {
-        return fail(Code::unknown_device, "no device \"" + id + "\" has said hello", "see the list of devices");
+        return fail(Code::unknown_device, "no device \"" + id + "\" has said hello",
+                    "see the list of devices");
     }
     if (rollouts_.claims(id)) {
         return fail(Code::conflict, "device \"" + id + "\" is part of a running rollout",
@@ -206,9 +216,13 @@ Status Fleet::start() {
     return done;
 }
 
-void Fleet::receive(const Message& message) { impl_->receive(message); }
+void Fleet::receive(const Message& message) {
+    impl_->receive(message);
+}
 
-void Fleet::connected() { impl_->blocks_.reset(); }
+void Fleet::connected() {
+    impl_->blocks_.reset();
+}
 
 Result<Json> Fleet::devices() const {
     Json list = Json::array();
@@ -219,7 +233,8 @@ Result<Json> Fleet::devices() const {
 Result<Json> Fleet::device(const std::string& id) const {
     const Device* device = impl_->devices_.find(id);
     if (device == nullptr) {
-        return fail(Code::unknown_device, "no device \"" + id + "\" has said hello", "see the list of devices");
+        return fail(Code::unknown_device, "no device \"" + id + "\" has said hello",
+                    "see the list of devices");
     }
     return impl_->describe(*device);
 }
@@ -230,9 +245,12 @@ Status Fleet::setGroups(const std::string& id, std::vector<std::string> groups) 
     return done;
 }
 
-Status Fleet::remove(const std::string& id) { return impl_->remove(id); }
+Status Fleet::remove(const std::string& id) {
+    return impl_->remove(id);
+}
 
-Task<Result<RecordedWindows>> Fleet::record(RecordSpec spec, Progress progress, CancelToken cancel) {
+Task<Result<RecordedWindows>> Fleet::record(RecordSpec spec, Progress progress,
+                                            CancelToken cancel) {
     return impl_->recorder_.run(std::move(spec), std::move(progress), std::move(cancel));
 }
 
@@ -240,7 +258,9 @@ Task<Result<Json>> Fleet::rollout(RolloutSpec spec, Progress progress, CancelTok
     return impl_->rollouts_.run(std::move(spec), std::move(progress), std::move(cancel));
 }
 
-Status Fleet::abort(const std::string& id) { return impl_->rollouts_.abort(id); }
+Status Fleet::abort(const std::string& id) {
+    return impl_->rollouts_.abort(id);
+}
 
 Json Fleet::health() const {
     std::size_t online = 0;
@@ -249,17 +269,13 @@ Json Fleet::health() const {
         if (device.online) ++online;
         dropped += device.dropped;
     }
-    return {{"devices", impl_->devices_.all().size()},
-            {"online", online},
-            {"rollouts", impl_->rollouts_.open()},
-            {"latecomers", impl_->latecomers_.waiting()},
-            {"recordings", impl_->recorder_.running()},
-            {"offers", impl_->offers_.sent()},
-            {"blocks", impl_->blocks_.published()},
-            {"alive_failures", impl_->alive_.failures()},
-            {"malformed", impl_->malformed_},
-            {"dropped", dropped},
-            {"turned_away", impl_->turnedAway_}};
+    return {
+        {"devices", impl_->devices_.all().size()},  {"online", online},
+        {"rollouts", impl_->rollouts_.open()},      {"latecomers", impl_->latecomers_.waiting()},
+        {"recordings", impl_->recorder_.running()}, {"offers", impl_->offers_.sent()},
+        {"blocks", impl_->blocks_.published()},     {"alive_failures", impl_->alive_.failures()},
+        {"malformed", impl_->malformed_},           {"dropped", dropped},
+        {"turned_away", impl_->turnedAway_}};
 }
 
 }  // namespace tinsmith

@@ -8,18 +8,22 @@ namespace tinsmith::rollout {
 
 namespace {
 
-constexpr int kMaxOffers = 3;                  // of an image that a device could not take in
-constexpr std::int64_t kBackOffMs = 15'000;    // doubles with every offer
-constexpr std::int64_t kQuietMs = 60'000;      // a download of which nothing was heard for so long was forgotten
-constexpr std::int64_t kUnheardMs = 20'000;    // an offer that nobody reacted to
-constexpr std::int64_t kAfterHelloMs = 6'000;  // likewise, when the device has said hello since; above its longest `need` pause
+constexpr int kMaxOffers = 3;                // of an image that a device could not take in
+constexpr std::int64_t kBackOffMs = 15'000;  // doubles with every offer
+constexpr std::int64_t kQuietMs =
+    60'000;  // a download of which nothing was heard for so long was forgotten
+constexpr std::int64_t kUnheardMs = 20'000;  // an offer that nobody reacted to
+constexpr std::int64_t kAfterHelloMs =
+    6'000;  // likewise, when the device has said hello since; above its longest `need` pause
 
 std::string failureOf(const Device& device) {
     if (device.failure == wire::Reason::none) return {};
     return std::string(wire::name(device.failure)) + " " + device.failureDigest;
 }
 
-std::int64_t backOff(int offers) { return kBackOffMs << std::clamp(offers - 1, 0, 8); }
+std::int64_t backOff(int offers) {
+    return kBackOffMs << std::clamp(offers - 1, 0, 8);
+}
 
 bool move(Member& member, MemberState state, std::string reason = {}) {
     if (member.state == state && member.reason == reason) return false;
@@ -35,7 +39,8 @@ bool giveUpOrRetry(Member& member, MemberState failed, wire::Reason reason, Now 
     return move(member, MemberState::waiting, text);
 }
 
-// Reasons that judge an offer, not an image: they say nothing about an offer that was accepted earlier.
+// Reasons that judge an offer, not an image: they say nothing about an offer that was accepted
+// earlier.
 bool aboutOffer(wire::Reason reason) {
     return reason >= wire::Reason::bad_message && reason <= wire::Reason::busy;
 }
@@ -45,7 +50,8 @@ bool fellBack(const Member& member, const Device& device) {
     if (member.trialSeen) return true;
     if (device.failureDigest != member.digest || device.failure == wire::Reason::none) return false;
     if (device.bootCount == member.bootCount) return false;
-    // A failure from before the offer stays in the hello until an image is confirmed; it is news only with a boot to match.
+    // A failure from before the offer stays in the hello until an image is confirmed; it is news
+    // only with a boot to match.
     return device.resetReason == wire::ResetReason::trial_failed ||
            device.resetReason == wire::ResetReason::fallback ||
            failureOf(device) != member.failureBefore;
@@ -73,7 +79,8 @@ bool judgeHello(Member& member, const Device& device, const VersionImages& image
     const bool runsIt = images.has(device.board, device.running);
     if (runsIt && !device.trial) return move(member, MemberState::confirmed);
     if (isFailure(member.state)) return false;
-    // The journal may lag behind what the device said last: only a hello of this process's time counts against it.
+    // The journal may lag behind what the device said last: only a hello of this process's time
+    // counts against it.
     if (device.helloAt == 0) return false;
     if (runsIt) {
         const bool first = !member.trialSeen;
@@ -123,9 +130,10 @@ bool offerDue(const Member& member, const Device& device, Now now) {
     const std::int64_t heard = std::max(member.heardAt, device.needAt);
     const std::int64_t quiet = now.steadyMs - heard;
     if (member.state == MemberState::offered) {
-        const bool unaware = device.helloAt > member.heardAt && device.reportedSequence < member.sequence;
-        return quiet >= kUnheardMs ||
-               (unaware && now.steadyMs - device.helloAt >= kAfterHelloMs && quiet >= kAfterHelloMs);
+        const bool unaware =
+            device.helloAt > member.heardAt && device.reportedSequence < member.sequence;
+        return quiet >= kUnheardMs || (unaware && now.steadyMs - device.helloAt >= kAfterHelloMs &&
+                                       quiet >= kAfterHelloMs);
     }
     return inProgress(member.state) && quiet >= kQuietMs;
 }

@@ -1,4 +1,5 @@
-// What a rollout makes of a device's messages. Truth is the hello; progress messages only move the states in between.
+// What a rollout makes of a device's messages. Truth is the hello; progress messages only move the
+// states in between.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +21,8 @@ bool judgeHello(Member& member, const Device& device, const VersionImages& image
 // Takes a progress message in. True when the state changed.
 bool judgeUpdate(Member& member, const wire::Update& update, Now now);
 
-// The member should be offered the image now: it waits and its back-off is over, or it was offered and has forgotten.
+// The member should be offered the image now: it waits and its back-off is over, or it was offered
+// and has forgotten.
 bool offerDue(const Member& member, const Device& device, Now now);
 
 // Notes that `device.offer` is this member's offer now.

@@ -10,10 +10,11 @@ namespace tinsmith::rollout {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 16;             // devices brought up at the same time
-constexpr std::int64_t kPauseMs = 30'000;       // doubles with every attempt
+constexpr std::size_t kAtOnce = 16;        // devices brought up at the same time
+constexpr std::int64_t kPauseMs = 30'000;  // doubles with every attempt
 constexpr std::int64_t kLongestMs = 3'600'000;
-constexpr std::int64_t kSettleMs = 1000;        // after a hello: it may be about to go on with an earlier offer
+constexpr std::int64_t kSettleMs =
+    1000;  // after a hello: it may be about to go on with an earlier offer
 
 std::int64_t pauseAfter(int attempts) {
     return std::min(kLongestMs, kPauseMs << std::clamp(attempts, 0, 10));
@@ -45,7 +46,8 @@ Status Latecomers::readGroups() {
 
 void Latecomers::groupsChanged() {
     const Status read = readGroups();
-    if (!read) return;  // an unreadable journal shows itself elsewhere; the next rollout reads again
+    if (!read)
+        return;  // an unreadable journal shows itself elsewhere; the next rollout reads again
     for (const auto& [id, device] : devices_.all()) changed(id);
 }
 
@@ -66,10 +68,12 @@ void Latecomers::changed(const std::string& id) {
         return;
     }
     const std::int64_t now = world_.clock.unixMs();
-    // A new boot without the version shows that the last attempt is over: no need to sit out its whole time.
+    // A new boot without the version shows that the last attempt is over: no need to sit out its
+    // whole time.
     const auto boot = boots_.find(id);
     if (boot != boots_.end() && boot->second != device->nonce) {
-        device->catchUp.next = std::min(device->catchUp.next, now + pauseAfter(device->catchUp.attempts - 1));
+        device->catchUp.next =
+            std::min(device->catchUp.next, now + pauseAfter(device->catchUp.attempts - 1));
         boots_.erase(boot);
     }
     waiting_[id] = now + kSettleMs;
@@ -82,12 +86,14 @@ void Latecomers::changed(const std::string& id) {
 }
 
 void Latecomers::update(Device& device, const wire::Update& update) {
-    if (update.state != wire::UpdateState::refused || !device.offer || rollouts_.claims(device.id)) return;
+    if (update.state != wire::UpdateState::refused || !device.offer || rollouts_.claims(device.id))
+        return;
     if (toHex(update.digest) != device.catchUp.digest) return;
     const std::int64_t now = world_.clock.unixMs();
-    device.catchUp.next = mayRetry(update.reason, device.catchUp.attempts)
-                              ? std::min(device.catchUp.next, now + pauseAfter(device.catchUp.attempts - 1))
-                              : now + kLongestMs;
+    device.catchUp.next =
+        mayRetry(update.reason, device.catchUp.attempts)
+            ? std::min(device.catchUp.next, now + pauseAfter(device.catchUp.attempts - 1))
+            : now + kLongestMs;
     devices_.touch(device.id);
     changed(device.id);
 }
@@ -98,8 +104,10 @@ Task<void> Latecomers::serve() {
         std::vector<std::string> due;
         std::int64_t next = now + kLongestMs;
         for (const auto& [id, at] : waiting_) {
-            if (at <= now) due.push_back(id);
-            else next = std::min(next, at);
+            if (at <= now)
+                due.push_back(id);
+            else
+                next = std::min(next, at);
         }
         if (due.empty()) {
             co_await waker_.wait(world_.clock, next - now);
@@ -127,9 +135,11 @@ Task<std::int64_t> Latecomers::consider(std::string id) {
         }
         co_return 0;
     }
-    const bool changing = std::any_of(device->groups.begin(), device->groups.end(),
-                                      [&](const std::string& group) { return rollouts_.changing(group); });
-    // The end of a rollout looks at every device again, and so does a hello at the one that said it.
+    const bool changing =
+        std::any_of(device->groups.begin(), device->groups.end(),
+                    [&](const std::string& group) { return rollouts_.changing(group); });
+    // The end of a rollout looks at every device again, and so does a hello at the one that said
+    // it.
     if (changing || rollouts_.claims(id) || !device->online || device->trial) co_return 0;
     if (target->images.failedOn(*device)) co_return 0;
     const Image* image = target->images.find(device->board, 1 - device->runningSlot);
@@ -137,7 +147,8 @@ Task<std::int64_t> Latecomers::consider(std::string id) {
         image->counter < device->floor) {
         co_return 0;
     }
-    if (device->catchUp.digest == image->digest && now < device->catchUp.next) co_return device->catchUp.next;
+    if (device->catchUp.digest == image->digest && now < device->catchUp.next)
+        co_return device->catchUp.next;
     const std::int64_t steady = world_.clock.steadyMs();
     const bool downloading = device->needAt != 0 && steady - device->needAt < 10'000;
     if (downloading || !world_.broker.connected()) co_return now + 10'000;

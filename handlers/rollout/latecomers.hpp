@@ -1,5 +1,5 @@
-// Brings devices up to the version that a finished rollout set for their group: those that slept then, were added later or
-// were reset to the factory firmware.
+// Brings devices up to the version that a finished rollout set for their group: those that slept
+// then, were added later or were reset to the factory firmware.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,8 @@ class Latecomers {
     };
 
     [[nodiscard]] Status readGroups();
-    // The version that the device's groups want; of several, the one that was rolled out last. Null when there is none.
+    // The version that the device's groups want; of several, the one that was rolled out last. Null
+    // when there is none.
     [[nodiscard]] const Target* targetOf(const Device& device) const;
     Task<void> serve();
     // Offers, or tells when to look again (unix ms; 0 = only when something changes).
@@ -48,7 +49,7 @@ class Latecomers {
     Rollouts& rollouts_;
     std::map<std::string, Target> groups_;
     std::map<std::string, std::int64_t> waiting_;  // device -> unix ms of the next look
-    std::map<std::string, wire::Nonce> boots_;     // the boot in which each was last offered something
+    std::map<std::string, wire::Nonce> boots_;  // the boot in which each was last offered something
     bool serving_ = false;
     Waker waker_;
     Nursery nursery_;

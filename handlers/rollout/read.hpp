@@ -1,5 +1,5 @@
-// Reads fields of our own journal records; a field of another type reads as missing, so that a record of another version
-// never throws.
+// Reads fields of our own journal records; a field of another type reads as missing, so that a
+// record of another version never throws.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@ constexpr std::size_t kMaxBytes = 64u << 20;  // of one recording in memory
 constexpr std::int64_t kHourMs = 3'600'000;
 constexpr std::int64_t kTickMs = 500;
 constexpr std::int64_t kShortestQuietMs = 5000;
-constexpr std::int64_t kFirstQuietMs = 20'000;  // until the first window, which takes as long as it is
+constexpr std::int64_t kFirstQuietMs =
+    20'000;  // until the first window, which takes as long as it is
 
 // Ids on the wire are short; a longer one is replaced by its digest, the same after a restart.
 std::string shortId(const std::string& id, int round) {
@@ -47,12 +48,15 @@ Status Recorder::admit(const RecordSpec& spec) {
         return fail(Code::unknown_device, "no device \"" + spec.device + "\" has said hello",
                     "see the list of devices");
     }
-    if (spec.channels == 0 || spec.channels > 255 || spec.length == 0 || spec.length > 65535 || spec.count == 0) {
-        return fail(Code::bad_data, "a recording needs 1..255 channels, 1..65535 samples a window and a window",
+    if (spec.channels == 0 || spec.channels > 255 || spec.length == 0 || spec.length > 65535 ||
+        spec.count == 0) {
+        return fail(Code::bad_data,
+                    "a recording needs 1..255 channels, 1..65535 samples a window and a window",
                     "mend the request");
     }
     if (spec.count > kMaxBytes / (spec.channels * spec.length * sizeof(float))) {
-        return fail(Code::too_large, "the recording would not fit into " + std::to_string(kMaxBytes >> 20) + " MB",
+        return fail(Code::too_large,
+                    "the recording would not fit into " + std::to_string(kMaxBytes >> 20) + " MB",
                     "record fewer seconds at a time");
     }
     Hour& hour = hours_[spec.device];
@@ -61,12 +65,14 @@ Status Recorder::admit(const RecordSpec& spec) {
     if (hour.windows + spec.count > world_.settings.quotas.deviceWindowsPerHour) {
         return fail(Code::storage_full,
                     "device \"" + spec.device + "\" may record " +
-                        std::to_string(world_.settings.quotas.deviceWindowsPerHour) + " windows an hour",
+                        std::to_string(world_.settings.quotas.deviceWindowsPerHour) +
+                        " windows an hour",
                     "wait, record less, or raise quotas.device_windows_per_hour");
     }
     const auto other = sessions_.find(spec.device);
     if (other != sessions_.end() && !other->second.expired()) {
-        return fail(Code::busy, "device \"" + spec.device + "\" is recording already", "wait for it");
+        return fail(Code::busy, "device \"" + spec.device + "\" is recording already",
+                    "wait for it");
     }
     hour.windows += spec.count;
     return {};
@@ -123,7 +129,8 @@ Task<Result<RecordedWindows>> Recorder::run(RecordSpec spec, Fleet::Progress pro
         if (now >= end) {
             tellStop(*session);
             co_return fail(Code::timeout,
-                           "device \"" + spec.device + "\" sent " + std::to_string(session->received) + " of " +
+                           "device \"" + spec.device + "\" sent " +
+                               std::to_string(session->received) + " of " +
                                std::to_string(spec.count) + " windows in time",
                            "check that it is online and that its sensor gives data");
         }
@@ -134,15 +141,19 @@ Task<Result<RecordedWindows>> Recorder::run(RecordSpec spec, Fleet::Progress pro
         }
         if (!world_.broker.connected()) session->heardAt = now;
         const bool none = session->gapMs == 0;
-        const std::int64_t quiet = none ? kFirstQuietMs : std::max(kShortestQuietMs, 4 * session->gapMs);
-        if (session->received < spec.count && (session->restart || now - session->heardAt >= quiet)) {
-            // Before its first window the same round is repeated, which a device takes for the one it has.
+        const std::int64_t quiet =
+            none ? kFirstQuietMs : std::max(kShortestQuietMs, 4 * session->gapMs);
+        if (session->received < spec.count &&
+            (session->restart || now - session->heardAt >= quiet)) {
+            // Before its first window the same round is repeated, which a device takes for the one
+            // it has.
             if (!none || session->restart) ++session->round;
             ask(*session);
         }
     }
     RecordedWindows windows;
-    for (std::size_t i = 0; i < spec.channels; ++i) windows.channels.push_back("c" + std::to_string(i));
+    for (std::size_t i = 0; i < spec.channels; ++i)
+        windows.channels.push_back("c" + std::to_string(i));
     windows.length = spec.length;
     windows.samples = std::move(session->samples);
     co_return windows;
@@ -182,8 +193,9 @@ void Recorder::rebooted(const std::string& device) {
 }
 
 std::size_t Recorder::running() const {
-    return static_cast<std::size_t>(std::count_if(
-        sessions_.begin(), sessions_.end(), [](const auto& session) { return !session.second.expired(); }));
+    return static_cast<std::size_t>(
+        std::count_if(sessions_.begin(), sessions_.end(),
+                      [](const auto& session) { return !session.second.expired(); }));
 }
 
 }  // namespace tinsmith::rollout

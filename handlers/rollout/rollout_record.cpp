@@ -10,9 +10,9 @@ namespace tinsmith::rollout {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> kMemberNames = {
-    "waiting",   "offered",  "downloading", "verifying", "trial",
-    "confirmed", "reverted", "silent",      "refused"};
+constexpr std::array<std::string_view, 9> kMemberNames = {"waiting",   "offered", "downloading",
+                                                          "verifying", "trial",   "confirmed",
+                                                          "reverted",  "silent",  "refused"};
 constexpr std::array<std::string_view, 5> kWaveNames = {"waiting", "running", "soaking", "passed",
                                                         "failed"};
 constexpr std::array<std::string_view, 4> kRolloutNames = {"running", "succeeded", "aborted",
@@ -27,11 +27,11 @@ Enum fromName(const std::array<std::string_view, N>& names, const std::string& t
 }
 
 Json toJson(const Member& member) {
-    return {{"state", name(member.state)},       {"reason", member.reason},
-            {"percent", member.percent},         {"offers", member.offers},
-            {"digest", member.digest},           {"sequence", member.sequence},
-            {"boot_count", member.bootCount},    {"failure_before", member.failureBefore},
-            {"trial_seen", member.trialSeen},    {"deadline", member.deadline},
+    return {{"state", name(member.state)},    {"reason", member.reason},
+            {"percent", member.percent},      {"offers", member.offers},
+            {"digest", member.digest},        {"sequence", member.sequence},
+            {"boot_count", member.bootCount}, {"failure_before", member.failureBefore},
+            {"trial_seen", member.trialSeen}, {"deadline", member.deadline},
             {"not_before", member.notBefore}};
 }
 
@@ -52,8 +52,10 @@ Member memberFromJson(const Json& json) {
 }
 
 Json toJson(const Wave& wave) {
-    return {{"canary", wave.canary},     {"devices", wave.devices},
-            {"state", name(wave.state)}, {"verdict", wave.verdict},
+    return {{"canary", wave.canary},
+            {"devices", wave.devices},
+            {"state", name(wave.state)},
+            {"verdict", wave.verdict},
             {"soak_until", wave.soakUntil}};
 }
 
@@ -69,20 +71,32 @@ Wave waveFromJson(const Json& json) {
 
 double doneShare(const Member& member) {
     switch (member.state) {
-        case MemberState::waiting: return 0;
-        case MemberState::offered: return 0.02;
-        case MemberState::downloading: return 0.05 + 0.65 * member.percent / 100.0;
-        case MemberState::verifying: return 0.75;
-        case MemberState::trial: return 0.9;
-        default: return 1;
+        case MemberState::waiting:
+            return 0;
+        case MemberState::offered:
+            return 0.02;
+        case MemberState::downloading:
+            return 0.05 + 0.65 * member.percent / 100.0;
+        case MemberState::verifying:
+            return 0.75;
+        case MemberState::trial:
+            return 0.9;
+        default:
+            return 1;
     }
 }
 
 }  // namespace
 
-std::string_view name(MemberState state) { return kMemberNames[static_cast<std::size_t>(state)]; }
-std::string_view name(WaveState state) { return kWaveNames[static_cast<std::size_t>(state)]; }
-std::string_view name(RolloutState state) { return kRolloutNames[static_cast<std::size_t>(state)]; }
+std::string_view name(MemberState state) {
+    return kMemberNames[static_cast<std::size_t>(state)];
+}
+std::string_view name(WaveState state) {
+    return kWaveNames[static_cast<std::size_t>(state)];
+}
+std::string_view name(RolloutState state) {
+    return kRolloutNames[static_cast<std::size_t>(state)];
+}
 
 bool inProgress(MemberState state) {
     return state == MemberState::offered || state == MemberState::downloading ||
@@ -94,7 +108,9 @@ bool isFailure(MemberState state) {
            state == MemberState::refused;
 }
 
-bool isFinal(MemberState state) { return state == MemberState::confirmed || isFailure(state); }
+bool isFinal(MemberState state) {
+    return state == MemberState::confirmed || isFailure(state);
+}
 
 int RolloutRecord::failures() const {
     return static_cast<int>(std::count_if(members.begin(), members.end(), [](const auto& member) {
@@ -217,8 +233,8 @@ Json describe(const RolloutRecord& record) {
     return json;
 }
 
-std::vector<Wave> planWaves(const std::vector<std::string>& ordered, std::size_t total,
-                            int canary, const std::vector<double>& shares) {
+std::vector<Wave> planWaves(const std::vector<std::string>& ordered, std::size_t total, int canary,
+                            const std::vector<double>& shares) {
     std::vector<Wave> waves;
     const std::size_t done = total - ordered.size();  // members that run the version already
     std::size_t next = 0;

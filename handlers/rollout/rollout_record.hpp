@@ -27,10 +27,10 @@ std::string_view name(MemberState state);
 struct Member {
     MemberState state = MemberState::waiting;
     std::string reason;
-    int percent = 0;             // of the download
-    int offers = 0;              // sent so far
-    std::string digest;          // of the image last offered
-    std::uint64_t sequence = 0;  // of the last offer
+    int percent = 0;              // of the download
+    int offers = 0;               // sent so far
+    std::string digest;           // of the image last offered
+    std::uint64_t sequence = 0;   // of the last offer
     std::uint32_t bootCount = 0;  // the device's, when it was last offered
     std::string failureBefore;    // the failure that its hello showed then: reason and digest
     bool trialSeen = false;       // a hello on trial came since
@@ -65,7 +65,7 @@ struct RolloutRecord {
     RolloutSpec spec;
     RolloutState state = RolloutState::running;
     bool abortRequested = false;
-    std::string reason;  // why it was aborted
+    std::string reason;                                   // why it was aborted
     std::int64_t started = 0, updated = 0, finished = 0;  // unix ms
     std::vector<Wave> waves;
     std::map<std::string, Member> members;
@@ -81,9 +81,10 @@ RolloutRecord recordFromJson(const Json& json);
 // The retained state and a job's result.
 Json describe(const RolloutRecord& record);
 
-// Canary first, then the shares of the whole group, counting up to everybody. `ordered` = devices that need the version,
-// in the order they shall get it; `total` = size of the group, those that run the version already included.
-std::vector<Wave> planWaves(const std::vector<std::string>& ordered, std::size_t total,
-                            int canary, const std::vector<double>& shares);
+// Canary first, then the shares of the whole group, counting up to everybody. `ordered` = devices
+// that need the version, in the order they shall get it; `total` = size of the group, those that
+// run the version already included.
+std::vector<Wave> planWaves(const std::vector<std::string>& ordered, std::size_t total, int canary,
+                            const std::vector<double>& shares);
 
 }  // namespace tinsmith::rollout

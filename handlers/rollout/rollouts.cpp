@@ -1,6 +1,7 @@
 #include "handlers/rollout/rollouts.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "handlers/rollout/read.hpp"
@@ -14,8 +15,7 @@ constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 Status Rollouts::start() {
     const auto records = world_.journal.list("rollout");
     if (!records) return std::unexpected(records.error());
-    const std::int64_t oldest =
-        world_.clock.unixMs() - world_.settings.retention.jobDays * kDayMs;
+    const std::int64_t oldest = world_.clock.unixMs() - world_.settings.retention.jobDays * kDayMs;
     std::vector<Write> forgotten;
     for (const Record& stored : *records) {
         const RolloutRecord record = recordFromJson(stored.value);
@@ -56,7 +56,8 @@ Status Rollouts::checkFree(const RolloutSpec& spec, const std::vector<std::strin
             return open.devices.contains(device);
         });
         if (open.group != spec.group && busy == ids.end()) continue;
-        return fail(Code::busy, "rollout \"" + id + "\" of group \"" + open.group + "\" is still running",
+        return fail(Code::busy,
+                    "rollout \"" + id + "\" of group \"" + open.group + "\" is still running",
                     "wait for it or abort it");
     }
     return {};
@@ -77,15 +78,18 @@ Result<RolloutRecord> Rollouts::create(const RolloutSpec& spec, const VersionIma
         const Device& device = *devices_.find(id);
         if (images.find(device.board, 0) == nullptr || images.find(device.board, 1) == nullptr) {
             return fail(Code::unsupported,
-                        "device \"" + id + "\" has board \"" + device.board + "\", for which version " +
-                            std::to_string(spec.version) + " has no images",
+                        "device \"" + id + "\" has board \"" + device.board +
+                            "\", for which version " + std::to_string(spec.version) +
+                            " has no images",
                         "take the device out of the group or build for its board");
         }
         record.members[id];
     }
     // Devices that are there go first, so that a canary does not fail by being asleep.
-    std::stable_sort(ids.begin(), ids.end(), [&](const std::string& a, const std::string& b) {
-        return devices_.find(a)->online && !devices_.find(b)->online;
+    std::sort(ids.begin(), ids.end(), [&](const std::string& a, const std::string& b) {
+        const bool asleepA = !devices_.find(a)->online;
+        const bool asleepB = !devices_.find(b)->online;
+        return std::tie(asleepA, a) < std::tie(asleepB, b);
     });
     std::vector<std::string> ordered;
     const Now at = now();
@@ -106,7 +110,8 @@ Task<Result<Json>> Rollouts::run(RolloutSpec spec, Fleet::Progress progress, Can
         co_return outcome(recordFromJson(**stored));
     }
     if (const auto other = runs_.find(spec.id); other != runs_.end() && !other->second.expired()) {
-        co_return fail(Code::conflict, "rollout \"" + spec.id + "\" is running already", "wait for it");
+        co_return fail(Code::conflict, "rollout \"" + spec.id + "\" is running already",
+                       "wait for it");
     }
     const auto run = std::make_shared<Run>();
     Result<VersionImages> images = versionImages(world_.journal, spec.model, spec.version);
@@ -121,8 +126,7 @@ Task<Result<Json>> Rollouts::run(RolloutSpec spec, Fleet::Progress progress, Can
         Result<RolloutRecord> record = create(spec, run->images);
         if (!record) co_return std::unexpected(record.error());
         run->record = std::move(*record);
-        const Status committed =
-            world_.journal.commit({{"rollout", spec.id, toJson(run->record)}});
+        const Status committed = world_.journal.commit({{"rollout", spec.id, toJson(run->record)}});
         if (!committed) co_return std::unexpected(committed.error());
     }
     remember(run->record);
@@ -135,15 +139,17 @@ Task<Result<Json>> Rollouts::run(RolloutSpec spec, Fleet::Progress progress, Can
     co_return result;
 }
 
-// Deadlines are kept as wall-clock times; while the process lives they are counted on the steady clock instead.
+// Deadlines are kept as wall-clock times; while the process lives they are counted on the steady
+// clock instead.
 void Rollouts::resumeTimes(Run& run) const {
     const std::int64_t whole = run.record.spec.deadlineS * 1000;
-    constexpr std::int64_t kGraceMs = 30'000;  // devices need a moment to be heard after our restart
+    constexpr std::int64_t kGraceMs =
+        30'000;  // devices need a moment to be heard after our restart
     for (auto& [id, member] : run.record.members) {
         member.heardAt = world_.clock.steadyMs();
         if (member.deadline == 0) continue;
-        member.leftMs = std::clamp(member.deadline - world_.clock.unixMs(),
-                                   std::min(kGraceMs, whole), whole);
+        member.leftMs =
+            std::clamp(member.deadline - world_.clock.unixMs(), std::min(kGraceMs, whole), whole);
         member.notBefore = std::min(member.notBefore, world_.clock.unixMs() + whole);
     }
 }
@@ -177,11 +183,13 @@ Status Rollouts::abort(const std::string& id) {
     const auto stored = world_.journal.get("rollout", id);
     if (!stored) return std::unexpected(stored.error());
     if (!*stored) {
-        return fail(Code::unknown_rollout, "there is no rollout \"" + id + "\"", "see the list of jobs");
+        return fail(Code::unknown_rollout, "there is no rollout \"" + id + "\"",
+                    "see the list of jobs");
     }
     RolloutRecord record = recordFromJson(**stored);
     if (record.state != RolloutState::running) {
-        return fail(Code::conflict, "rollout \"" + id + "\" has ended: " + std::string(name(record.state)),
+        return fail(Code::conflict,
+                    "rollout \"" + id + "\" has ended: " + std::string(name(record.state)),
                     "start another one");
     }
     // The request is durable before it takes effect: whoever resumes the rollout sees it.
@@ -220,8 +228,7 @@ Result<Json> Rollouts::outcome(const RolloutRecord& record) const {
     if (record.state == RolloutState::cancelled) {
         return fail(Code::cancelled, "rollout \"" + record.spec.id + "\" was cancelled");
     }
-    return fail(Code::rollout_aborted,
-                record.reason + "; devices: " + canonical(record.counts()),
+    return fail(Code::rollout_aborted, record.reason + "; devices: " + canonical(record.counts()),
                 "see the retained state of rollout/" + record.spec.id);
 }
 

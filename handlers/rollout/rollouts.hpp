@@ -1,5 +1,5 @@
-// Rollouts: a coroutine each over its durable record. Killed at any moment it goes on from the record, and a device that
-// already runs the version is not offered it again.
+// Rollouts: a coroutine each over its durable record. Killed at any moment it goes on from the
+// record, and a device that already runs the version is not offered it again.
 #pragma once
 
 #include <map>
@@ -51,8 +51,10 @@ class Rollouts {
     };
     using RunPtr = std::shared_ptr<Run>;
 
-    [[nodiscard]] Result<RolloutRecord> create(const RolloutSpec& spec, const VersionImages& images);
-    [[nodiscard]] Status checkFree(const RolloutSpec& spec, const std::vector<std::string>& ids) const;
+    [[nodiscard]] Result<RolloutRecord> create(const RolloutSpec& spec,
+                                               const VersionImages& images);
+    [[nodiscard]] Status checkFree(const RolloutSpec& spec,
+                                   const std::vector<std::string>& ids) const;
     void resumeTimes(Run& run) const;
     Task<Result<Json>> drive(RunPtr run, CancelToken cancel);
     Task<Status> offerDueOnes(RunPtr run);
@@ -62,7 +64,8 @@ class Rollouts {
     // Moves the waves on. Returns why the rollout must stop, or nothing.
     [[nodiscard]] std::string gates(Run& run) const;
     void beginWave(Run& run, Wave& wave) const;
-    // A version that failed its self-test on a device is never offered to it again. True when it was refused for that.
+    // A version that failed its self-test on a device is never offered to it again. True when it
+    // was refused for that.
     [[nodiscard]] static bool refuseFailed(Run& run, Member& member, const Device& device);
     [[nodiscard]] static bool finished(const Run& run);
     void show(Run& run, bool now);

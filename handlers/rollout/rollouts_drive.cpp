@@ -16,7 +16,8 @@ Task<Result<Json>> Rollouts::drive(RunPtr run, CancelToken cancel) {
         tick(*run);
         judge(*run);
         if (cancel.cancelled()) {
-            Result<Json> ended = co_await end(run, RolloutState::cancelled, "cancelled", Code::cancelled);
+            Result<Json> ended =
+                co_await end(run, RolloutState::cancelled, "cancelled", Code::cancelled);
             co_return ended;
         }
         if (run->record.abortRequested) {
@@ -26,7 +27,8 @@ Task<Result<Json>> Rollouts::drive(RunPtr run, CancelToken cancel) {
         }
         const std::string stop = gates(*run);
         if (!stop.empty()) {
-            Result<Json> ended = co_await end(run, RolloutState::aborted, stop, Code::rollout_aborted);
+            Result<Json> ended =
+                co_await end(run, RolloutState::aborted, stop, Code::rollout_aborted);
             co_return ended;
         }
         if (finished(*run)) {
@@ -75,9 +77,10 @@ void Rollouts::judge(Run& run) const {
             member.reason = "removed";
         }
         if (member.deadline != 0 && !isFinal(member.state) && member.leftMs <= 0) {
-            member.reason = member.reason.empty()
-                                ? "not confirmed by the deadline, was " + std::string(name(member.state))
-                                : "not confirmed by the deadline after " + member.reason;
+            member.reason =
+                member.reason.empty()
+                    ? "not confirmed by the deadline, was " + std::string(name(member.state))
+                    : "not confirmed by the deadline after " + member.reason;
             member.state = MemberState::silent;
         }
         if (member.state != before || member.reason != reason || member.trialSeen != seen) {
@@ -122,7 +125,8 @@ std::string Rollouts::gates(Run& run) const {
             if (!isFinal(member.state)) all = false;
             if (!isFailure(member.state)) continue;
             ++failed;
-            example = "device \"" + id + "\" " + std::string(name(member.state)) + " (" + member.reason + ")";
+            example = "device \"" + id + "\" " + std::string(name(member.state)) + " (" +
+                      member.reason + ")";
         }
         const bool tooMany = record.failures() > record.spec.maxFailures;
         if ((wave.canary && failed > 0) || tooMany) {
@@ -140,8 +144,7 @@ std::string Rollouts::gates(Run& run) const {
             run.changed = run.stale = true;
         }
         // A wall clock that was set back must not make a soak longer than it is.
-        wave.soakUntil =
-            std::min(wave.soakUntil, world_.clock.unixMs() + record.spec.soakS * 1000);
+        wave.soakUntil = std::min(wave.soakUntil, world_.clock.unixMs() + record.spec.soakS * 1000);
         if (world_.clock.unixMs() < wave.soakUntil) return {};
         wave.state = WaveState::passed;
         wave.verdict = std::to_string(wave.devices.size() - static_cast<std::size_t>(failed)) +
@@ -166,7 +169,8 @@ Task<Status> Rollouts::offerDueOnes(RunPtr run) {
     if (world_.broker.connected()) {
         for (auto& [id, member] : record.members) {
             Device* device = devices_.find(id);
-            if (device == nullptr || isFinal(member.state) || !offerDue(member, *device, at)) continue;
+            if (device == nullptr || isFinal(member.state) || !offerDue(member, *device, at))
+                continue;
             if (refuseFailed(*run, member, *device)) continue;
             const Image* image = run->images.find(device->board, 1 - device->runningSlot);
             if (image == nullptr || image->counter < device->slots[device->runningSlot].counter) {
@@ -186,7 +190,8 @@ Task<Status> Rollouts::offerDueOnes(RunPtr run) {
     if (!run->changed && due.empty()) co_return Status();
     record.updated = at.unixMs;
     for (auto& [id, member] : record.members) {
-        if (member.deadline != 0 && !isFinal(member.state)) member.deadline = at.unixMs + member.leftMs;
+        if (member.deadline != 0 && !isFinal(member.state))
+            member.deadline = at.unixMs + member.leftMs;
     }
     writes.push_back({"rollout", record.spec.id, toJson(record)});
     run->stale = true;

@@ -11,7 +11,8 @@ namespace tinsmith::rollout {
 
 class Waker {
   public:
-    // Ends the current wait, or the next one at once. Resumes the waiting task on the caller's stack.
+    // Ends the current wait, or the next one at once. Resumes the waiting task on the caller's
+    // stack.
     void wake() {
         poked_ = true;
         CancelSource waiting = wait_;

@@ -1,5 +1,5 @@
-// The whole of preflight on the emulated board: a model is generated, compiled and linked for both slots with the commands of
-// board.toml, signed with a throw-away key, run, and compared.
+// The whole of preflight on the emulated board: a model is generated, compiled and linked for both
+// slots with the commands of board.toml, signed with a throw-away key, run, and compared.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -75,7 +75,8 @@ Task<void> drive(World& world, EmulateSpec spec, std::optional<Status>& out) {
 Status runEmulator(const Case& box, const build::Board& board, const Json& prepared) {
     testing::FakeWorld fake;
     ProcessWorkers workers;
-    World world{fake.journal, fake.broker, fake.clock, workers, fake.llm, fake.signer, fake.artefacts, fake.settings};
+    World world{fake.journal, fake.broker, fake.clock,     workers,
+                fake.llm,     fake.signer, fake.artefacts, fake.settings};
     EmulateSpec spec;
     spec.command = board.emulator;
     spec.folder = box.folder();
@@ -96,9 +97,12 @@ class OnBoard : public ::testing::Test {
   protected:
     void SetUp() override {
         const char* folder = std::getenv("TINSMITH_BOARDS");
-        const fs::path boards = folder != nullptr ? fs::path(folder) : fs::path(TINSMITH_BUILD_DIR) / "firmware/boards";
-        if (!fs::exists(boards / "mps2-an386/board.toml") || execute({"qemu-system-arm", "--version"}, "/") != 0) {
-            GTEST_SKIP() << "preflight on the board: no firmware was built, or there is no emulator";
+        const fs::path boards =
+            folder != nullptr ? fs::path(folder) : fs::path(TINSMITH_BUILD_DIR) / "firmware/boards";
+        if (!fs::exists(boards / "mps2-an386/board.toml") ||
+            execute({"qemu-system-arm", "--version"}, "/") != 0) {
+            GTEST_SKIP()
+                << "preflight on the board: no firmware was built, or there is no emulator";
         }
         board = build::loadBoard(boards, "mps2-an386").value();
         const auto generated = build::generate(box.model.input);
@@ -110,7 +114,8 @@ class OnBoard : public ::testing::Test {
             ASSERT_EQ(execute(command.argv, box.folder()), 0) << command.step;
         }
         for (const int slot : {0, 1}) {
-            box.putImage(slot, readFile(box.folder() / build::kPayloadFiles[slot], 1 << 20).value());
+            box.putImage(slot,
+                         readFile(box.folder() / build::kPayloadFiles[slot], 1 << 20).value());
         }
         box.input["boot"] = (board.folder / "boot.elf").string();
     }
@@ -159,7 +164,8 @@ TEST_F(OnBoard, AnImageOfAnotherModelIsFound) {
     const auto result = preflight();
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Code::preflight_failed);
-    EXPECT_NE(result.error().message.find("another size"), std::string::npos) << result.error().message;
+    EXPECT_NE(result.error().message.find("another size"), std::string::npos)
+        << result.error().message;
 }
 
 }  // namespace

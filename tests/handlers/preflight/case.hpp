@@ -1,4 +1,5 @@
-// A job folder with everything that preflight needs: a small network, a dataset, what the gateway's kernels answer.
+// A job folder with everything that preflight needs: a small network, a dataset, what the gateway's
+// kernels answer.
 #pragma once
 
 #include <filesystem>
@@ -24,9 +25,12 @@ namespace fs = std::filesystem;
 inline constexpr std::size_t kValidation = 50;  // windows
 
 inline void put(const fs::path& path, const void* bytes, std::size_t size) {
-    std::ofstream(path, std::ios::binary).write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
+    std::ofstream(path, std::ios::binary)
+        .write(static_cast<const char*>(bytes), static_cast<std::streamsize>(size));
 }
-inline void put(const fs::path& path, const std::string& text) { put(path, text.data(), text.size()); }
+inline void put(const fs::path& path, const std::string& text) {
+    put(path, text.data(), text.size());
+}
 
 class Case {
   public:
@@ -55,17 +59,15 @@ class Case {
             outputs.insert(outputs.end(), output.begin(), output.end());
         }
         writeOutputs();
-        input = {{"boot", "rom.elf"},
-                 {"images", {{"a", "a.unsigned"}, {"b", "b.unsigned"}}},
-                 {"tflite", "model.tflite"},
-                 {"dataset", "data.tsd"},
-                 {"part", "validation"},
-                 {"outputs", "outputs.bin"}};
+        input = {{"boot", "rom.elf"},        {"images", {{"a", "a.unsigned"}, {"b", "b.unsigned"}}},
+                 {"tflite", "model.tflite"}, {"dataset", "data.tsd"},
+                 {"part", "validation"},     {"outputs", "outputs.bin"}};
         // Stand-ins that only a real board would notice.
         std::string rom = "an ELF file, as far as this goes ";
         rom += std::string(boot::kRomMarker) + std::string(64, '\0') + "and so on";
         put(folder() / "rom.elf", rom);
-        for (const int slot : {0, 1}) putImage(slot, image::Bytes(2000, static_cast<std::uint8_t>(slot)));
+        for (const int slot : {0, 1})
+            putImage(slot, image::Bytes(2000, static_cast<std::uint8_t>(slot)));
     }
 
     [[nodiscard]] const fs::path& folder() const { return temporary_.path(); }

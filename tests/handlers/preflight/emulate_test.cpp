@@ -24,8 +24,11 @@ struct Emulation {
         world.workers.script = [](const Child&) { return std::nullopt; };  // runs until it is ended
     }
     static Task<void> run(Emulation& self) {
-        const auto progress = [&self](int percent, const std::string&) { self.percents.push_back(percent); };
-        const Status status = co_await emulate(self.world.world, self.spec, progress, self.cancel.token());
+        const auto progress = [&self](int percent, const std::string&) {
+            self.percents.push_back(percent);
+        };
+        const Status status =
+            co_await emulate(self.world.world, self.spec, progress, self.cancel.token());
         self.result = status;
     }
     void start() { nursery.spawn(run(*this)); }
@@ -57,7 +60,8 @@ TEST(Emulate, EndsEachRunWhenTheBoardIsDone) {
     ASSERT_TRUE(run.result);
     EXPECT_TRUE(*run.result);
     EXPECT_EQ(run.world.workers.killed, 2);
-    EXPECT_EQ(run.world.workers.started[1][1], "mem-path=" + (run.box.folder() / "b-0.flash").string());
+    EXPECT_EQ(run.world.workers.started[1][1],
+              "mem-path=" + (run.box.folder() / "b-0.flash").string());
     EXPECT_EQ(run.world.workers.started[1][2], (run.box.folder() / "boot.elf").string());
     EXPECT_TRUE(std::is_sorted(run.percents.begin(), run.percents.end()));
     EXPECT_EQ(run.percents.back(), 100);

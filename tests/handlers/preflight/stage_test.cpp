@@ -34,16 +34,20 @@ void play(const Case& box, const Json& run, const Played& how) {
     const auto all = dataset::windows(box.data, dataset::Part::validation);
     for (std::uint32_t i = 0; i < request.windowCount; ++i) {
         file.seekg(boot::kScratchOffset + app::kPreflightWindowsOffset + i * window.size() * 4);
-        file.read(reinterpret_cast<char*>(window.data()), static_cast<std::streamsize>(window.size() * 4));
+        file.read(reinterpret_cast<char*>(window.data()),
+                  static_cast<std::streamsize>(window.size() * 4));
         std::size_t which = 0;
-        while (which < all.size() && std::memcmp(all[which].samples, window.data(), window.size() * 4) != 0) ++which;
+        while (which < all.size() &&
+               std::memcmp(all[which].samples, window.data(), window.size() * 4) != 0)
+            ++which;
         ASSERT_LT(which, all.size());
         const app::PreflightRecord head{100 + i, 1000};
-        const std::uint64_t at =
-            boot::kScratchOffset + app::preflightRecordsOffset(request) + i * app::preflightRecordSize(request);
+        const std::uint64_t at = boot::kScratchOffset + app::preflightRecordsOffset(request) +
+                                 i * app::preflightRecordSize(request);
         writeAt(file, at, &head, sizeof head);
-        std::vector<std::int8_t> scores(box.outputs.begin() + static_cast<std::ptrdiff_t>(which * 4),
-                                        box.outputs.begin() + static_cast<std::ptrdiff_t>(which * 4 + 4));
+        std::vector<std::int8_t> scores(
+            box.outputs.begin() + static_cast<std::ptrdiff_t>(which * 4),
+            box.outputs.begin() + static_cast<std::ptrdiff_t>(which * 4 + 4));
         if (run["slot"] == "b" && static_cast<int>(i) == how.wrongWindow) scores[2] ^= 1;
         writeAt(file, at + sizeof head, scores.data(), scores.size());
     }
@@ -88,7 +92,8 @@ TEST(Preflight, SaysWhereAnOutputDiffers) {
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, Code::preflight_failed);
     // Window 10 of the 32 that slot b runs is window 15 of all 50.
-    EXPECT_NE(result.error().message.find("slot b: window 15, class 2 (right): expected"), std::string::npos)
+    EXPECT_NE(result.error().message.find("slot b: window 15, class 2 (right): expected"),
+              std::string::npos)
         << result.error().message;
 }
 
@@ -116,7 +121,8 @@ TEST(Preflight, TheImageDiffersFromTheReleaseInKeyAndSignatureAlone) {
     const auto unsignedImage = readFile(box.folder() / "a.unsigned", 1 << 20).value();
     const auto flash = readFile(box.folder() / "a-0.flash", 1u << 25).value();
     ASSERT_EQ(flash.size(), boot::kFlashSize);
-    EXPECT_TRUE(std::equal(unsignedImage.begin(), unsignedImage.end(), flash.begin() + boot::slotOffset(0)));
+    EXPECT_TRUE(std::equal(unsignedImage.begin(), unsignedImage.end(),
+                           flash.begin() + boot::slotOffset(0)));
     // Sparse: what nobody wrote takes no space.
     const auto patched = readFile(box.folder() / "boot.elf", 1 << 20).value();
     const auto rom = readFile(box.folder() / "rom.elf", 1 << 20).value();
@@ -159,12 +165,16 @@ TEST(Preflight, RefusesInputsThatDoNotFitTogether) {
     EXPECT_EQ(codeOf([](Case& box) { box.input["images"].erase("b"); }), "schema");
     EXPECT_EQ(codeOf([](Case& box) { box.input["dataset"] = "none.tsd"; }), "bad_path");
     EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "data.tsd", "nonsense"); }), "bad_data");
-    EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "model.tflite", "nonsense"); }), "bad_data");
+    EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "model.tflite", "nonsense"); }),
+              "bad_data");
     EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "outputs.bin", "xyz"); }), "bad_data");
-    EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "rom.elf", "no keys in here"); }), "preflight_failed");
-    EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "a.unsigned", "no image"); }), "preflight_failed");
-    EXPECT_EQ(codeOf([](Case& box) { box.input["images"] = {{"a", "b.unsigned"}, {"b", "a.unsigned"}}; }),
+    EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "rom.elf", "no keys in here"); }),
               "preflight_failed");
+    EXPECT_EQ(codeOf([](Case& box) { put(box.folder() / "a.unsigned", "no image"); }),
+              "preflight_failed");
+    EXPECT_EQ(
+        codeOf([](Case& box) { box.input["images"] = {{"a", "b.unsigned"}, {"b", "a.unsigned"}}; }),
+        "preflight_failed");
 }
 
 }  // namespace

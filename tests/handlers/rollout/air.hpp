@@ -24,7 +24,8 @@ class Air {
         world.broker.onPublish = [this](const Publication& publication) {
             if (world.broker.isConnected) down_.push_back(publication);
         };
-        for (const char slot : {'a', 'b'}) factory_[slot] = digestOf(std::string("factory ") + slot);
+        for (const char slot : {'a', 'b'})
+            factory_[slot] = digestOf(std::string("factory ") + slot);
         restart();
     }
 
@@ -34,26 +35,36 @@ class Air {
         for (const char slot : {'a', 'b'}) {
             std::string content(bytes, '\0');
             for (std::size_t i = 0; i < bytes; ++i) {
-                content[i] = static_cast<char>((i * 31 + (i >> 8)) ^ static_cast<std::size_t>(slot * number));
+                content[i] = static_cast<char>((i * 31 + (i >> 8)) ^
+                                               static_cast<std::size_t>(slot * number));
             }
             const std::string file = *world.artefacts.put(content);
-            images.push_back({{"board", "mps2-an386"}, {"slot", std::string(1, slot)},
-                              {"digest", sha256Hex(content)}, {"file", file}, {"bytes", bytes}});
+            images.push_back({{"board", "mps2-an386"},
+                              {"slot", std::string(1, slot)},
+                              {"digest", sha256Hex(content)},
+                              {"file", file},
+                              {"bytes", bytes}});
             digests_[{number, slot}] = sha256Hex(content);
         }
         char key[32];
         std::snprintf(key, sizeof key, "motor/%06d", number);
-        world.journal.records[{"version", key}] = {
-            {"model", "motor"}, {"version", number}, {"counter", counter}, {"images", images}, {"released", true}};
+        world.journal.records[{"version", key}] = {{"model", "motor"},
+                                                   {"version", number},
+                                                   {"counter", counter},
+                                                   {"images", images},
+                                                   {"released", true}};
     }
-    [[nodiscard]] std::string digest(int version, char slot) const { return digests_.at({version, slot}); }
+    [[nodiscard]] std::string digest(int version, char slot) const {
+        return digests_.at({version, slot});
+    }
     [[nodiscard]] bool runs(const std::string& id, int version) {
         const SimulatedDevice& device = *devices.at(id);
-        return !device.trial() &&
-               (device.running() == digest(version, 'a') || device.running() == digest(version, 'b'));
+        return !device.trial() && (device.running() == digest(version, 'a') ||
+                                   device.running() == digest(version, 'b'));
     }
 
-    SimulatedDevice& add(const std::string& id, Habits habits = {}, std::vector<std::string> groups = {"all"}) {
+    SimulatedDevice& add(const std::string& id, Habits habits = {},
+                         std::vector<std::string> groups = {"all"}) {
         auto device = std::make_unique<SimulatedDevice>(id, factory_['a'], habits);
         SimulatedDevice* raw = device.get();
         raw->send = [this, id](const std::string& leaf, std::string payload, bool retain) {
@@ -63,8 +74,10 @@ class Air {
             up_.push_back({topic, std::move(payload), retain, {}, {}, {}});
         };
         devices[id] = std::move(device);
-        if (habits.present) raw->connect(now());
-        else introduce(*raw);
+        if (habits.present)
+            raw->connect(now());
+        else
+            introduce(*raw);
         settle();
         if (!groups.empty()) {
             EXPECT_TRUE(fleet->setGroups(id, groups));
@@ -82,7 +95,8 @@ class Air {
         fleet = std::make_unique<Fleet>(world.world);
         ASSERT_TRUE(fleet->start());
         nursery_ = std::make_unique<Nursery>();
-        for (const auto& [topic, payload] : hellos_) up_.push_back({topic, payload, true, {}, {}, {}});
+        for (const auto& [topic, payload] : hellos_)
+            up_.push_back({topic, payload, true, {}, {}, {}});
         result.reset();
     }
 
@@ -146,7 +160,9 @@ class Air {
   private:
     Task<void> drive(RolloutSpec spec) {
         Result<Json> ended = co_await fleet->rollout(
-            std::move(spec), [this](int percent, std::string, Json) { percents.push_back(percent); }, cancel.token());
+            std::move(spec),
+            [this](int percent, std::string, Json) { percents.push_back(percent); },
+            cancel.token());
         result.emplace(std::move(ended));
     }
 
@@ -179,11 +195,13 @@ class Air {
         if (wire::parseBlockTopic(topic, block)) {
             const std::string digest = toHex(block.digest);
             for (auto& [id, device] : devices) {
-                if (device->subscribedTo(digest)) device->block(digest, block.n, publication.payload, now());
+                if (device->subscribedTo(digest))
+                    device->block(digest, block.n, publication.payload, now());
             }
         } else if (wire::parseDeviceTopic(topic, to)) {
             const auto device = devices.find(std::string(to.id));
-            if (device != devices.end()) device->second->receive(std::string(to.leaf), publication.payload, now());
+            if (device != devices.end())
+                device->second->receive(std::string(to.leaf), publication.payload, now());
         }
     }
 
@@ -191,7 +209,8 @@ class Air {
         settle();
         std::int64_t next = now() + std::min<std::int64_t>(most, 100);
         for (auto& [id, device] : devices) next = std::min(next, device->nextAt());
-        // Timers of the fleet fire inside; messages that they cause are delivered a few milliseconds later at most.
+        // Timers of the fleet fire inside; messages that they cause are delivered a few
+        // milliseconds later at most.
         world.clock.advance(std::clamp<std::int64_t>(next - now(), 1, 5));
         settle();
         for (auto& [id, device] : devices) device->poll(now());

@@ -17,7 +17,8 @@ struct Served {
     Offered image(char fill, std::size_t bytes) {
         const std::string content(bytes, fill);
         Offered offer;
-        offer.image = {sha256Hex(content), *world.artefacts.put(content), bytes, "mps2-an386", 1, 2};
+        offer.image = {
+            sha256Hex(content), *world.artefacts.put(content), bytes, "mps2-an386", 1, 2};
         return offer;
     }
     static wire::Need need(const Offered& offer, std::uint32_t first, std::uint32_t count) {
@@ -31,7 +32,8 @@ struct Served {
     }
     std::vector<std::string> topics() const {
         std::vector<std::string> topics;
-        for (const Publication& publication : world.broker.sent) topics.push_back(publication.topic);
+        for (const Publication& publication : world.broker.sent)
+            topics.push_back(publication.topic);
         return topics;
     }
 };
@@ -98,7 +100,8 @@ TEST(Blocks, DigestsTakeTurns) {
     served.blocks.need(second, Served::need(second, 0, 64));
     served.world.clock.advance(21);
     std::size_t ofFirst = 0;
-    for (const std::string& topic : served.topics()) ofFirst += topic.find(first.image.digest) != std::string::npos;
+    for (const std::string& topic : served.topics())
+        ofFirst += topic.find(first.image.digest) != std::string::npos;
     ASSERT_EQ(served.topics().size(), 8u);
     EXPECT_EQ(ofFirst, 4u);
 }

@@ -64,10 +64,12 @@ TEST(Fleet, AnswersADeviceOnTrialOverItsNonce) {
     ASSERT_EQ(commands().size(), 1u);
     wire::Command command;
     const std::string sent = commands()[0];
-    ASSERT_TRUE(wire::decode(std::span(reinterpret_cast<const std::uint8_t*>(sent.data()), sent.size()), command));
+    ASSERT_TRUE(wire::decode(
+        std::span(reinterpret_cast<const std::uint8_t*>(sent.data()), sent.size()), command));
     EXPECT_EQ(command.kind, wire::CommandKind::alive);
     EXPECT_EQ(command.nonce, hello.nonce);
-    EXPECT_EQ(command.signature[0], 2 + 1 + 16 + 32);  // the fake signs with the length: id, NUL, nonce, digest
+    EXPECT_EQ(command.signature[0],
+              2 + 1 + 16 + 32);  // the fake signs with the length: id, NUL, nonce, digest
 }
 
 TEST(Fleet, ForeignBytesAreCountedAndChangeNothing) {
@@ -82,15 +84,18 @@ TEST(Fleet, ForeignBytesAreCountedAndChangeNothing) {
             seed = seed * 1664525u + 1013904223u;
             bytes.push_back(static_cast<char>(seed >> 24));
         }
-        for (const char* leaf : {"hello", "need", "update", "sample", "result", "telemetry", "other"}) {
-            air.fleet->receive({std::string("tinsmith/gw/device/d0/") + leaf, bytes, false, {}, {}, {}});
+        for (const char* leaf :
+             {"hello", "need", "update", "sample", "result", "telemetry", "other"}) {
+            air.fleet->receive(
+                {std::string("tinsmith/gw/device/d0/") + leaf, bytes, false, {}, {}, {}});
         }
     }
     wire::Hello other = device.hello();
     (void)other.deviceId.assign("d1");
     air.fleet->receive({"tinsmith/gw/device/d0/hello", encoded(other), true, {}, {}, {}});
-    for (const char* topic : {"", "tinsmith/gw/device/", "tinsmith/gw/device/x/y/hello", "other/device/d0/hello",
-                              "tinsmith/gw/device/a b/hello", "tinsmith/gw"}) {
+    for (const char* topic :
+         {"", "tinsmith/gw/device/", "tinsmith/gw/device/x/y/hello", "other/device/d0/hello",
+          "tinsmith/gw/device/a b/hello", "tinsmith/gw"}) {
         air.fleet->receive({topic, encoded(other), true, {}, {}, {}});
     }
     Json after = air.fleet->device("d0").value();
@@ -107,7 +112,8 @@ TEST(Fleet, TheNumberOfDevicesIsBounded) {
     for (int i = 0; i < 1100; ++i) {
         const std::string id = "x" + std::to_string(i);
         (void)hello.deviceId.assign(id);
-        air.fleet->receive({"tinsmith/gw/device/" + id + "/hello", encoded(hello), true, {}, {}, {}});
+        air.fleet->receive(
+            {"tinsmith/gw/device/" + id + "/hello", encoded(hello), true, {}, {}, {}});
     }
     EXPECT_EQ(air.fleet->devices()->size(), 1000u);
     EXPECT_EQ(air.fleet->health()["turned_away"], 101);

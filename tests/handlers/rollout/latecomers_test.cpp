@@ -87,7 +87,8 @@ TEST(Latecomers, WaitWhileTheirGroupIsBeingChangedAndNeverGoBack) {
     air.makeVersion(2, 20'000, 3);
     air.add("d0");
     rollOut(air, 1);
-    // Version 2 stops at its second device; the canary keeps it and is not brought back to version 1.
+    // Version 2 stops at its second device; the canary keeps it and is not brought back to
+    // version 1.
     Habits bad;
     bad.failsSelfTest = true;
     air.add("e-bad", {});

@@ -11,14 +11,17 @@ struct Recording {
 
     static Task<void> run(Recording& self, Fleet& fleet, RecordSpec spec) {
         Result<RecordedWindows> windows = co_await fleet.record(
-            std::move(spec), [&self](int percent, std::string, Json) { self.percents.push_back(percent); },
+            std::move(spec),
+            [&self](int percent, std::string, Json) { self.percents.push_back(percent); },
             self.cancel.token());
         self.result.emplace(std::move(windows));
     }
     void start(Fleet& fleet, RecordSpec spec) { nursery.spawn(run(*this, fleet, std::move(spec))); }
 };
 
-RecordSpec spec() { return {"j-20261120-abcdef-record-0001", "d0", 3, 8, 20, 60'000}; }
+RecordSpec spec() {
+    return {"j-20261120-abcdef-record-0001", "d0", 3, 8, 20, 60'000};
+}
 
 TEST(Recorder, CollectsAllWindowsInOrder) {
     Air air;
@@ -82,7 +85,8 @@ TEST(Recorder, RefusesWhatDoesNotFit) {
     const auto codeOf = [&](RecordSpec wanted) {
         Recording recording;
         recording.start(*air.fleet, std::move(wanted));
-        return recording.result && !*recording.result ? recording.result->error().code : Code::internal;
+        return recording.result && !*recording.result ? recording.result->error().code
+                                                      : Code::internal;
     };
     RecordSpec unknown = spec();
     unknown.device = "nobody";

@@ -1,4 +1,5 @@
-// The gateway is killed before and after each of its journal commits during a rollout; it always goes on to the same end.
+// The gateway is killed before and after each of its journal commits during a rollout; it always
+// goes on to the same end.
 #include "tests/handlers/rollout/air.hpp"
 
 namespace tinsmith::testing {

@@ -20,8 +20,10 @@ TEST(Rollout, CanaryThenWavesUntilAllRunTheVersion) {
         EXPECT_TRUE(air.runs(id, 1)) << id;
         EXPECT_EQ(device->offersSeen, 1) << id;
         EXPECT_EQ(air.stateOf("r-1", id), "confirmed");
-        if (id == "d0") canary = device->confirmedAt;
-        else EXPECT_GE(device->confirmedAt, canary + 5000) << id;  // after the canary's soak
+        if (id == "d0")
+            canary = device->confirmedAt;
+        else
+            EXPECT_GE(device->confirmedAt, canary + 5000) << id;  // after the canary's soak
     }
     const Json shown = air.shown("r-1");
     EXPECT_EQ(shown["state"], "succeeded");
@@ -47,7 +49,9 @@ struct Ending {
     int offers;          // it has seen
 };
 
-void PrintTo(const Ending& ending, std::ostream* out) { *out << ending.name; }
+void PrintTo(const Ending& ending, std::ostream* out) {
+    *out << ending.name;
+}
 
 Habits with(void (*change)(Habits&)) {
     Habits habits;
@@ -60,8 +64,10 @@ const std::vector<Ending> kEndings = {
     {"vanishes", with([](Habits& h) { h.vanishAfterBlocks = 5; }), "silent", "downloading", 1},
     {"selftest", with([](Habits& h) { h.failsSelfTest = true; }), "reverted", "selftest", 1},
     {"gateway", with([](Habits& h) { h.missesGateway = 1000; }), "silent", "no_gateway", 2},
-    {"refuses", with([](Habits& h) { h.refuses = wire::Reason::old_counter; }), "refused", "old_counter", 1},
-    {"signature", with([](Habits& h) { h.refuses = wire::Reason::bad_signature; }), "refused", "bad_signature", 1},
+    {"refuses", with([](Habits& h) { h.refuses = wire::Reason::old_counter; }), "refused",
+     "old_counter", 1},
+    {"signature", with([](Habits& h) { h.refuses = wire::Reason::bad_signature; }), "refused",
+     "bad_signature", 1},
     {"lies", with([](Habits& h) { h.liesAboutConfirm = true; }), "silent", "deadline", 1},
 };
 
@@ -71,7 +77,8 @@ TEST_P(Failing, AsCanaryStopsEverything) {
     Air air;
     air.makeVersion(1, 20'000, 2);
     air.add("a-canary", GetParam().habits);
-    for (int i = 0; i < 3; ++i) air.add("d" + std::to_string(i), with([](Habits& h) { h.bootMs = 50; }));
+    for (int i = 0; i < 3; ++i)
+        air.add("d" + std::to_string(i), with([](Habits& h) { h.bootMs = 50; }));
     RolloutSpec spec = Air::spec();
     spec.deadlineS = 50;
     spec.maxFailures = 3;  // a canary may never fail, whatever this says
@@ -85,7 +92,8 @@ TEST_P(Failing, AsCanaryStopsEverything) {
     EXPECT_EQ(air.result->error().code, Code::rollout_aborted);
     EXPECT_NE(air.result->error().message.find("canary"), std::string::npos);
     EXPECT_EQ(air.stateOf("r-1", "a-canary"), GetParam().state);
-    EXPECT_NE(air.shown("r-1")["devices"]["a-canary"]["reason"].get<std::string>().find(GetParam().reason),
+    EXPECT_NE(air.shown("r-1")["devices"]["a-canary"]["reason"].get<std::string>().find(
+                  GetParam().reason),
               std::string::npos)
         << air.shown("r-1").dump(1);
     EXPECT_GE(air.devices["a-canary"]->offersSeen, GetParam().offers);
@@ -124,11 +132,20 @@ INSTANTIATE_TEST_SUITE_P(Rollout, Failing, ::testing::ValuesIn(kEndings),
 TEST(Rollout, TemporaryTroubleIsSurvived) {
     const std::vector<std::pair<const char*, Habits>> rows = {
         {"no gateway once", with([](Habits& h) { h.missesGateway = 1; })},
-        {"replayed once", with([](Habits& h) { h.refuses = wire::Reason::replayed; h.refusals = 1; })},
-        {"busy twice", with([](Habits& h) { h.refuses = wire::Reason::busy; h.refusals = 2; })},
+        {"replayed once", with([](Habits& h) {
+             h.refuses = wire::Reason::replayed;
+             h.refusals = 1;
+         })},
+        {"busy twice", with([](Habits& h) {
+             h.refuses = wire::Reason::busy;
+             h.refusals = 2;
+         })},
         {"deaf once", with([](Habits& h) { h.deafToFirstOffer = true; })},
         {"loses blocks", with([](Habits& h) { h.loseEvery = 3; })},
-        {"slow", with([](Habits& h) { h.bootMs = 20'000; h.verifyMs = 20'000; })},
+        {"slow", with([](Habits& h) {
+             h.bootMs = 20'000;
+             h.verifyMs = 20'000;
+         })},
     };
     for (const auto& [name, habits] : rows) {
         Air air;
@@ -207,7 +224,8 @@ TEST(Rollout, AbortAndCancel) {
     for (const bool abort : {true, false}) {
         Air air;
         air.makeVersion(1, 400'000, 2);
-        for (int i = 0; i < 3; ++i) air.add("d" + std::to_string(i), with([](Habits& h) { h.loseEvery = 2; }));
+        for (int i = 0; i < 3; ++i)
+            air.add("d" + std::to_string(i), with([](Habits& h) { h.loseEvery = 2; }));
         EXPECT_EQ(air.fleet->abort("r-1").error().code, Code::unknown_rollout);
         air.start(Air::spec());
         air.run(300);
@@ -234,7 +252,8 @@ TEST(Rollout, RefusesWhatCannotWork) {
         air.result.reset();
         air.start(std::move(spec));
         EXPECT_TRUE(air.runUntilEnd(1000));
-        return air.result->has_value() ? std::string("ok") : std::string(codeName(air.result->error().code));
+        return air.result->has_value() ? std::string("ok")
+                                       : std::string(codeName(air.result->error().code));
     };
     EXPECT_EQ(codeOf(Air::spec()), "no_devices");
     air.add("d0");
@@ -262,7 +281,8 @@ TEST(Rollout, OneAtATimeForAGroupAndADevice) {
         CancelToken token;
         std::optional<Result<Json>> refused;
         Nursery nursery;
-        const auto ask = [](Fleet& fleet, RolloutSpec spec, std::optional<Result<Json>>& out) -> Task<void> {
+        const auto ask = [](Fleet& fleet, RolloutSpec spec,
+                            std::optional<Result<Json>>& out) -> Task<void> {
             Result<Json> result = co_await fleet.rollout(std::move(spec), {}, CancelToken());
             out.emplace(std::move(result));
         };
@@ -278,7 +298,8 @@ TEST(Rollout, OneAtATimeForAGroupAndADevice) {
 TEST(Rollout, ABrokerThatGoesAwayForAMinuteFailsNobody) {
     Air air;
     air.makeVersion(1, 400'000, 2);
-    for (int i = 0; i < 3; ++i) air.add("d" + std::to_string(i), with([](Habits& h) { h.loseEvery = 3; }));
+    for (int i = 0; i < 3; ++i)
+        air.add("d" + std::to_string(i), with([](Habits& h) { h.loseEvery = 3; }));
     RolloutSpec spec = Air::spec();
     spec.canary = 0;
     spec.deadlineS = 40;

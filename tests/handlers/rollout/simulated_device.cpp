@@ -27,7 +27,9 @@ std::string encoded(const Message& message) {
 
 }  // namespace
 
-std::string digestOf(const std::string& text) { return sha256Hex(text); }
+std::string digestOf(const std::string& text) {
+    return sha256Hex(text);
+}
 
 SimulatedDevice::SimulatedDevice(std::string id, std::string factoryDigest, Habits how)
     : habits(how), id_(std::move(id)) {
@@ -57,7 +59,9 @@ wire::Hello SimulatedDevice::hello() const {
     return hello;
 }
 
-void SimulatedDevice::sayHello() { send("hello", encoded(hello()), true); }
+void SimulatedDevice::sayHello() {
+    send("hello", encoded(hello()), true);
+}
 
 void SimulatedDevice::connect(std::int64_t now) {
     if (!habits.present) return;
@@ -111,7 +115,8 @@ void SimulatedDevice::report(wire::UpdateState state, wire::Reason reason) {
     send("update", encoded(update), false);
 }
 
-void SimulatedDevice::receive(const std::string& leaf, const std::string& payload, std::int64_t now) {
+void SimulatedDevice::receive(const std::string& leaf, const std::string& payload,
+                              std::int64_t now) {
     if (!present) return;
     if (leaf == "offer") onOffer(payload, now);
     if (leaf == "command") onCommand(payload, now);
@@ -120,7 +125,8 @@ void SimulatedDevice::receive(const std::string& leaf, const std::string& payloa
 void SimulatedDevice::onOffer(const std::string& payload, std::int64_t now) {
     wire::SignedOffer signedOffer;
     wire::Offer offer;
-    if (!wire::decode(bytesOf(payload), signedOffer) || !wire::decode(signedOffer.payload, offer)) return;
+    if (!wire::decode(bytesOf(payload), signedOffer) || !wire::decode(signedOffer.payload, offer))
+        return;
     if (offer.target.view() != id_) return;
     ++offersSeen;
     if (habits.deafToFirstOffer && offersSeen == 1) return;
@@ -224,7 +230,8 @@ void SimulatedDevice::poll(std::int64_t now) {
         std::string content;
         for (const auto& [n, bytes] : have_) content += bytes;
         have_.clear();
-        if (sha256Hex(content) != offerDigest_) return report(wire::UpdateState::refused, wire::Reason::bad_digest);
+        if (sha256Hex(content) != offerDigest_)
+            return report(wire::UpdateState::refused, wire::Reason::bad_digest);
         if (habits.liesAboutConfirm) return report(wire::UpdateState::confirmed);
         slots_[1 - running_] = {true, offerDigest_, offerCounter_};
         report(wire::UpdateState::trial);
@@ -236,7 +243,8 @@ void SimulatedDevice::poll(std::int64_t now) {
         trialEnds_ = -1;
         return fallBack(wire::Reason::no_gateway, now);
     }
-    if (confirmedAt >= 0 && habits.relapseAfterMs >= 0 && now >= confirmedAt + habits.relapseAfterMs) {
+    if (confirmedAt >= 0 && habits.relapseAfterMs >= 0 &&
+        now >= confirmedAt + habits.relapseAfterMs) {
         confirmedAt = -1;
         habits.relapseAfterMs = -1;
         fallBack(wire::Reason::unhealthy, now);

@@ -1,4 +1,5 @@
-// A device as the gateway meets it: speaks firmware/wire, downloads, boots on trial, confirms; or fails in a chosen way.
+// A device as the gateway meets it: speaks firmware/wire, downloads, boots on trial, confirms; or
+// fails in a chosen way.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +14,17 @@
 namespace tinsmith::testing {
 
 struct Habits {
-    bool present = true;             // false: never there
-    int vanishAfterBlocks = -1;      // leaves for good (its will speaks) after so many blocks
-    int hangAfterBlocks = -1;        // stays connected but does nothing any more
+    bool present = true;         // false: never there
+    int vanishAfterBlocks = -1;  // leaves for good (its will speaks) after so many blocks
+    int hangAfterBlocks = -1;    // stays connected but does nothing any more
     bool failsSelfTest = false;
-    int missesGateway = 0;           // so many trials end with no_gateway
+    int missesGateway = 0;  // so many trials end with no_gateway
     wire::Reason refuses = wire::Reason::none;
-    int refusals = 1000;             // so many offers are refused
-    bool liesAboutConfirm = false;   // says "confirmed" in updates while it runs the old image
+    int refusals = 1000;               // so many offers are refused
+    bool liesAboutConfirm = false;     // says "confirmed" in updates while it runs the old image
     std::int64_t relapseAfterMs = -1;  // falls back to the old image so long after it confirmed
     bool deafToFirstOffer = false;
-    int loseEvery = 0;               // every n-th block is lost on the air
+    int loseEvery = 0;  // every n-th block is lost on the air
     std::int64_t bootMs = 100;
     std::int64_t verifyMs = 50;
 };
@@ -36,9 +37,12 @@ class SimulatedDevice {
 
     void connect(std::int64_t now);
     void receive(const std::string& leaf, const std::string& payload, std::int64_t now);
-    void block(const std::string& digest, std::uint32_t n, const std::string& payload, std::int64_t now);
+    void block(const std::string& digest, std::uint32_t n, const std::string& payload,
+               std::int64_t now);
     void poll(std::int64_t now);
-    [[nodiscard]] bool subscribedTo(const std::string& digest) const { return downloading_ && digest == offerDigest_; }
+    [[nodiscard]] bool subscribedTo(const std::string& digest) const {
+        return downloading_ && digest == offerDigest_;
+    }
     // When poll has something to do next.
     [[nodiscard]] std::int64_t nextAt() const;
 
@@ -102,7 +106,8 @@ class SimulatedDevice {
     std::int64_t trialEnds_ = -1;
 };
 
-// 32 bytes in hex, distinguishable: what a test's image is known by when its content does not matter.
+// 32 bytes in hex, distinguishable: what a test's image is known by when its content does not
+// matter.
 std::string digestOf(const std::string& text);
 
 }  // namespace tinsmith::testing

@@ -30,16 +30,17 @@ TEST(Waves, CanaryThenSharesThenTheRest) {
         {10, 10, 0, {1.0}, {10}},
         {3, 3, 5, {1.0}, {3}},
         {1, 1, 1, {0.25, 1.0}, {1}},
-        {10, 10, 1, {0.5}, {1, 4, 5}},        // nobody is left out
-        {10, 10, 1, {0.01, 1.0}, {1, 9}},     // a share that the canary covers already
-        {4, 10, 1, {0.5, 1.0}, {1, 3}},       // six run it already
+        {10, 10, 1, {0.5}, {1, 4, 5}},     // nobody is left out
+        {10, 10, 1, {0.01, 1.0}, {1, 9}},  // a share that the canary covers already
+        {4, 10, 1, {0.5, 1.0}, {1, 3}},    // six run it already
         {0, 10, 1, {0.5, 1.0}, {}},
         {10, 10, 1, {-3.0, 7.0}, {1, 9}},
     };
     for (const Row& row : rows) {
         const auto waves = planWaves(names(row.needing), row.total, row.canary, row.shares);
         EXPECT_EQ(sizes(waves), row.expected);
-        for (std::size_t i = 0; i < waves.size(); ++i) EXPECT_EQ(waves[i].canary, i == 0 && row.canary > 0);
+        for (std::size_t i = 0; i < waves.size(); ++i)
+            EXPECT_EQ(waves[i].canary, i == 0 && row.canary > 0);
     }
 }
 
@@ -56,7 +57,9 @@ TEST(RolloutRecord, SurvivesTheJournal) {
     const Json json = toJson(record);
     EXPECT_EQ(toJson(recordFromJson(json)), json);
     EXPECT_EQ(recordFromJson(Json("nonsense")).members.size(), 0u);
-    EXPECT_EQ(recordFromJson(Json{{"waves", 3}, {"devices", "x"}, {"shares", Json::array({"a"})}}).waves.size(), 1u);
+    EXPECT_EQ(recordFromJson(Json{{"waves", 3}, {"devices", "x"}, {"shares", Json::array({"a"})}})
+                  .waves.size(),
+              1u);
 }
 
 }  // namespace
