@@ -14,13 +14,18 @@ inline float clean(float value) {
     return value;
 }
 
-inline float magnitudeOf(float value) { return value < 0.0f ? -value : value; }
+inline float magnitudeOf(float value) {
+    return value < 0.0f ? -value : value;
+}
 
 // IEEE 754 demands a correctly rounded square root, and both targets have it as one instruction.
-inline float squareRoot(float value) { return value > 0.0f ? __builtin_sqrtf(value) : 0.0f; }
+inline float squareRoot(float value) {
+    return value > 0.0f ? __builtin_sqrtf(value) : 0.0f;
+}
 
-// Natural logarithm of a normal positive float, error below 2 units in the last place of the larger summand.
-// x = m * 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s with s = (m - 1) / (m + 1), |s| < 0.172.
+// Natural logarithm of a normal positive float, error below 2 units in the last place of the larger
+// summand. x = m * 2^e with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s with s = (m - 1) / (m +
+// 1), |s| < 0.172.
 inline float naturalLog(float value) {
     const auto bits = std::bit_cast<std::uint32_t>(value);
     std::int32_t exponent = static_cast<std::int32_t>(bits >> 23) - 127;

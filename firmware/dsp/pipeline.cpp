@@ -8,7 +8,9 @@ namespace {
 
 constexpr float kQuiet = 1e-6f;  // added before the logarithm: silence has a finite level
 
-bool isPowerOfTwo(std::uint32_t value) { return value != 0 && (value & (value - 1)) == 0; }
+bool isPowerOfTwo(std::uint32_t value) {
+    return value != 0 && (value & (value - 1)) == 0;
+}
 
 bool valid(const Block& block, std::uint32_t length) {
     switch (block.kind) {
@@ -119,7 +121,8 @@ void statistics(const float* window, std::uint32_t length, std::uint32_t channel
             }
         }
         const float deviation = squareRoot(deviations / count);
-        // The third and fourth moment of rounding noise mean nothing, so a constant channel has none.
+        // The third and fourth moment of rounding noise mean nothing, so a constant channel has
+        // none.
         float skewness = 0.0f;
         float kurtosis = 0.0f;
         if (deviation > 1e-6f * (1.0f + magnitudeOf(mean))) {
@@ -171,9 +174,11 @@ void spectrum(const Block& block, const float* window, std::uint32_t length, std
 
 // Equal steps: blocks stand side by side in each row. Else: one row, block after block.
 bool sideBySide(const Pipeline& pipeline) {
-    const std::uint32_t steps = shapeOf(pipeline.blocks[0], pipeline.length, pipeline.channels).steps;
+    const std::uint32_t steps =
+        shapeOf(pipeline.blocks[0], pipeline.length, pipeline.channels).steps;
     for (std::uint32_t b = 1; b < pipeline.blockCount; ++b) {
-        if (shapeOf(pipeline.blocks[b], pipeline.length, pipeline.channels).steps != steps) return false;
+        if (shapeOf(pipeline.blocks[b], pipeline.length, pipeline.channels).steps != steps)
+            return false;
     }
     return true;
 }
@@ -237,7 +242,8 @@ void extract(const Pipeline& pipeline, const float* window, float* scratch, floa
                 statistics(window, pipeline.length, pipeline.channels, out);
                 break;
             case BlockKind::spectrum:
-                spectrum(block, window, pipeline.length, pipeline.channels, scratch, out, rowStride);
+                spectrum(block, window, pipeline.length, pipeline.channels, scratch, out,
+                         rowStride);
                 break;
         }
         offset += joined ? shape.features : shape.steps * shape.features;
@@ -247,7 +253,8 @@ void extract(const Pipeline& pipeline, const float* window, float* scratch, floa
 std::int8_t quantize(float value, float inverseScale, std::int32_t zeroPoint) {
     float scaled = value * inverseScale;
     if (scaled != scaled) scaled = 0.0f;
-    // Beyond +-1024 the sum is outside int8 whatever the zero point, and the conversion below stays exact.
+    // Beyond +-1024 the sum is outside int8 whatever the zero point, and the conversion below stays
+    // exact.
     if (scaled > 1024.0f) scaled = 1024.0f;
     if (scaled < -1024.0f) scaled = -1024.0f;
     auto whole = static_cast<std::int32_t>(scaled);  // towards zero

@@ -1,6 +1,7 @@
-// From a window of samples to the int8 input of a network. The same source runs on the gateway (training, evaluation)
-// and on the microcontroller, and gives the same bits on both: single floats, only + - * / and sqrtf, fixed summation
-// order, own logarithm and sine tables. Compile with -ffp-contract=off and without any fast-math flag.
+// From a window of samples to the int8 input of a network. The same source runs on the gateway
+// (training, evaluation) and on the microcontroller, and gives the same bits on both: single
+// floats, only + - * / and sqrtf, fixed summation order, own logarithm and sine tables. Compile
+// with -ffp-contract=off and without any fast-math flag.
 #pragma once
 
 #include <cstddef>
@@ -10,20 +11,26 @@ namespace tinsmith::dsp {
 
 inline constexpr std::uint16_t kMaxChannels = 16;
 inline constexpr std::uint16_t kMaxBlocks = 8;
-inline constexpr std::uint16_t kMaxLength = 4096;   // samples in a window
-inline constexpr std::uint16_t kMaxFft = 1024;      // the twiddle table is cut for this size
+inline constexpr std::uint16_t kMaxLength = 4096;  // samples in a window
+inline constexpr std::uint16_t kMaxFft = 1024;     // the twiddle table is cut for this size
 inline constexpr std::uint16_t kMinFft = 8;
 inline constexpr std::uint32_t kMaxFeatures = 65536;  // steps * features
-inline constexpr std::uint32_t kStatistics = 10;    // columns of `statistics` a channel
+inline constexpr std::uint32_t kStatistics = 10;      // columns of `statistics` a channel
 
 enum class BlockKind : std::uint8_t { raw, statistics, spectrum };
 
-// One way to look at a window of [length][channels]. Fields that do not belong to the kind are ignored.
-//   raw         [length / decimate][channels (+ 1)]: box average over `decimate` samples; `center` subtracts the window's
-//               mean of each channel; `magnitude` appends the Euclidean norm of all channels (after centering).
-//   statistics  [1][channels * 10]: mean, deviation, minimum, maximum, rms, mean |first difference|,
-//               mean |second difference|, skewness, kurtosis, crossings of the mean a sample; channel after channel.
-//   spectrum    [1 + (length - fft) / hop][channels * bins]: mean-free frame, Hann window, magnitude of lines 1 … fft/2,
+// One way to look at a window of [length][channels]. Fields that do not belong to the kind are
+// ignored.
+//   raw         [length / decimate][channels (+ 1)]: box average over `decimate` samples; `center`
+//   subtracts the window's
+//               mean of each channel; `magnitude` appends the Euclidean norm of all channels (after
+//               centering).
+//   statistics  [1][channels * 10]: mean, deviation, minimum, maximum, rms, mean |first
+//   difference|,
+//               mean |second difference|, skewness, kurtosis, crossings of the mean a sample;
+//               channel after channel.
+//   spectrum    [1 + (length - fft) / hop][channels * bins]: mean-free frame, Hann window,
+//   magnitude of lines 1 … fft/2,
 //               averaged in `bins` equal groups, natural logarithm if `log`.
 struct Block {
     BlockKind kind;
@@ -31,9 +38,10 @@ struct Block {
     std::uint16_t decimate, fft, hop, bins;
 };
 
-// Blocks of equal steps are joined feature by feature; otherwise everything is laid out as one row, block after block.
+// Blocks of equal steps are joined feature by feature; otherwise everything is laid out as one row,
+// block after block.
 struct Pipeline {
-    std::uint16_t length;    // samples in a window
+    std::uint16_t length;  // samples in a window
     std::uint16_t channels;
     const Block* blocks;
     std::uint16_t blockCount;
@@ -47,7 +55,8 @@ struct Shape {
     std::uint32_t steps, features;
 };
 
-// False if any field is out of bounds or does not fit the window; every other function needs a valid pipeline.
+// False if any field is out of bounds or does not fit the window; every other function needs a
+// valid pipeline.
 bool valid(const Pipeline& pipeline);
 
 Shape outputShape(const Pipeline& pipeline);
@@ -55,15 +64,17 @@ Shape outputShape(const Pipeline& pipeline);
 // Floats of scratch for extract() and run() alike.
 std::size_t scratchFloats(const Pipeline& pipeline);
 
-// `window` is length * channels floats, sample after sample; not a number counts as 0 and values are clamped to +-1e6,
-// so that only finite values leave. `features` receives steps * features floats, before normalisation.
+// `window` is length * channels floats, sample after sample; not a number counts as 0 and values
+// are clamped to +-1e6, so that only finite values leave. `features` receives steps * features
+// floats, before normalisation.
 void extract(const Pipeline& pipeline, const float* window, float* scratch, float* features);
 
 // extract, then (x - mean) * inverseDeviation, then the quantiser of the network's input.
 // `output` receives steps * features bytes.
 void run(const Pipeline& pipeline, const float* window, float* scratch, std::int8_t* output);
 
-// clamp(round_half_even(value * inverseScale) + zeroPoint, -128, 127); the one way from float to int8.
+// clamp(round_half_even(value * inverseScale) + zeroPoint, -128, 127); the one way from float to
+// int8.
 std::int8_t quantize(float value, float inverseScale, std::int32_t zeroPoint);
 
 }  // namespace tinsmith::dsp

@@ -42,7 +42,9 @@ float cosine(std::uint32_t index) {
     return kCosine[kCircle - index];
 }
 
-float sine(std::uint32_t index) { return cosine(index + 3 * kQuarter); }
+float sine(std::uint32_t index) {
+    return cosine(index + 3 * kQuarter);
+}
 
 void centreAndWindow(float* frame, std::uint32_t size) {
     float sum = 0.0f;
@@ -54,7 +56,8 @@ void centreAndWindow(float* frame, std::uint32_t size) {
     }
 }
 
-// In-place radix-2 transform of `count` complex numbers (real, imaginary, real, …), decimation in time.
+// In-place radix-2 transform of `count` complex numbers (real, imaginary, real, …), decimation in
+// time.
 void transform(float* data, std::uint32_t count) {
     for (std::uint32_t i = 1, j = 0; i < count; ++i) {
         std::uint32_t bit = count >> 1;
@@ -92,7 +95,8 @@ void transform(float* data, std::uint32_t count) {
 void magnitudes(float* frame, std::uint32_t size) {
     centreAndWindow(frame, size);
     const std::uint32_t half = size / 2;
-    // Even samples as real, odd ones as imaginary parts: one transform of half the size, separated below.
+    // Even samples as real, odd ones as imaginary parts: one transform of half the size, separated
+    // below.
     transform(frame, half);
     const float scale = 4.0f / static_cast<float>(size);
     const float last = magnitudeOf(frame[0] - frame[1]) * scale;

@@ -7,14 +7,29 @@ namespace tinsmith::plan {
 namespace {
 
 dsp::Block raw(bool magnitude, bool center, int decimate = 1) {
-    return {dsp::BlockKind::raw, magnitude, center, false, static_cast<std::uint16_t>(decimate), 0, 0, 0};
+    return {dsp::BlockKind::raw,
+            magnitude,
+            center,
+            false,
+            static_cast<std::uint16_t>(decimate),
+            0,
+            0,
+            0};
 }
 
-dsp::Block statistics() { return {dsp::BlockKind::statistics, false, false, false, 1, 0, 0, 0}; }
+dsp::Block statistics() {
+    return {dsp::BlockKind::statistics, false, false, false, 1, 0, 0, 0};
+}
 
 dsp::Block spectrum(int fft, int hop, int bins) {
-    return {dsp::BlockKind::spectrum, false, false, true, 1, static_cast<std::uint16_t>(fft),
-            static_cast<std::uint16_t>(hop), static_cast<std::uint16_t>(bins)};
+    return {dsp::BlockKind::spectrum,
+            false,
+            false,
+            true,
+            1,
+            static_cast<std::uint16_t>(fft),
+            static_cast<std::uint16_t>(hop),
+            static_cast<std::uint16_t>(bins)};
 }
 
 Layer conv(int filters, int kernel, int stride = 1) {
@@ -75,7 +90,8 @@ struct Space {
     const SearchInput& input;
     std::vector<Plan> plans;
 
-    void add(const char* reason, std::vector<dsp::Block> features, std::vector<Layer> network, Training training) {
+    void add(const char* reason, std::vector<dsp::Block> features, std::vector<Layer> network,
+             Training training) {
         Plan plan;
         plan.reason = reason;
         plan.features = std::move(features);
@@ -95,8 +111,8 @@ Training tableTraining(const SearchInput& input) {
     return t;
 }
 
-// Convolutions on samples: a shift of half a window makes every window a new one. The large steps matter: on the
-// recordings 0.015 beat 0.003 by several points at the same number of epochs.
+// Convolutions on samples: a shift of half a window makes every window a new one. The large steps
+// matter: on the recordings 0.015 beat 0.003 by several points at the same number of epochs.
 Training signalTraining(const SearchInput& input) {
     Training t;
     t.epochs = epochsFor(input, 60000, 6, 80);
@@ -140,7 +156,8 @@ void tables(Space& space) {
     };
     space.add("A few values: one small hidden layer.", {raw(false, false)}, start({dense(8)}), t);
     space.add("A few values: a wider hidden layer.", {raw(false, false)}, start({dense(16)}), t);
-    space.add("A few values: two hidden layers.", {raw(false, false)}, start({dense(24), dense(12)}), t);
+    space.add("A few values: two hidden layers.", {raw(false, false)},
+              start({dense(24), dense(12)}), t);
     space.add("A few values: no hidden layer at all.", {raw(false, false)}, start({}), t);
     if (oneRow && space.input.window.channels >= 2) {
         space.add("The values and their norm.", {raw(true, false)}, start({dense(16)}), t);
@@ -162,16 +179,20 @@ void signals(Space& space) {
     space.add("Rhythm and posture: convolutions on samples and their norm.", {raw(many, false)},
               threeConvs(length, 16, 32, 32, maximum), t);
     space.add("Samples with and without their mean, so that posture and movement stand apart.",
-              {raw(many, false), raw(false, true)}, with(threeConvs(length, 16, 32, 48, maximum), dropout(0.2)), t);
-    space.add("Levels and spectrum without their order in time.", {statistics(), spectrum(fft, fft, bins)},
-              {dense(32, true), dropout(0.2), dense(16)}, f);
+              {raw(many, false), raw(false, true)},
+              with(threeConvs(length, 16, 32, 48, maximum), dropout(0.2)), t);
+    space.add("Levels and spectrum without their order in time.",
+              {statistics(), spectrum(fft, fft, bins)}, {dense(32, true), dropout(0.2), dense(16)},
+              f);
     space.add("Averages instead of maxima between the convolutions.", {raw(many, false)},
               threeConvs(length, 16, 32, 32, average), t);
     space.add("Movement only: the mean is taken out.", {raw(many, true)},
               threeConvs(length, 16, 32, 32, maximum), t);
     if (fft > shortFft) {
-        space.add("Convolutions over the frames of a spectrum.", {spectrum(shortFft, shortFft / 2, shortFft / 2)},
-                  {conv(24, 3), conv(32, 3), just(LayerKind::global_average_pool), dropout(0.2)}, f);
+        space.add("Convolutions over the frames of a spectrum.",
+                  {spectrum(shortFft, shortFft / 2, shortFft / 2)},
+                  {conv(24, 3), conv(32, 3), just(LayerKind::global_average_pool), dropout(0.2)},
+                  f);
     }
     // For small boards.
     space.add("A small convolution that fits nearly everywhere.", {raw(false, false)},
@@ -210,8 +231,9 @@ std::vector<Plan> variations(const Plan& plan, const SearchInput& input) {
         if (validate(changed, input.window)) found.push_back(std::move(changed));
     };
     add(scaled(plan, 1.5), "Wider.");
-    const bool drops = std::any_of(plan.network.begin(), plan.network.end(),
-                                   [](const Layer& layer) { return layer.kind == LayerKind::dropout; });
+    const bool drops =
+        std::any_of(plan.network.begin(), plan.network.end(),
+                    [](const Layer& layer) { return layer.kind == LayerKind::dropout; });
     if (!drops && !plan.network.empty()) {
         Plan changed = plan;
         changed.network.push_back(dropout(0.25));

@@ -7,9 +7,11 @@
 namespace tinsmith::plan {
 namespace {
 
-// Instructions on a Cortex-M4F at -O2. The network's are straight lines through firmware/nn/cost_table.hpp, whose
-// test measures them on the emulated board; the blocks' are from tests/firmware/dsp/board_test.cpp.
-constexpr std::uint64_t kPerTap = 29;          // conv1d: each output and kernel position, whatever the inputs
+// Instructions on a Cortex-M4F at -O2. The network's are straight lines through
+// firmware/nn/cost_table.hpp, whose test measures them on the emulated board; the blocks' are from
+// tests/firmware/dsp/board_test.cpp.
+constexpr std::uint64_t kPerTap =
+    29;  // conv1d: each output and kernel position, whatever the inputs
 constexpr std::uint64_t kPerConvMac = 5;
 constexpr std::uint64_t kPerDenseMac = 5;
 constexpr std::uint64_t kPerDenseOutput = 71;
@@ -17,7 +19,7 @@ constexpr std::uint64_t kPerPoolInput = 35;
 constexpr std::uint64_t kPerMeanInput = 7;
 constexpr std::uint64_t kPerSoftmaxClass = 350;
 constexpr std::uint64_t kPerLayer = 200;
-constexpr std::uint64_t kPerQuantised = 45;    // normalise and quantise one feature
+constexpr std::uint64_t kPerQuantised = 45;  // normalise and quantise one feature
 constexpr std::uint64_t kPerRawValue = 30;
 constexpr std::uint64_t kPerNorm = 30;
 constexpr std::uint64_t kPerStatisticsSample = 110;
@@ -33,8 +35,8 @@ constexpr std::uint64_t kDenseCode = 1000;
 constexpr std::uint64_t kPoolCode = 700;
 constexpr std::uint64_t kSoftmaxCode = 1800;
 constexpr std::uint64_t kPerLayerGlue = 120;
-constexpr std::uint64_t kModelTables = 600;    // names, digest, labels, descriptors
-constexpr std::uint64_t kPerFilter = 12;       // bias, multiplier and shift
+constexpr std::uint64_t kModelTables = 600;  // names, digest, labels, descriptors
+constexpr std::uint64_t kPerFilter = 12;     // bias, multiplier and shift
 
 std::uint64_t blockInstructions(const dsp::Block& block, const WindowShape& window) {
     const auto length = static_cast<std::uint64_t>(window.length);
@@ -62,12 +64,16 @@ struct NetworkCost {
     std::uint64_t parameters = 0, macs = 0, flash = 0, instructions = 0, peak = 0;
 };
 
-NetworkCost networkCost(const Plan& plan, const WindowShape& window, const std::vector<StepShape>& shapes) {
+NetworkCost networkCost(const Plan& plan, const WindowShape& window,
+                        const std::vector<StepShape>& shapes) {
     NetworkCost cost;
     bool conv = false;
     bool pool = false;
-    const auto values = [](StepShape s) { return static_cast<std::uint64_t>(s.steps) * s.features; };
-    const auto weighted = [&](std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters, std::uint64_t steps) {
+    const auto values = [](StepShape s) {
+        return static_cast<std::uint64_t>(s.steps) * s.features;
+    };
+    const auto weighted = [&](std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters,
+                              std::uint64_t steps) {
         const std::uint64_t weights = inputs * taps * filters;
         cost.parameters += weights + filters;
         cost.macs += weights * steps;
@@ -85,7 +91,8 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window, const std::
         switch (layer.kind) {
             case LayerKind::conv1d: {
                 conv = true;
-                const auto positions = static_cast<std::uint64_t>(out.steps) * layer.filters * layer.kernel;
+                const auto positions =
+                    static_cast<std::uint64_t>(out.steps) * layer.filters * layer.kernel;
                 weighted(in.features, layer.kernel, layer.filters, out.steps);
                 cost.instructions += positions * (kPerTap + in.features * kPerConvMac);
                 break;
@@ -99,7 +106,8 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window, const std::
             case LayerKind::global_max_pool:
                 pool = true;
                 cost.instructions +=
-                    values(in) * (layer.kind == LayerKind::global_average_pool ? kPerMeanInput : kPerPoolInput) +
+                    values(in) * (layer.kind == LayerKind::global_average_pool ? kPerMeanInput
+                                                                               : kPerPoolInput) +
                     kPerLayer;
                 cost.flash += kPerLayerGlue;
                 break;
@@ -133,7 +141,8 @@ void judge(Feasibility& result, const BoardLimits& limits) {
     const Limit all[] = {
         {"flash", double(result.flashBytes), double(limits.flashBytes), 1e-3, "KB"},
         {"ram", double(result.ramBytes), double(limits.ramBytes), 1e-3, "KB"},
-        {"latency", result.cost.latencyMs, limits.latencyMs > 0 ? limits.latencyMs : HUGE_VAL, 1, "ms"},
+        {"latency", result.cost.latencyMs, limits.latencyMs > 0 ? limits.latencyMs : HUGE_VAL, 1,
+         "ms"},
     };
     double worst = 1;
     result.fits = true;
@@ -145,8 +154,9 @@ void judge(Feasibility& result, const BoardLimits& limits) {
         worst = factor;
         result.broken = limit.name;
         result.excess = limit.need - limit.may;
-        result.sentence = std::string(limit.name) + " " + kilo(limit.need * limit.show, limit.unit) +
-                          " of " + kilo(limit.may * limit.show, limit.unit) + " on " + limits.name + ": " +
+        result.sentence = std::string(limit.name) + " " +
+                          kilo(limit.need * limit.show, limit.unit) + " of " +
+                          kilo(limit.may * limit.show, limit.unit) + " on " + limits.name + ": " +
                           kilo(result.excess * limit.show, limit.unit) + " too much";
     }
 }
@@ -164,7 +174,8 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
     const dsp::Pipeline pipeline = pipelineOf(plan, window);
     const std::uint64_t inputValues =
         static_cast<std::uint64_t>(shapes->front().steps) * shapes->front().features;
-    const std::uint64_t windowBytes = static_cast<std::uint64_t>(window.length) * window.channels * 4;
+    const std::uint64_t windowBytes =
+        static_cast<std::uint64_t>(window.length) * window.channels * 4;
     const NetworkCost network = networkCost(plan, window, *shapes);
 
     Cost& cost = result.cost;
@@ -192,16 +203,20 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
 
 std::string costText() {
     const auto n = [](std::uint64_t value) { return std::to_string(value); };
-    return "- flash: 1 byte a weight, " + n(kPerFilter) + " bytes a filter or unit, 8 bytes a feature column, code " +
+    return "- flash: 1 byte a weight, " + n(kPerFilter) +
+           " bytes a filter or unit, 8 bytes a feature column, code " +
            n(kBlockCode + kDenseCode + kSoftmaxCode + kModelTables) + " bytes, + " + n(kConvCode) +
            " with conv1d, + " + n(kSpectrumCode) + " with spectrum, + " + n(kGoldenWindows) +
            " windows of length * channels * 4 bytes\n"
-           "- RAM: the largest sum of one layer's input and output values (1 byte each), the features as floats, and " +
-           n(kWindowBuffers) + " windows of length * channels * 4 bytes\n"
-           "- instructions: conv1d and dense " + n(kPerConvMac) + " a multiplication, conv1d + " + n(kPerTap) +
-           " for each output and kernel position, dense + " + n(kPerDenseOutput) + " an output, pools " +
-           n(kPerPoolInput) + " a value, global_average_pool " + n(kPerMeanInput) + ", " +
-           n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
+           "- RAM: the largest sum of one layer's input and output values (1 byte each), the "
+           "features as floats, and " +
+           n(kWindowBuffers) +
+           " windows of length * channels * 4 bytes\n"
+           "- instructions: conv1d and dense " +
+           n(kPerConvMac) + " a multiplication, conv1d + " + n(kPerTap) +
+           " for each output and kernel position, dense + " + n(kPerDenseOutput) +
+           " an output, pools " + n(kPerPoolInput) + " a value, global_average_pool " +
+           n(kPerMeanInput) + ", " + n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
            " a sample and channel of statistics, about 8 * log2(fft) + " + n(kPerFrameSample) +
            " a sample of a spectrum frame and channel\n"
            "- conv1d multiplications: output steps * kernel * input features * filters";

@@ -8,7 +8,8 @@
 
 namespace tinsmith::plan {
 
-// One board's budget and speed. Bytes; the platform's share is what the firmware needs without any model.
+// One board's budget and speed. Bytes; the platform's share is what the firmware needs without any
+// model.
 struct BoardLimits {
     std::string name;
     double clockHz = 0;
@@ -20,9 +21,10 @@ struct BoardLimits {
     double latencyMs = 0;  // limit for features and inference of one window; 0 = none
 };
 
-// What the firmware keeps beside the network for each model; handlers/build and firmware/app follow these.
-inline constexpr int kGoldenWindows = 4;   // self-test windows inside the image
-inline constexpr int kWindowBuffers = 2;   // the ring that fills and the window that is worked on
+// What the firmware keeps beside the network for each model; handlers/build and firmware/app follow
+// these.
+inline constexpr int kGoldenWindows = 4;  // self-test windows inside the image
+inline constexpr int kWindowBuffers = 2;  // the ring that fills and the window that is worked on
 
 // The model's share.
 struct Cost {
@@ -39,9 +41,10 @@ struct Feasibility {
     Cost cost;                     // the model's share
     std::uint64_t flashBytes = 0;  // platform and model
     std::uint64_t ramBytes = 0;    // platform and model
-    std::string broken;            // "flash", "ram" or "latency": the limit missed by the largest factor; empty if it fits
-    double excess = 0;             // how much over that limit, in bytes or milliseconds
-    std::string sentence;          // the same in words; empty if it fits
+    std::string broken;    // "flash", "ram" or "latency": the limit missed by the largest factor;
+                           // empty if it fits
+    double excess = 0;     // how much over that limit, in bytes or milliseconds
+    std::string sentence;  // the same in words; empty if it fits
 };
 
 // `plan` must be valid for `window`.

@@ -1,4 +1,5 @@
-// Finds the plan in what a language model sent. The reply is foreign text: everything here is bounded and iterative.
+// Finds the plan in what a language model sent. The reply is foreign text: everything here is
+// bounded and iterative.
 #include <algorithm>
 #include <optional>
 
@@ -9,7 +10,8 @@ namespace {
 
 constexpr std::size_t kMaxReply = 64 * 1024;
 constexpr int kMaxDepth = 16;
-constexpr int kMaxCandidates = 64;  // opening braces that are tried; each costs at most one pass over the reply
+constexpr int kMaxCandidates =
+    64;  // opening braces that are tried; each costs at most one pass over the reply
 
 // One past the brace that closes the one at `open`, or npos.
 std::size_t closing(std::string_view text, std::size_t open) {
@@ -18,8 +20,10 @@ std::size_t closing(std::string_view text, std::size_t open) {
     for (std::size_t i = open; i < text.size(); ++i) {
         const char c = text[i];
         if (inString) {
-            if (c == '\\') ++i;
-            else if (c == '"') inString = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                inString = false;
         } else if (c == '"') {
             inString = true;
         } else if (c == '{') {
@@ -43,7 +47,8 @@ Result<Json> extractPlan(std::string_view reply) {
     if (const std::size_t end = reply.rfind(kThought); end != std::string_view::npos) {
         reply.remove_prefix(end + kThought.size());
     }
-    std::optional<Json> other;  // an object that is no plan: better to complain about it than about nothing
+    std::optional<Json>
+        other;  // an object that is no plan: better to complain about it than about nothing
     std::optional<Error> fault;
     std::size_t at = reply.find('{');
     for (int tried = 0; at != std::string_view::npos && tried < kMaxCandidates; ++tried) {
@@ -56,15 +61,18 @@ Result<Json> extractPlan(std::string_view reply) {
         if (json && json->contains("network")) return *json;
         if (json && !other) other = std::move(*json);
         if (!json && !fault) fault = json.error();
-        // A whole object was read: its inner ones are parts of it. Text in braces may still hold one.
+        // A whole object was read: its inner ones are parts of it. Text in braces may still hold
+        // one.
         at = reply.find('{', json ? end : at + 1);
     }
     if (other) return *other;
     if (fault) {
-        return fail(Code::bad_json, "the reply's JSON cannot be read: " + fault->message.substr(0, 200),
+        return fail(Code::bad_json,
+                    "the reply's JSON cannot be read: " + fault->message.substr(0, 200),
                     "send one JSON object without comments or trailing commas");
     }
-    return fail(Code::bad_json, "the reply holds no JSON object", "send the plan as one JSON object");
+    return fail(Code::bad_json, "the reply holds no JSON object",
+                "send the plan as one JSON object");
 }
 
 }  // namespace tinsmith::plan

@@ -1,5 +1,6 @@
-// A plan is everything that defines a model except its weights (DESIGN section 1): features, network, training and
-// quantisation as versioned JSON. Who wrote it, a language model or the built-in search, makes no difference here.
+// A plan is everything that defines a model except its weights (DESIGN section 1): features,
+// network, training and quantisation as versioned JSON. Who wrote it, a language model or the
+// built-in search, makes no difference here.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +74,9 @@ struct Plan {
 // The final dense layer and the softmax are implied: they are not in `network`.
 Json toJson(const Plan& plan);
 
-// Schema (draft 7, config/schemas/plan.json) first, then what a schema cannot say: every shape works out for this
-// window. Fails with `schema` (or `version`) and the JSON pointer of the fault; the hint says what to change.
+// Schema (draft 7, config/schemas/plan.json) first, then what a schema cannot say: every shape
+// works out for this window. Fails with `schema` (or `version`) and the JSON pointer of the fault;
+// the hint says what to change.
 [[nodiscard]] Result<Plan> parsePlan(const Json& json, const WindowShape& window);
 
 // The checks beyond the schema, for plans that were built in code.
@@ -88,10 +90,13 @@ struct StepShape {
     int features = 1;
 };
 
-// A dsp pipeline over `plan.features` (which must outlive it); tables are null and the quantiser is empty.
+// A dsp pipeline over `plan.features` (which must outlive it); tables are null and the quantiser is
+// empty.
 dsp::Pipeline pipelineOf(const Plan& plan, const WindowShape& window);
 
-// The network's input, then the output of each layer (dropout included); the final dense layer is not in it.
-[[nodiscard]] Result<std::vector<StepShape>> layerShapes(const Plan& plan, const WindowShape& window);
+// The network's input, then the output of each layer (dropout included); the final dense layer is
+// not in it.
+[[nodiscard]] Result<std::vector<StepShape>> layerShapes(const Plan& plan,
+                                                         const WindowShape& window);
 
 }  // namespace tinsmith::plan

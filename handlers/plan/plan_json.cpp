@@ -20,9 +20,12 @@ std::string pointerOf(const std::vector<std::string>& context) {
         }
         pointer += "/";
         for (const char c : part) {
-            if (c == '~') pointer += "~0";
-            else if (c == '/') pointer += "~1";
-            else pointer += c;
+            if (c == '~')
+                pointer += "~0";
+            else if (c == '/')
+                pointer += "~1";
+            else
+                pointer += c;
         }
     }
     return pointer;
@@ -52,7 +55,8 @@ Status checkSchema(const Json& json) {
                     "follow the plan's JSON Schema (config/schemas/plan.json)",
                     pointerOf(deepest.context).substr(0, 200));
     } catch (const std::exception& e) {
-        return fail(Code::internal, std::string("the plan schema could not be applied: ") + e.what());
+        return fail(Code::internal,
+                    std::string("the plan schema could not be applied: ") + e.what());
     }
 }
 
@@ -78,10 +82,14 @@ dsp::Block blockFrom(const Json& json) {
     return block;
 }
 
-constexpr LayerKind kAllLayers[] = {
-    LayerKind::conv1d,         LayerKind::max_pool, LayerKind::average_pool,
-    LayerKind::dropout,        LayerKind::global_average_pool, LayerKind::global_max_pool,
-    LayerKind::flatten,        LayerKind::dense};
+constexpr LayerKind kAllLayers[] = {LayerKind::conv1d,
+                                    LayerKind::max_pool,
+                                    LayerKind::average_pool,
+                                    LayerKind::dropout,
+                                    LayerKind::global_average_pool,
+                                    LayerKind::global_max_pool,
+                                    LayerKind::flatten,
+                                    LayerKind::dense};
 
 Layer layerFrom(const Json& json) {
     Layer layer;
@@ -198,7 +206,8 @@ Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
         for (const auto& block : json.at("features")) plan.features.push_back(blockFrom(block));
         for (const auto& layer : json.at("network")) plan.network.push_back(layerFrom(layer));
         plan.training = trainingFrom(json.at("training"));
-        plan.calibrationWindows = valueOr(json.value("quantization", Json::object()), "windows", 512);
+        plan.calibrationWindows =
+            valueOr(json.value("quantization", Json::object()), "windows", 512);
         if (auto ok = validate(plan, window); !ok) return std::unexpected(ok.error());
         return plan;
     } catch (const Json::exception& e) {

@@ -18,7 +18,8 @@ std::string quoted(const Json& value, std::size_t most) {
     if (text.size() > most) {
         text.resize(most);
         // Not in the middle of a UTF-8 character.
-        while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80) text.pop_back();
+        while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80)
+            text.pop_back();
         if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0) text.pop_back();
         text += "… (cut)";
     }
@@ -35,15 +36,21 @@ std::string format(const char* pattern, double value) {
     return text;
 }
 
-std::string kilobytes(std::uint64_t bytes) { return format("%.1f KB", static_cast<double>(bytes) / 1000); }
+std::string kilobytes(std::uint64_t bytes) {
+    return format("%.1f KB", static_cast<double>(bytes) / 1000);
+}
 
-std::uint64_t rest(std::uint64_t all, std::uint64_t used) { return all > used ? all - used : 0; }
+std::uint64_t rest(std::uint64_t all, std::uint64_t used) {
+    return all > used ? all - used : 0;
+}
 
 std::string boardText(const BoardLimits& limits) {
-    std::string text = "- " + limits.name + ", " + format("%.0f MHz", limits.clockHz / 1e6) + "\n- for the model: flash " +
+    std::string text = "- " + limits.name + ", " + format("%.0f MHz", limits.clockHz / 1e6) +
+                       "\n- for the model: flash " +
                        kilobytes(rest(limits.flashBytes, limits.platformFlash)) + ", RAM " +
                        kilobytes(rest(limits.ramBytes, limits.platformRam));
-    if (limits.latencyMs > 0) text += "\n- latency at most " + format("%.2f ms a window", limits.latencyMs);
+    if (limits.latencyMs > 0)
+        text += "\n- latency at most " + format("%.2f ms a window", limits.latencyMs);
     return text;
 }
 
@@ -53,8 +60,8 @@ std::string attemptsText(const std::vector<Attempt>& attempts) {
     const std::size_t from = attempts.size() > kMaxAttempts ? attempts.size() - kMaxAttempts : 0;
     for (std::size_t i = from; i < attempts.size(); ++i) {
         const Attempt& attempt = attempts[i];
-        text += std::to_string(i + 1) + ". accuracy " + format("%.4f", attempt.accuracy) + " (very likely above " +
-                format("%.4f", attempt.lower90) + ")";
+        text += std::to_string(i + 1) + ". accuracy " + format("%.4f", attempt.accuracy) +
+                " (very likely above " + format("%.4f", attempt.lower90) + ")";
         if (!attempt.note.empty()) text += ", " + quoted(attempt.note, kMaxNote);
         text += "\n   " + quoted(attempt.plan, 6000) + "\n";
     }
@@ -62,7 +69,8 @@ std::string attemptsText(const std::vector<Attempt>& attempts) {
 }
 
 // One pass from left to right, so that a placeholder inside a value stays what it is: text.
-Result<std::string> fill(std::string_view text, const std::vector<std::pair<std::string, std::string>>& values) {
+Result<std::string> fill(std::string_view text,
+                         const std::vector<std::pair<std::string, std::string>>& values) {
     std::string out;
     std::size_t at = 0;
     while (at < text.size()) {
@@ -71,11 +79,12 @@ Result<std::string> fill(std::string_view text, const std::vector<std::pair<std:
         const std::size_t close = text.find("}}", open);
         if (close == std::string_view::npos) break;
         const std::string_view name = text.substr(open + 2, close - open - 2);
-        const auto value =
-            std::find_if(values.begin(), values.end(), [&](const auto& pair) { return pair.first == name; });
+        const auto value = std::find_if(values.begin(), values.end(),
+                                        [&](const auto& pair) { return pair.first == name; });
         out += text.substr(at, open - at);
         if (value == values.end()) {
-            return fail(Code::bad_data, "the prompt template names an unknown placeholder " + std::string(name),
+            return fail(Code::bad_data,
+                        "the prompt template names an unknown placeholder " + std::string(name),
                         "use task, target, card, window, board, costs, schema or attempts");
         }
         out += value->second;
@@ -87,15 +96,18 @@ Result<std::string> fill(std::string_view text, const std::vector<std::pair<std:
 
 }  // namespace
 
-Result<std::vector<Message>> renderPrompt(const PromptInput& input, std::string_view promptTemplate) {
+Result<std::vector<Message>> renderPrompt(const PromptInput& input,
+                                          std::string_view promptTemplate) {
     const std::size_t split = promptTemplate.find(kSplit);
     if (split == std::string_view::npos) {
-        return fail(Code::bad_data, "the prompt template has no line \"=== user ===\"",
-                    "what stands before it is the system message, what follows is the user message");
+        return fail(
+            Code::bad_data, "the prompt template has no line \"=== user ===\"",
+            "what stands before it is the system message, what follows is the user message");
     }
     for (const char* needed : {"{{task}}", "{{card}}", "{{schema}}", "{{attempts}}"}) {
         if (promptTemplate.find(needed) == std::string_view::npos) {
-            return fail(Code::bad_data, std::string("the prompt template lacks ") + needed, "add it");
+            return fail(Code::bad_data, std::string("the prompt template lacks ") + needed,
+                        "add it");
         }
     }
     const WindowShape& window = input.window;
@@ -106,8 +118,9 @@ Result<std::vector<Message>> renderPrompt(const PromptInput& input, std::string_
                              ", with its lower 90 % bound"
                        : std::string("the best validation accuracy that fits the board")},
         {"card", quoted(input.dataCard, kMaxCard)},
-        {"window", "[" + std::to_string(window.length) + " samples, " + std::to_string(window.channels) +
-                       " channels], " + std::to_string(window.classes) + " classes"},
+        {"window", "[" + std::to_string(window.length) + " samples, " +
+                       std::to_string(window.channels) + " channels], " +
+                       std::to_string(window.classes) + " classes"},
         {"board", boardText(input.limits)},
         {"costs", costText()},
         {"schema", std::string(schemaText())},
@@ -121,8 +134,10 @@ Result<std::vector<Message>> renderPrompt(const PromptInput& input, std::string_
 }
 
 Message renderRepair(const Error& fault) {
-    std::string text = "Your reply cannot be used.\nFault: " + quoted(fault.message, kMaxNote) + "\n";
-    if (!fault.path.empty()) text += "At (JSON pointer into your plan): " + quoted(fault.path, 200) + "\n";
+    std::string text =
+        "Your reply cannot be used.\nFault: " + quoted(fault.message, kMaxNote) + "\n";
+    if (!fault.path.empty())
+        text += "At (JSON pointer into your plan): " + quoted(fault.path, 200) + "\n";
     if (!fault.hint.empty()) text += "Remedy: " + quoted(fault.hint, kMaxNote) + "\n";
     text += "Send the whole plan again with this fault mended: one JSON object, nothing else.";
     return {"user", text};

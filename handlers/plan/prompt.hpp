@@ -1,5 +1,6 @@
-// The conversation with a language model that writes plans. What the asker wrote and what the model replied are data:
-// they are quoted, bounded and never executed; a plan counts only after parsePlan().
+// The conversation with a language model that writes plans. What the asker wrote and what the model
+// replied are data: they are quoted, bounded and never executed; a plan counts only after
+// parsePlan().
 #pragma once
 
 #include <string>
@@ -33,8 +34,8 @@ struct PromptInput {
     std::vector<Attempt> attempts;
 };
 
-// Fills the template (config/prompts/plan.md, compiled in; settings may name another file whose text is given here).
-// Fails with `bad_data` if the template lacks a placeholder.
+// Fills the template (config/prompts/plan.md, compiled in; settings may name another file whose
+// text is given here). Fails with `bad_data` if the template lacks a placeholder.
 [[nodiscard]] Result<std::vector<Message>> renderPrompt(const PromptInput& input,
                                                         std::string_view promptTemplate);
 std::string_view defaultTemplate();
@@ -42,7 +43,8 @@ std::string_view defaultTemplate();
 // The user message that asks for one repair of the last reply.
 Message renderRepair(const Error& fault);
 
-// The first JSON object in free text or a fenced block. Looks at no more than 64 KB; never recurses.
+// The first JSON object in free text or a fenced block. Looks at no more than 64 KB; never
+// recurses.
 [[nodiscard]] Result<Json> extractPlan(std::string_view reply);
 
 }  // namespace tinsmith::plan

@@ -1,6 +1,6 @@
-// Successive halving (Jamieson and Talwalkar, 2016): many plans get a short look, the better ones are trained in full,
-// and the best of all is varied once. The plan that usually wins is trained in full before anything else, because most
-// jobs are done with it.
+// Successive halving (Jamieson and Talwalkar, 2016): many plans get a short look, the better ones
+// are trained in full, and the best of all is varied once. The plan that usually wins is trained in
+// full before anything else, because most jobs are done with it.
 #include "handlers/plan/search.hpp"
 
 #include <algorithm>
@@ -13,11 +13,12 @@
 namespace tinsmith::plan {
 namespace {
 
-constexpr std::size_t kFirst = 6;         // candidates: the favourite and those of rung 0
-constexpr std::size_t kLater = 2;         // of rung 1
-constexpr std::size_t kRefinements = 3;   // of rung 2
+constexpr std::size_t kFirst = 6;        // candidates: the favourite and those of rung 0
+constexpr std::size_t kLater = 2;        // of rung 1
+constexpr std::size_t kRefinements = 3;  // of rung 2
 constexpr double kShortLook = 0.35;
-constexpr std::size_t kTinyData = 600;    // train windows: a full training is as quick as a short look
+constexpr std::size_t kTinyData =
+    600;  // train windows: a full training is as quick as a short look
 
 std::string keyOf(const Plan& plan) {
     Json json = toJson(plan);
@@ -26,11 +27,13 @@ std::string keyOf(const Plan& plan) {
 }
 
 std::vector<Plan> feasible(std::vector<Plan> plans, const SearchInput& input) {
-    std::erase_if(plans, [&](const Plan& plan) { return !check(plan, input.window, input.limits).fits; });
+    std::erase_if(plans,
+                  [&](const Plan& plan) { return !check(plan, input.window, input.limits).fits; });
     return plans;
 }
 
-// Short looks, best first. Plans of another planner were never on this rung, so they displace nobody.
+// Short looks, best first. Plans of another planner were never on this rung, so they displace
+// nobody.
 std::vector<const Outcome*> rankedLooks(const std::vector<Outcome>& soFar) {
     std::vector<const Outcome*> list;
     for (const auto& outcome : soFar) {
@@ -65,12 +68,14 @@ std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcom
     if (!next.empty()) return next;
     if (!tiny) {
         for (const Outcome* outcome : rankedLooks(soFar)) {
-            if (!trained.contains(keyOf(outcome->trial.plan))) next.push_back({outcome->trial.plan, 1, 1});
+            if (!trained.contains(keyOf(outcome->trial.plan)))
+                next.push_back({outcome->trial.plan, 1, 1});
         }
         if (!next.empty()) return next;
     }
     const auto best = bestOutcome(soFar);
-    if (!best || soFar[*best].accuracy >= 1) return next;  // validation cannot tell anything better apart
+    if (!best || soFar[*best].accuracy >= 1)
+        return next;  // validation cannot tell anything better apart
     std::size_t refined = 0;
     for (const auto& outcome : soFar) refined += outcome.trial.rung == 2 ? 1 : 0;
     if (refined > 0) return next;
@@ -98,7 +103,8 @@ Feasibility smallestCandidate(const SearchInput& input) {
     bool any = false;
     for (const auto& plan : candidates(input)) {
         Feasibility found = check(plan, input.window, input.limits);
-        const bool smaller = !any || found.flashBytes + found.ramBytes < least.flashBytes + least.ramBytes;
+        const bool smaller =
+            !any || found.flashBytes + found.ramBytes < least.flashBytes + least.ramBytes;
         if (found.fits || (smaller && !least.fits)) least = std::move(found);
         any = true;
         if (least.fits) break;

@@ -1,4 +1,5 @@
-// The built-in planner: needs no network, keeps no state, does no I/O. The same inputs always give the same plans.
+// The built-in planner: needs no network, keeps no state, does no I/O. The same inputs always give
+// the same plans.
 #pragma once
 
 #include <cstddef>
@@ -27,17 +28,20 @@ struct Outcome {
 
 struct SearchInput {
     WindowShape window;
-    double rateHz = 0;              // 0 = unknown
-    std::size_t trainWindows = 0;   // as cut for training
-    std::size_t trainGroups = 0;    // independent recordings or sessions; few groups make large networks pointless
+    double rateHz = 0;             // 0 = unknown
+    std::size_t trainWindows = 0;  // as cut for training
+    std::size_t trainGroups =
+        0;  // independent recordings or sessions; few groups make large networks pointless
     BoardLimits limits;
 };
 
-// The next trials, best first, all valid and feasible and none tried before; to be run in that order, and asked for
-// again with their outcomes. Empty = nothing left to try, or validation is right throughout; empty at the first call = no plan fits the limits.
+// The next trials, best first, all valid and feasible and none tried before; to be run in that
+// order, and asked for again with their outcomes. Empty = nothing left to try, or validation is
+// right throughout; empty at the first call = no plan fits the limits.
 std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcome>& soFar);
 
-// The outcome to build on: the index of the highest validation accuracy. Nothing while there are no outcomes.
+// The outcome to build on: the index of the highest validation accuracy. Nothing while there are no
+// outcomes.
 std::optional<std::size_t> bestOutcome(const std::vector<Outcome>& soFar);
 
 // Why nothing fits: the smallest candidate and the limit that it breaks.

@@ -13,17 +13,21 @@
 namespace tinsmith::train {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "weights.bin is written as it lies in memory");
+static_assert(std::endian::native == std::endian::little,
+              "weights.bin is written as it lies in memory");
 
-constexpr Op kAllOps[] = {Op::conv1d,          Op::max_pool, Op::average_pool, Op::global_average_pool,
-                          Op::global_max_pool, Op::flatten,  Op::dense};
+constexpr Op kAllOps[] = {
+    Op::conv1d,          Op::max_pool, Op::average_pool, Op::global_average_pool,
+    Op::global_max_pool, Op::flatten,  Op::dense};
 constexpr int kMost = 1 << 20;  // no dimension of a microcontroller's network comes near
 
 std::unexpected<Error> bad(std::string message) {
     return fail(Code::bad_data, std::move(message), "train the network again");
 }
 
-bool hasWeights(Op op) { return op == Op::conv1d || op == Op::dense; }
+bool hasWeights(Op op) {
+    return op == Op::conv1d || op == Op::dense;
+}
 
 Json layerJson(const FloatLayer& layer, std::size_t& at) {
     Json json = {{"op", opName(layer.op)}};
@@ -47,7 +51,9 @@ Status writeFile(const std::filesystem::path& path, const char* bytes, std::size
     std::ofstream out(path, std::ios::binary | std::ios::trunc);
     out.write(bytes, static_cast<std::streamsize>(size));
     out.close();
-    if (!out) return fail(Code::storage_full, "cannot write " + path.filename().string(), "free some space");
+    if (!out)
+        return fail(Code::storage_full, "cannot write " + path.filename().string(),
+                    "free some space");
     return {};
 }
 
@@ -90,7 +96,8 @@ Result<FloatLayer> layerFrom(const Json& json, LayerShape in, const std::vector<
         layer.kernel = boundedInt(json, "kernel");
         layer.stride = boundedInt(json, "stride");
     }
-    if (layer.op == Op::max_pool || layer.op == Op::average_pool) layer.size = boundedInt(json, "size");
+    if (layer.op == Op::max_pool || layer.op == Op::average_pool)
+        layer.size = boundedInt(json, "size");
     if (layer.op == Op::dense) layer.units = boundedInt(json, "units");
     if (!hasWeights(layer.op)) return layer;
     layer.relu = json.at("relu").get<bool>();
@@ -113,9 +120,11 @@ Result<FloatNetwork> parse(const std::string& text, const std::vector<float>& al
         FloatNetwork network;
         network.steps = boundedInt(json->at("input"), "steps");
         network.features = boundedInt(json->at("input"), "features");
-        if (network.steps < 1 || network.features < 1) return bad("the network's input has no size");
+        if (network.steps < 1 || network.features < 1)
+            return bad("the network's input has no size");
         network.mean = json->at("features").at("mean").get<std::vector<float>>();
-        network.inverseDeviation = json->at("features").at("inverse_deviation").get<std::vector<float>>();
+        network.inverseDeviation =
+            json->at("features").at("inverse_deviation").get<std::vector<float>>();
         const auto columns = static_cast<std::size_t>(network.features);
         if (network.mean.size() != columns || network.inverseDeviation.size() != columns) {
             return bad("network.json needs one mean and one deviation a feature");
@@ -149,7 +158,8 @@ void conv1d(const FloatLayer& layer, LayerShape in, LayerShape out, std::span<co
                 const float* w = layer.weights.data() +
                                  (static_cast<std::size_t>(f) * layer.kernel + k) * in.features;
                 for (int c = 0; c < in.features; ++c) {
-                    sum += static_cast<double>(x[static_cast<std::size_t>(s) * in.features + c]) * w[c];
+                    sum += static_cast<double>(x[static_cast<std::size_t>(s) * in.features + c]) *
+                           w[c];
                 }
             }
             if (layer.relu) sum = std::max(sum, 0.0);
@@ -175,7 +185,8 @@ void pool(bool maximum, int size, LayerShape in, LayerShape out, std::span<const
     }
 }
 
-void dense(const FloatLayer& layer, LayerShape in, std::span<const float> x, std::vector<float>& y) {
+void dense(const FloatLayer& layer, LayerShape in, std::span<const float> x,
+           std::vector<float>& y) {
     for (int u = 0; u < layer.units; ++u) {
         double sum = layer.bias[u];
         const float* w = layer.weights.data() + static_cast<std::size_t>(u) * in.features;
@@ -189,13 +200,20 @@ void dense(const FloatLayer& layer, LayerShape in, std::span<const float> x, std
 
 std::string_view opName(Op op) {
     switch (op) {
-        case Op::conv1d: return "conv1d";
-        case Op::max_pool: return "max_pool";
-        case Op::average_pool: return "average_pool";
-        case Op::global_average_pool: return "global_average_pool";
-        case Op::global_max_pool: return "global_max_pool";
-        case Op::flatten: return "flatten";
-        case Op::dense: return "dense";
+        case Op::conv1d:
+            return "conv1d";
+        case Op::max_pool:
+            return "max_pool";
+        case Op::average_pool:
+            return "average_pool";
+        case Op::global_average_pool:
+            return "global_average_pool";
+        case Op::global_max_pool:
+            return "global_max_pool";
+        case Op::flatten:
+            return "flatten";
+        case Op::dense:
+            return "dense";
     }
     return "";
 }
@@ -207,24 +225,28 @@ Result<LayerShape> outputShape(const FloatLayer& layer, LayerShape in) {
     };
     switch (layer.op) {
         case Op::conv1d:
-            if (layer.filters < 1 || layer.kernel < 1 || layer.stride < 1) return bad("a conv1d has no size");
+            if (layer.filters < 1 || layer.kernel < 1 || layer.stride < 1)
+                return bad("a conv1d has no size");
             if (!weighted(layer.filters, static_cast<std::int64_t>(in.features) * layer.kernel)) {
                 return bad("a conv1d has weights of another size");
             }
             return LayerShape{(in.steps + layer.stride - 1) / layer.stride, layer.filters};
         case Op::max_pool:
         case Op::average_pool:
-            if (layer.size < 1 || layer.size > in.steps) return bad("a pool does not fit its input");
+            if (layer.size < 1 || layer.size > in.steps)
+                return bad("a pool does not fit its input");
             return LayerShape{in.steps / layer.size, in.features};
         case Op::global_average_pool:
         case Op::global_max_pool:
             return LayerShape{1, in.features};
         case Op::flatten:
-            if (static_cast<std::int64_t>(in.steps) * in.features > kMost) return bad("an activation is too large");
+            if (static_cast<std::int64_t>(in.steps) * in.features > kMost)
+                return bad("an activation is too large");
             return LayerShape{1, in.steps * in.features};
         case Op::dense:
             if (layer.units < 1 || in.steps != 1) return bad("a dense layer needs one row");
-            if (!weighted(layer.units, in.features)) return bad("a dense layer has weights of another size");
+            if (!weighted(layer.units, in.features))
+                return bad("a dense layer has weights of another size");
             return LayerShape{1, layer.units};
     }
     return bad("unknown operator");
@@ -247,7 +269,8 @@ Result<FloatNetwork> load(const std::filesystem::path& folder) {
 Status save(const std::filesystem::path& folder, const FloatNetwork& network) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
-    if (error) return fail(Code::storage_full, "cannot make " + folder.string() + ": " + error.message());
+    if (error)
+        return fail(Code::storage_full, "cannot make " + folder.string() + ": " + error.message());
     Json layers = Json::array();
     std::vector<float> all;
     std::size_t at = 0;
@@ -256,9 +279,10 @@ Status save(const std::filesystem::path& folder, const FloatNetwork& network) {
         all.insert(all.end(), layer.weights.begin(), layer.weights.end());
         all.insert(all.end(), layer.bias.begin(), layer.bias.end());
     }
-    const Json json = {{"input", {{"steps", network.steps}, {"features", network.features}}},
-                       {"layers", std::move(layers)},
-                       {"features", {{"mean", network.mean}, {"inverse_deviation", network.inverseDeviation}}}};
+    const Json json = {
+        {"input", {{"steps", network.steps}, {"features", network.features}}},
+        {"layers", std::move(layers)},
+        {"features", {{"mean", network.mean}, {"inverse_deviation", network.inverseDeviation}}}};
     const std::string text = json.dump(1) + "\n";
     if (auto ok = writeFile(folder / "network.json", text.data(), text.size()); !ok) return ok;
     return writeFile(folder / "weights.bin", reinterpret_cast<const char*>(all.data()),
@@ -268,7 +292,8 @@ Status save(const std::filesystem::path& folder, const FloatNetwork& network) {
 void normalise(const FloatNetwork& network, std::span<float> features) {
     const auto columns = static_cast<std::size_t>(network.features);
     for (std::size_t i = 0; i < features.size(); ++i) {
-        features[i] = (features[i] - network.mean[i % columns]) * network.inverseDeviation[i % columns];
+        features[i] =
+            (features[i] - network.mean[i % columns]) * network.inverseDeviation[i % columns];
     }
 }
 
@@ -283,13 +308,27 @@ void forward(const FloatNetwork& network, std::span<const float> input,
         std::vector<float>& y = outputs[i];
         y.resize(static_cast<std::size_t>(out.steps) * out.features);
         switch (layer.op) {
-            case Op::conv1d: conv1d(layer, in, out, x, y); break;
-            case Op::max_pool: pool(true, layer.size, in, out, x, y); break;
-            case Op::average_pool: pool(false, layer.size, in, out, x, y); break;
-            case Op::global_max_pool: pool(true, in.steps, in, out, x, y); break;
-            case Op::global_average_pool: pool(false, in.steps, in, out, x, y); break;
-            case Op::flatten: std::copy(x.begin(), x.end(), y.begin()); break;
-            case Op::dense: dense(layer, in, x, y); break;
+            case Op::conv1d:
+                conv1d(layer, in, out, x, y);
+                break;
+            case Op::max_pool:
+                pool(true, layer.size, in, out, x, y);
+                break;
+            case Op::average_pool:
+                pool(false, layer.size, in, out, x, y);
+                break;
+            case Op::global_max_pool:
+                pool(true, in.steps, in, out, x, y);
+                break;
+            case Op::global_average_pool:
+                pool(false, in.steps, in, out, x, y);
+                break;
+            case Op::flatten:
+                std::copy(x.begin(), x.end(), y.begin());
+                break;
+            case Op::dense:
+                dense(layer, in, x, y);
+                break;
         }
         x = y;
         in = out;

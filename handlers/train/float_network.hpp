@@ -1,4 +1,5 @@
-// The float32 network that the trainer hands to the quantiser: batch norm folded, dropout gone, logits at the end.
+// The float32 network that the trainer hands to the quantiser: batch norm folded, dropout gone,
+// logits at the end.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,15 @@
 
 namespace tinsmith::train {
 
-enum class Op { conv1d, max_pool, average_pool, global_average_pool, global_max_pool, flatten, dense };
+enum class Op {
+    conv1d,
+    max_pool,
+    average_pool,
+    global_average_pool,
+    global_max_pool,
+    flatten,
+    dense
+};
 
 std::string_view opName(Op op);
 
@@ -41,18 +50,20 @@ struct LayerShape {
     int features = 0;
 };
 
-// The shape that a layer makes of its input; `bad_data` if it cannot take that input or its weights have another size.
+// The shape that a layer makes of its input; `bad_data` if it cannot take that input or its weights
+// have another size.
 [[nodiscard]] Result<LayerShape> outputShape(const FloatLayer& layer, LayerShape input);
 
-// Folder with network.json and weights.bin (float32 LE). Loading checks every size, so that forward() needs no checks.
+// Folder with network.json and weights.bin (float32 LE). Loading checks every size, so that
+// forward() needs no checks.
 [[nodiscard]] Result<FloatNetwork> load(const std::filesystem::path& folder);
 [[nodiscard]] Status save(const std::filesystem::path& folder, const FloatNetwork& network);
 
 // (x - mean) * inverse deviation, the very operations of dsp::run before it quantises.
 void normalise(const FloatNetwork& network, std::span<float> features);
 
-// Runs one normalised input; outputs[i] is what layer i yields (after ReLU), the last one the logits.
-// Plain loops in double: the reference for tests and for calibration.
+// Runs one normalised input; outputs[i] is what layer i yields (after ReLU), the last one the
+// logits. Plain loops in double: the reference for tests and for calibration.
 void forward(const FloatNetwork& network, std::span<const float> input,
              std::vector<std::vector<float>>& outputs);
 

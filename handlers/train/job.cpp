@@ -38,8 +38,8 @@ Result<bool> withValidation(const Json& input) {
 
 Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     for (const auto& [key, value] : input.items()) {
-        if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" && key != "epochs" &&
-            key != "epochs_scale" && key != "early_stopping") {
+        if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" &&
+            key != "epochs" && key != "epochs_scale" && key != "early_stopping") {
             return wrong("unknown key", "/" + key);
         }
     }

@@ -1,4 +1,5 @@
-// What tinsmith-train is asked to do: JOBDIR/input.json (the stage contract is in the trainer's main).
+// What tinsmith-train is asked to do: JOBDIR/input.json (the stage contract is in the trainer's
+// main).
 #pragma once
 
 #include <cstdint>
@@ -18,12 +19,14 @@ struct Job {
     plan::Plan plan;
     plan::WindowShape window;
     std::uint64_t seed = 1;
-    bool withValidation = false;  // the final fit: validation is training data too, so nothing can stop it early
+    bool withValidation =
+        false;  // the final fit: validation is training data too, so nothing can stop it early
     int epochs = 1;
     bool earlyStopping = true;
 };
 
-// `schema` (with path) for the input or the plan, `bad_data` for a dataset without windows in a part that is needed.
+// `schema` (with path) for the input or the plan, `bad_data` for a dataset without windows in a
+// part that is needed.
 [[nodiscard]] Result<Job> readJob(const std::filesystem::path& folder);
 
 plan::WindowShape windowShape(const dataset::Dataset& data);

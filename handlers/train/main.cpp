@@ -1,5 +1,5 @@
-// tinsmith-train JOBDIR: reads input.json, prints progress as JSON lines, writes network/ and output.json.
-// Exit 0 = done; 1 = output.json holds {"error":{…}}; 2 = called wrongly.
+// tinsmith-train JOBDIR: reads input.json, prints progress as JSON lines, writes network/ and
+// output.json. Exit 0 = done; 1 = output.json holds {"error":{…}}; 2 = called wrongly.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -14,7 +14,9 @@ using namespace tinsmith;
 Json curveJson(const std::vector<train::EpochNote>& curve) {
     Json json = Json::array();
     for (const auto& note : curve) {
-        Json entry = {{"epoch", note.epoch}, {"train_loss", note.trainLoss}, {"train_accuracy", note.trainAccuracy}};
+        Json entry = {{"epoch", note.epoch},
+                      {"train_loss", note.trainLoss},
+                      {"train_accuracy", note.trainAccuracy}};
         if (!std::isnan(note.validationAccuracy)) {
             entry["validation_loss"] = note.validationLoss;
             entry["validation_accuracy"] = note.validationAccuracy;
@@ -32,7 +34,8 @@ Result<Json> run(const std::filesystem::path& folder) {
         std::fflush(stdout);
     });
     if (!fitted) return std::unexpected(fitted.error());
-    if (auto ok = train::save(folder / "network", fitted->network); !ok) return std::unexpected(ok.error());
+    if (auto ok = train::save(folder / "network", fitted->network); !ok)
+        return std::unexpected(ok.error());
     return Json{{"network", "network"},
                 {"epochs", fitted->epochs},
                 {"best_epoch", fitted->bestEpoch},

@@ -23,7 +23,8 @@ std::vector<float> channelDeviations(const dataset::Dataset& data) {
     std::vector<float> deviations(channels);
     for (std::size_t c = 0; c < channels && count > 0; ++c) {
         const double mean = sum[c] / count;
-        deviations[c] = static_cast<float>(std::sqrt(std::max(0.0, squares[c] / count - mean * mean)));
+        deviations[c] =
+            static_cast<float>(std::sqrt(std::max(0.0, squares[c] / count - mean * mean)));
     }
     return deviations;
 }
@@ -33,16 +34,17 @@ std::vector<float> channelDeviations(const dataset::Dataset& data) {
 Extractor::Extractor(const plan::Plan& plan, const dataset::Dataset& data)
     : plan_(plan),
       data_(data),
-      pipeline_(plan::pipelineOf(plan, {static_cast<int>(data.windowLength),
-                                        static_cast<int>(data.channels.size()),
-                                        static_cast<int>(data.classes.size())})),
+      pipeline_(plan::pipelineOf(
+          plan, {static_cast<int>(data.windowLength), static_cast<int>(data.channels.size()),
+                 static_cast<int>(data.classes.size())})),
       scratch_(dsp::scratchFloats(pipeline_)),
       noisy_(data.windowLength * data.channels.size()),
       channelDeviation_(channelDeviations(data)) {
     const dsp::Shape shape = dsp::outputShape(pipeline_);
     steps_ = static_cast<int>(shape.steps);
     features_ = static_cast<int>(shape.features);
-    for (const auto& block : plan.features) rawOnly_ = rawOnly_ && block.kind == dsp::BlockKind::raw;
+    for (const auto& block : plan.features)
+        rawOnly_ = rawOnly_ && block.kind == dsp::BlockKind::raw;
 }
 
 void Extractor::one(const float* window, float* features) {
@@ -61,8 +63,9 @@ Samples Extractor::extract(const std::vector<dataset::WindowRef>& windows) {
     return samples;
 }
 
-void Extractor::augmented(const std::vector<dataset::WindowRef>& windows, const std::vector<std::size_t>& order,
-                          std::mt19937_64& random, Samples& out) {
+void Extractor::augmented(const std::vector<dataset::WindowRef>& windows,
+                          const std::vector<std::size_t>& order, std::mt19937_64& random,
+                          Samples& out) {
     const std::size_t channels = data_.channels.size();
     const auto shift = static_cast<std::ptrdiff_t>(plan_.training.shift);
     std::uniform_int_distribution<std::ptrdiff_t> moves(-shift, shift);
@@ -107,8 +110,9 @@ Normalisation fit(const Samples& samples, int features) {
     for (std::size_t c = 0; c < columns; ++c) {
         const double deviation = std::sqrt(squares[c] / rows);
         result.mean.push_back(static_cast<float>(sum[c]));
-        result.inverseDeviation.push_back(
-            deviation > 1e-6 * (1e-3 + std::abs(sum[c])) ? static_cast<float>(1 / deviation) : 0.0f);
+        result.inverseDeviation.push_back(deviation > 1e-6 * (1e-3 + std::abs(sum[c]))
+                                              ? static_cast<float>(1 / deviation)
+                                              : 0.0f);
     }
     return result;
 }
@@ -116,8 +120,8 @@ Normalisation fit(const Samples& samples, int features) {
 void apply(const Normalisation& normalisation, Samples& samples) {
     const std::size_t columns = normalisation.mean.size();
     for (std::size_t i = 0; i < samples.values.size(); ++i) {
-        samples.values[i] =
-            (samples.values[i] - normalisation.mean[i % columns]) * normalisation.inverseDeviation[i % columns];
+        samples.values[i] = (samples.values[i] - normalisation.mean[i % columns]) *
+                            normalisation.inverseDeviation[i % columns];
     }
 }
 

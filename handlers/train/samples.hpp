@@ -1,4 +1,5 @@
-// Windows to network inputs: features through firmware/dsp, normalisation, and what augmentation does to a window.
+// Windows to network inputs: features through firmware/dsp, normalisation, and what augmentation
+// does to a window.
 #pragma once
 
 #include <cstdint>
@@ -34,11 +35,12 @@ class Extractor {
     Samples extract(const std::vector<dataset::WindowRef>& windows);
 
     // Replaces `out` by augmented features of the windows that `order` names, before normalisation.
-    // Shift moves a window by up to +-n samples inside its own recording, so it meets samples it really could have
-    // had. Noise goes on the samples where the features are raw only (its deviation is a share of the channel's own);
-    // else the caller adds it to the normalised features, because noise on samples changes what a spectrum means.
-    void augmented(const std::vector<dataset::WindowRef>& windows, const std::vector<std::size_t>& order,
-                   std::mt19937_64& random, Samples& out);
+    // Shift moves a window by up to +-n samples inside its own recording, so it meets samples it
+    // really could have had. Noise goes on the samples where the features are raw only (its
+    // deviation is a share of the channel's own); else the caller adds it to the normalised
+    // features, because noise on samples changes what a spectrum means.
+    void augmented(const std::vector<dataset::WindowRef>& windows,
+                   const std::vector<std::size_t>& order, std::mt19937_64& random, Samples& out);
 
     bool rawOnly() const { return rawOnly_; }
 

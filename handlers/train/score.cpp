@@ -5,12 +5,14 @@
 
 namespace tinsmith::train {
 
-Score score(const std::vector<int>& labels, const std::vector<int>& predicted, std::size_t classes) {
+Score score(const std::vector<int>& labels, const std::vector<int>& predicted,
+            std::size_t classes) {
     Score result;
     result.windows = labels.size();
     result.confusion.assign(classes, std::vector<std::size_t>(classes, 0));
     for (std::size_t i = 0; i < labels.size(); ++i) {
-        result.confusion[static_cast<std::size_t>(labels[i])][static_cast<std::size_t>(predicted[i])]++;
+        result.confusion[static_cast<std::size_t>(labels[i])]
+                        [static_cast<std::size_t>(predicted[i])]++;
         if (labels[i] == predicted[i]) ++result.correct;
     }
     return result;
@@ -31,16 +33,15 @@ Json toJson(const Score& score) {
     for (std::size_t c = 0; c < score.confusion.size(); ++c) {
         std::size_t total = 0;
         for (const std::size_t count : score.confusion[c]) total += count;
-        perClass.push_back(total == 0 ? Json() : Json(static_cast<double>(score.confusion[c][c]) / total));
+        perClass.push_back(total == 0 ? Json()
+                                      : Json(static_cast<double>(score.confusion[c][c]) / total));
     }
-    const double accuracy =
-        score.windows == 0 ? 0 : static_cast<double>(score.correct) / static_cast<double>(score.windows);
-    return {{"windows", score.windows},
-            {"correct", score.correct},
-            {"accuracy", accuracy},
-            {"lower90", lower90(score.correct, score.windows)},
-            {"confusion", score.confusion},
-            {"per_class", std::move(perClass)}};
+    const double accuracy = score.windows == 0 ? 0
+                                               : static_cast<double>(score.correct) /
+                                                     static_cast<double>(score.windows);
+    return {{"windows", score.windows},     {"correct", score.correct},
+            {"accuracy", accuracy},         {"lower90", lower90(score.correct, score.windows)},
+            {"confusion", score.confusion}, {"per_class", std::move(perClass)}};
 }
 
 }  // namespace tinsmith::train

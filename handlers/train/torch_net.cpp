@@ -10,7 +10,9 @@ namespace {
 using plan::LayerKind;
 namespace F = torch::nn::functional;
 
-bool weighted(LayerKind kind) { return kind == LayerKind::conv1d || kind == LayerKind::dense; }
+bool weighted(LayerKind kind) {
+    return kind == LayerKind::conv1d || kind == LayerKind::dense;
+}
 
 std::vector<float> flat(const torch::Tensor& tensor) {
     const torch::Tensor plain = tensor.detach().to(torch::kFloat32).contiguous();
@@ -19,14 +21,21 @@ std::vector<float> flat(const torch::Tensor& tensor) {
 
 Op opOf(LayerKind kind) {
     switch (kind) {
-        case LayerKind::conv1d: return Op::conv1d;
-        case LayerKind::max_pool: return Op::max_pool;
-        case LayerKind::average_pool: return Op::average_pool;
-        case LayerKind::global_average_pool: return Op::global_average_pool;
-        case LayerKind::global_max_pool: return Op::global_max_pool;
-        case LayerKind::flatten: return Op::flatten;
+        case LayerKind::conv1d:
+            return Op::conv1d;
+        case LayerKind::max_pool:
+            return Op::max_pool;
+        case LayerKind::average_pool:
+            return Op::average_pool;
+        case LayerKind::global_average_pool:
+            return Op::global_average_pool;
+        case LayerKind::global_max_pool:
+            return Op::global_max_pool;
+        case LayerKind::flatten:
+            return Op::flatten;
         case LayerKind::dense:
-        case LayerKind::dropout: break;
+        case LayerKind::dropout:
+            break;
     }
     return Op::dense;
 }
@@ -55,11 +64,15 @@ void TorchNet::addStep(const plan::Layer& layer, plan::StepShape in, std::size_t
                           ? torch::empty({outputs, in.features, layer.kernel})
                           : torch::empty({outputs, in.features});
         // He et al. 2015 where ReLU follows, Glorot's scale for the logits.
-        if (layer.relu) torch::nn::init::kaiming_normal_(step.weight, 0, torch::kFanIn, torch::kReLU);
-        else torch::nn::init::xavier_uniform_(step.weight);
+        if (layer.relu)
+            torch::nn::init::kaiming_normal_(step.weight, 0, torch::kFanIn, torch::kReLU);
+        else
+            torch::nn::init::xavier_uniform_(step.weight);
         step.weight = register_parameter(name + "_weight", step.weight);
-        if (layer.batchNorm) step.norm = register_module(name + "_norm", torch::nn::BatchNorm1d(outputs));
-        else step.bias = register_parameter(name + "_bias", torch::zeros({outputs}));
+        if (layer.batchNorm)
+            step.norm = register_module(name + "_norm", torch::nn::BatchNorm1d(outputs));
+        else
+            step.bias = register_parameter(name + "_bias", torch::zeros({outputs}));
     }
     steps_.push_back(std::move(step));
 }
@@ -103,7 +116,9 @@ torch::Tensor TorchNet::forward(torch::Tensor x) {
                 if (!row) x = x.amax(2);
                 break;
             case LayerKind::flatten:
-                if (!row) x = x.transpose(1, 2).reshape({x.size(0), -1});  // [steps][features], as TFLite has it
+                if (!row)
+                    x = x.transpose(1, 2).reshape(
+                        {x.size(0), -1});  // [steps][features], as TFLite has it
                 break;
             case LayerKind::dropout:
                 x = torch::dropout(x, layer.rate, is_training());
@@ -134,10 +149,11 @@ std::vector<FloatLayer> TorchNet::exportLayers() {
             torch::Tensor weight = step.weight.detach().to(torch::kFloat64);
             torch::Tensor bias;
             if (step.norm) {
-                const torch::Tensor gain =
-                    step.norm->weight.to(torch::kFloat64) /
-                    torch::sqrt(step.norm->running_var.to(torch::kFloat64) + step.norm->options.eps());
-                bias = step.norm->bias.to(torch::kFloat64) - step.norm->running_mean.to(torch::kFloat64) * gain;
+                const torch::Tensor gain = step.norm->weight.to(torch::kFloat64) /
+                                           torch::sqrt(step.norm->running_var.to(torch::kFloat64) +
+                                                       step.norm->options.eps());
+                bias = step.norm->bias.to(torch::kFloat64) -
+                       step.norm->running_mean.to(torch::kFloat64) * gain;
                 std::vector<std::int64_t> shape(static_cast<std::size_t>(weight.dim()), 1);
                 shape[0] = -1;
                 weight = weight * gain.view(shape);

@@ -22,8 +22,8 @@ struct Evaluated {
 
 // Borrows the values; shape [count, steps, features].
 torch::Tensor tensorOf(Samples& samples, const Extractor& extractor) {
-    return torch::from_blob(samples.values.data(),
-                            {static_cast<std::int64_t>(samples.count()), extractor.steps(), extractor.features()});
+    return torch::from_blob(samples.values.data(), {static_cast<std::int64_t>(samples.count()),
+                                                    extractor.steps(), extractor.features()});
 }
 
 torch::Tensor labelsOf(const std::vector<int>& labels) {
@@ -37,7 +37,8 @@ torch::Tensor classWeights(const std::vector<int>& labels, int classes, bool bal
     std::vector<double> counts(static_cast<std::size_t>(classes), 0);
     for (const int label : labels) counts[static_cast<std::size_t>(label)] += 1;
     torch::Tensor weights = torch::ones({classes});
-    const auto present = static_cast<double>(std::count_if(counts.begin(), counts.end(), [](double c) { return c > 0; }));
+    const auto present = static_cast<double>(
+        std::count_if(counts.begin(), counts.end(), [](double c) { return c > 0; }));
     for (int c = 0; balance && c < classes; ++c) {
         const double count = counts[static_cast<std::size_t>(c)];
         weights[c] = count > 0 ? static_cast<double>(labels.size()) / (present * count) : 0.0;
@@ -76,7 +77,8 @@ class Fit {
 Status Fit::prepare() {
     windows_ = dataset::windows(job_.data, Part::train);
     const auto validationWindows = dataset::windows(job_.data, Part::validation);
-    if (windows_.empty()) return fail(Code::bad_data, "the train part holds no window", "record more data");
+    if (windows_.empty())
+        return fail(Code::bad_data, "the train part holds no window", "record more data");
     if (validationWindows.empty() && (job_.earlyStopping || job_.withValidation)) {
         return fail(Code::bad_data, "the validation part holds no window", "record more data");
     }
@@ -90,14 +92,16 @@ Status Fit::prepare() {
         }
         windows_ = dataset::windows(all, Part::train);
         // The copy's samples end here: point into the job's own.
-        for (auto& window : windows_) window.samples = job_.data.samples.data() + (window.samples - all.samples.data());
+        for (auto& window : windows_)
+            window.samples = job_.data.samples.data() + (window.samples - all.samples.data());
         train_ = extractor_.extract(windows_);
     }
     apply(normalisation_, train_);
     validation_ = extractor_.extract(validationWindows);
     apply(normalisation_, validation_);
     weights_ = classWeights(train_.labels, job_.window.classes, job_.plan.training.classWeights);
-    const auto perEpoch = (windows_.size() + job_.plan.training.batchSize - 1) / job_.plan.training.batchSize;
+    const auto perEpoch =
+        (windows_.size() + job_.plan.training.batchSize - 1) / job_.plan.training.batchSize;
     stepsTotal_ = static_cast<std::int64_t>(perEpoch) * job_.epochs;
     return {};
 }
@@ -113,8 +117,10 @@ torch::Tensor Fit::batch(const std::vector<std::size_t>& order, torch::Tensor& l
         fresh_.width = train_.width;
         fresh_.values.resize(order.size() * train_.width);
         for (std::size_t i = 0; i < order.size(); ++i) {
-            std::copy_n(train_.values.begin() + static_cast<std::ptrdiff_t>(order[i] * train_.width), train_.width,
-                        fresh_.values.begin() + static_cast<std::ptrdiff_t>(i * train_.width));
+            std::copy_n(
+                train_.values.begin() + static_cast<std::ptrdiff_t>(order[i] * train_.width),
+                train_.width,
+                fresh_.values.begin() + static_cast<std::ptrdiff_t>(i * train_.width));
             fresh_.labels[i] = train_.labels[order[i]];
         }
     }
@@ -140,7 +146,8 @@ EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) 
         // A short rise, then half a cosine down to nothing.
         const double done = static_cast<double>(stepsDone_) / static_cast<double>(stepsTotal_);
         const double rise = std::min(1.0, done / 0.05);
-        const double rate = job_.plan.training.learningRate * rise * 0.5 * (1 + std::cos(M_PI * std::min(1.0, done)));
+        const double rate = job_.plan.training.learningRate * rise * 0.5 *
+                            (1 + std::cos(M_PI * std::min(1.0, done)));
         for (auto& group : optimizer.param_groups()) {
             static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
         }
@@ -154,7 +161,8 @@ EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) 
         loss.backward();
         optimizer.step();
         note.trainLoss += loss.item<double>() * static_cast<double>(count);
-        note.trainAccuracy += static_cast<double>((logits.argmax(1) == labels).sum().item<std::int64_t>());
+        note.trainAccuracy +=
+            static_cast<double>((logits.argmax(1) == labels).sum().item<std::int64_t>());
         seen += count;
     }
     note.trainLoss /= static_cast<double>(std::max<std::size_t>(seen, 1));
@@ -175,7 +183,8 @@ Evaluated Fit::evaluate(TorchNet& net) {
         const std::int64_t size = std::min(kChunk, count - at);
         const torch::Tensor logits = net.forward(x.narrow(0, at, size));
         const torch::Tensor wanted = labels.narrow(0, at, size);
-        result.loss += torch::cross_entropy_loss(logits, wanted).item<double>() * static_cast<double>(size);
+        result.loss +=
+            torch::cross_entropy_loss(logits, wanted).item<double>() * static_cast<double>(size);
         const torch::Tensor best = logits.argmax(1);
         for (std::int64_t i = 0; i < size; ++i) result.predicted.push_back(best[i].item<int>());
     }
@@ -184,11 +193,12 @@ Evaluated Fit::evaluate(TorchNet& net) {
 }
 
 void Fit::report(const EpochNote& note) const {
-    Json json = {{"percent", 100.0 * note.epoch / job_.epochs},
-                 {"text", "epoch " + std::to_string(note.epoch) + " of " + std::to_string(job_.epochs)},
-                 {"epoch", note.epoch},
-                 {"train_loss", note.trainLoss},
-                 {"train_accuracy", note.trainAccuracy}};
+    Json json = {
+        {"percent", 100.0 * note.epoch / job_.epochs},
+        {"text", "epoch " + std::to_string(note.epoch) + " of " + std::to_string(job_.epochs)},
+        {"epoch", note.epoch},
+        {"train_loss", note.trainLoss},
+        {"train_accuracy", note.trainAccuracy}};
     if (!std::isnan(note.validationAccuracy)) json["validation_accuracy"] = note.validationAccuracy;
     progress_(json);
 }
@@ -220,11 +230,14 @@ Result<Fitted> Fit::run() {
         bool keep = !job_.earlyStopping;
         if (look) {
             const Evaluated evaluated = evaluate(net);
-            const Score now = score(validation_.labels, evaluated.predicted, job_.data.classes.size());
+            const Score now =
+                score(validation_.labels, evaluated.predicted, job_.data.classes.size());
             note.validationLoss = evaluated.loss;
-            note.validationAccuracy = static_cast<double>(now.correct) / static_cast<double>(now.windows);
-            const bool better = note.validationAccuracy > bestAccuracy ||
-                                (note.validationAccuracy == bestAccuracy && evaluated.loss < bestLoss);
+            note.validationAccuracy =
+                static_cast<double>(now.correct) / static_cast<double>(now.windows);
+            const bool better =
+                note.validationAccuracy > bestAccuracy ||
+                (note.validationAccuracy == bestAccuracy && evaluated.loss < bestLoss);
             if (better) {
                 bestAccuracy = note.validationAccuracy;
                 bestLoss = evaluated.loss;
@@ -238,13 +251,15 @@ Result<Fitted> Fit::run() {
             result.bestEpoch = number;
             result.trainAccuracy = note.trainAccuracy;
             // Without early stopping only the last epoch's weights count.
-            if (job_.earlyStopping || number == job_.epochs) result.network.layers = net.exportLayers();
+            if (job_.earlyStopping || number == job_.epochs)
+                result.network.layers = net.exportLayers();
         }
         report(note);
         if (job_.earlyStopping && number - result.bestEpoch >= job_.plan.training.patience) break;
     }
     if (!look && validation_.count() > 0) {
-        result.validation = score(validation_.labels, evaluate(net).predicted, job_.data.classes.size());
+        result.validation =
+            score(validation_.labels, evaluate(net).predicted, job_.data.classes.size());
     }
     result.network.steps = extractor_.steps();
     result.network.features = extractor_.features();
@@ -262,7 +277,8 @@ Result<Fitted> train(const Job& job, const Progress& progress) {
         Fit fit(job, progress);
         return fit.run();
     } catch (const std::exception& e) {
-        return fail(Code::internal, std::string("libtorch: ") + std::string(e.what()).substr(0, 400));
+        return fail(Code::internal,
+                    std::string("libtorch: ") + std::string(e.what()).substr(0, 400));
     }
 }
 

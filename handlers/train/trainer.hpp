@@ -1,4 +1,5 @@
-// Fits a plan's network to a dataset. One thread, deterministic algorithms, fixed seed: same job, same bytes.
+// Fits a plan's network to a dataset. One thread, deterministic algorithms, fixed seed: same job,
+// same bytes.
 #pragma once
 
 #include <functional>
@@ -22,8 +23,9 @@ struct Fitted {
     FloatNetwork network;
     int epochs = 0;     // that were trained
     int bestEpoch = 0;  // whose weights were kept
-    double trainAccuracy = 0;  // of the kept epoch, as seen while training (with augmentation and dropout)
-    Score validation;          // of the exported weights; for the final fit these windows were trained on
+    double trainAccuracy =
+        0;             // of the kept epoch, as seen while training (with augmentation and dropout)
+    Score validation;  // of the exported weights; for the final fit these windows were trained on
     std::vector<EpochNote> curve;
 };
 

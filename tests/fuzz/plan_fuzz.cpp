@@ -1,4 +1,5 @@
-// What a language model may send: any bytes to a plan, and a plan that is accepted can be costed and written again.
+// What a language model may send: any bytes to a plan, and a plan that is accepted can be costed
+// and written again.
 #include <cstdlib>
 #include <string_view>
 
@@ -14,7 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)plan::renderRepair(json.error());
         return 0;
     }
-    for (const plan::WindowShape window : {plan::WindowShape{1, 3, 3}, plan::WindowShape{100, 3, 3}}) {
+    for (const plan::WindowShape window :
+         {plan::WindowShape{1, 3, 3}, plan::WindowShape{100, 3, 3}}) {
         const auto plan = plan::parsePlan(*json, window);
         if (!plan) {
             (void)plan::renderRepair(plan.error());

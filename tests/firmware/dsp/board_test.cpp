@@ -24,35 +24,44 @@ std::string capture(const std::string& command, int& status) {
         return text;
     }
     char buffer[4096];
-    for (std::size_t n = 0; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, n);
+    for (std::size_t n = 0; (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;)
+        text.append(buffer, n);
     status = pclose(pipe);
     return text;
 }
 
 TEST(DspBoard, GivesTheBitsOfTheGateway) {
-    if (std::system("command -v qemu-system-arm >/dev/null && command -v arm-none-eabi-g++ >/dev/null") != 0) {
-        GTEST_SKIP() << "DspBoard.GivesTheBitsOfTheGateway needs qemu-system-arm and arm-none-eabi-g++";
+    if (std::system(
+            "command -v qemu-system-arm >/dev/null && command -v arm-none-eabi-g++ >/dev/null") !=
+        0) {
+        GTEST_SKIP()
+            << "DspBoard.GivesTheBitsOfTheGateway needs qemu-system-arm and arm-none-eabi-g++";
     }
     const std::string root = TINSMITH_SOURCE_DIR;
     const std::string elf = std::string(TINSMITH_BUILD_DIR) + "/dsp_board_test.elf";
     const std::string board = root + "/tests/firmware/dsp/board/";
     int status = 0;
     const std::string log = capture(
-        "arm-none-eabi-g++ -std=c++20 -O2 -Wall -Wextra -Werror -fno-exceptions -fno-rtti -ffreestanding "
+        "arm-none-eabi-g++ -std=c++20 -O2 -Wall -Wextra -Werror -fno-exceptions -fno-rtti "
+        "-ffreestanding "
         "-fno-threadsafe-statics -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 "
         "-ffp-contract=off -fno-math-errno -ffunction-sections -nostartfiles --specs=nano.specs "
-        "-Wl,--gc-sections -Wno-register -I'" + root + "' -T '" + board + "link.ld' '" + board + "start.cpp' '" +
-            board + "main.cpp' '" + root + "/firmware/dsp/pipeline.cpp' '" + root +
+        "-Wl,--gc-sections -Wno-register -I'" +
+            root + "' -T '" + board + "link.ld' '" + board + "start.cpp' '" + board +
+            "main.cpp' '" + root + "/firmware/dsp/pipeline.cpp' '" + root +
             "/firmware/dsp/spectrum.cpp' -o '" + elf + "' 2>&1",
         status);
     ASSERT_EQ(status, 0) << log;
     const std::string text = capture(
-        "timeout 200 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none -nic none "
-        "-semihosting-config enable=on,target=native -icount shift=0 -kernel '" + elf + "' 2>&1",
+        "timeout 200 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none -nic "
+        "none "
+        "-semihosting-config enable=on,target=native -icount shift=0 -kernel '" +
+            elf + "' 2>&1",
         status);
     ASSERT_EQ(status, 0) << text;
 
-    std::vector<float> window(cases::kLargestWindow), scratch(3 * cases::kMaxValues), features(cases::kMaxValues);
+    std::vector<float> window(cases::kLargestWindow), scratch(3 * cases::kMaxValues),
+        features(cases::kMaxValues);
     std::vector<float> mean(cases::kMaxValues), inverse(cases::kMaxValues);
     std::vector<std::int8_t> output(cases::kMaxValues);
     for (std::uint32_t i = 0; i < cases::kMaxValues; ++i) {
@@ -69,14 +78,17 @@ TEST(DspBoard, GivesTheBitsOfTheGateway) {
         if (!fields) continue;  // a warning of the emulator
         ASSERT_LT(line.shape, cases::kShapeCount);
         const auto& shape = cases::kShapes[line.shape];
-        cases::fill(window.data(), std::uint32_t{shape.length} * shape.channels, line.kind, line.seed);
-        const auto outcome = cases::runCase(shape, window.data(), scratch.data(), features.data(), output.data(),
-                                            mean.data(), inverse.data());
-        EXPECT_EQ(outcome.hash, line.hash) << "shape " << line.shape << " kind " << line.kind << " seed " << line.seed;
+        cases::fill(window.data(), std::uint32_t{shape.length} * shape.channels, line.kind,
+                    line.seed);
+        const auto outcome = cases::runCase(shape, window.data(), scratch.data(), features.data(),
+                                            output.data(), mean.data(), inverse.data());
+        EXPECT_EQ(outcome.hash, line.hash)
+            << "shape " << line.shape << " kind " << line.kind << " seed " << line.seed;
         EXPECT_EQ(line.notFinite, 0u) << "shape " << line.shape << " kind " << line.kind;
         EXPECT_EQ(outcome.notFinite, 0u);
         if (line.kind == 1 && line.seed == 0) {
-            std::printf("shape %u: %u instructions a window (extracted twice)\n", line.shape, line.ticks * 40);
+            std::printf("shape %u: %u instructions a window (extracted twice)\n", line.shape,
+                        line.ticks * 40);
         }
         ++compared;
     }

@@ -14,8 +14,8 @@ namespace {
 
 std::vector<float> features(std::vector<Block> blocks, std::uint16_t length, std::uint16_t channels,
                             const std::vector<float>& window) {
-    Pipeline pipeline{length, channels, blocks.data(), static_cast<std::uint16_t>(blocks.size()),
-                      nullptr, nullptr, 1.0f, 0};
+    Pipeline pipeline{length,  channels, blocks.data(), static_cast<std::uint16_t>(blocks.size()),
+                      nullptr, nullptr,  1.0f,          0};
     EXPECT_TRUE(valid(pipeline));
     const Shape shape = outputShape(pipeline);
     std::vector<float> scratch(scratchFloats(pipeline)), out(shape.steps * shape.features);
@@ -40,7 +40,8 @@ TEST(Dsp, StatisticsOfAKnownSignal) {
 
 TEST(Dsp, ASineStandsInItsLineWithItsAmplitude) {
     std::vector<float> window(64);
-    for (int i = 0; i < 64; ++i) window[i] = 5.0f + 0.7f * static_cast<float>(std::sin(2 * M_PI * 10 * i / 64));
+    for (int i = 0; i < 64; ++i)
+        window[i] = 5.0f + 0.7f * static_cast<float>(std::sin(2 * M_PI * 10 * i / 64));
     const Block lines{BlockKind::spectrum, false, false, false, 0, 64, 64, 32};
     const auto out = features({lines}, 64, 1, window);
     ASSERT_EQ(out.size(), 32u);
@@ -53,8 +54,14 @@ TEST(Dsp, MagnitudesAgreeWithTheDefinition) {
     for (const int size : {8, 16, 128, 1024}) {
         std::vector<float> window(size);
         cases::fill(window.data(), size, 0, 7);
-        const Block lines{BlockKind::spectrum, false, false, false, 0, static_cast<std::uint16_t>(size),
-                          static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(size / 2)};
+        const Block lines{BlockKind::spectrum,
+                          false,
+                          false,
+                          false,
+                          0,
+                          static_cast<std::uint16_t>(size),
+                          static_cast<std::uint16_t>(size),
+                          static_cast<std::uint16_t>(size / 2)};
         const auto out = features({lines}, size, 1, window);
         double mean = 0;
         for (const float v : window) mean += v / size;
@@ -65,7 +72,8 @@ TEST(Dsp, MagnitudesAgreeWithTheDefinition) {
                 real += (window[i] - mean) * hann * std::cos(2 * M_PI * k * i / size);
                 imaginary -= (window[i] - mean) * hann * std::sin(2 * M_PI * k * i / size);
             }
-            EXPECT_NEAR(out[k - 1], std::hypot(real, imaginary) * 4 / size, 2e-6) << size << " " << k;
+            EXPECT_NEAR(out[k - 1], std::hypot(real, imaginary) * 4 / size, 2e-6)
+                << size << " " << k;
         }
     }
 }

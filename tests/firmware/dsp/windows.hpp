@@ -1,4 +1,5 @@
-// The same windows and pipelines on host and board: pseudo-random ones and those that hurt. Freestanding.
+// The same windows and pipelines on host and board: pseudo-random ones and those that hurt.
+// Freestanding.
 #pragma once
 
 #include <bit>
@@ -32,17 +33,36 @@ inline void fill(float* window, std::uint32_t count, std::uint32_t kind, std::ui
     for (std::uint32_t i = 0; i < count; ++i) {
         const float u = random.unit() * 2.0f - 1.0f;
         switch (kind) {
-            case 0: window[i] = u; break;
-            case 1: window[i] = 9.81f + 20.0f * u; break;
-            case 2: window[i] = 1000.0f + 0.001f * u; break;
-            case 3: window[i] = 0.5f; break;                         // constant
-            case 4: window[i] = 0.0f; break;
-            case 5: window[i] = u * 1e-38f; break;                   // subnormal numbers and their neighbours
-            case 6: window[i] = u * 3e38f; break;                    // beyond the clamp
-            case 7: window[i] = i % 2 == 0 ? 1.0f : -1.0f; break;    // the highest line
-            case 8: window[i] = std::bit_cast<float>(random.next()); break;  // any bits: NaN, infinity, all
-            default:                                                 // mostly sane with NaN and infinities strewn in
-                window[i] = i % 7 == 0   ? std::bit_cast<float>(0x7fc00000u | (random.next() & 0xffffu))
+            case 0:
+                window[i] = u;
+                break;
+            case 1:
+                window[i] = 9.81f + 20.0f * u;
+                break;
+            case 2:
+                window[i] = 1000.0f + 0.001f * u;
+                break;
+            case 3:
+                window[i] = 0.5f;
+                break;  // constant
+            case 4:
+                window[i] = 0.0f;
+                break;
+            case 5:
+                window[i] = u * 1e-38f;
+                break;  // subnormal numbers and their neighbours
+            case 6:
+                window[i] = u * 3e38f;
+                break;  // beyond the clamp
+            case 7:
+                window[i] = i % 2 == 0 ? 1.0f : -1.0f;
+                break;  // the highest line
+            case 8:
+                window[i] = std::bit_cast<float>(random.next());
+                break;  // any bits: NaN, infinity, all
+            default:    // mostly sane with NaN and infinities strewn in
+                window[i] = i % 7 == 0
+                                ? std::bit_cast<float>(0x7fc00000u | (random.next() & 0xffffu))
                             : i % 11 == 0 ? std::bit_cast<float>(0xff800000u)
                                           : u;
         }
@@ -84,7 +104,8 @@ inline std::uint32_t digest(std::uint32_t hash, std::uint32_t word) {
     return hash;
 }
 
-// One case: digest over the bits of all features and over the int8 outputs. Buffers hold kMaxValues each.
+// One case: digest over the bits of all features and over the int8 outputs. Buffers hold kMaxValues
+// each.
 struct Outcome {
     std::uint32_t hash = 2166136261u;
     std::uint32_t notFinite = 0;
@@ -92,8 +113,8 @@ struct Outcome {
 
 inline Outcome runCase(const Shape3& shape, const float* window, float* scratch, float* features,
                        std::int8_t* output, const float* mean, const float* inverse) {
-    const Pipeline pipeline{shape.length, shape.channels, shape.blocks, shape.blockCount, mean, inverse,
-                            13.37f,       -3};
+    const Pipeline pipeline{shape.length, shape.channels, shape.blocks, shape.blockCount,
+                            mean,         inverse,        13.37f,       -3};
     Outcome outcome;
     const Shape out = outputShape(pipeline);
     const std::uint32_t count = out.steps * out.features;

@@ -10,7 +10,9 @@
 namespace tinsmith::plan {
 namespace {
 
-BoardLimits board() { return {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}; }
+BoardLimits board() {
+    return {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0};
+}
 
 TEST(Cost, CountsParametersAndMultiplications) {
     const auto plan = parsePlan(examplePlan(), kVibration);
@@ -23,7 +25,8 @@ TEST(Cost, CountsParametersAndMultiplications) {
     EXPECT_GT(found.cost.flashBytes, weights);
     EXPECT_EQ(found.flashBytes, found.cost.flashBytes + 100'000);
     EXPECT_GT(found.cost.ramBytes, 100u * 16 + 100 * 4);
-    EXPECT_NEAR(found.cost.latencyMs, static_cast<double>(found.cost.instructions) * 1.3 / 25e3, 1e-9);
+    EXPECT_NEAR(found.cost.latencyMs, static_cast<double>(found.cost.instructions) * 1.3 / 25e3,
+                1e-9);
     EXPECT_EQ(toJson(found)["fits"], true);
 }
 
@@ -54,7 +57,9 @@ TEST(Cost, InstructionsFollowTheMeasuredKernels) {
     int compared = 0;
     for (const auto& measured : nn::kCosts) {
         int steps = 0, inputs = 0, filters = 0, kernel = 0;
-        if (std::sscanf(measured.name, "conv2d_%dx%d_%d_k%d", &steps, &inputs, &filters, &kernel) != 4) continue;
+        if (std::sscanf(measured.name, "conv2d_%dx%d_%d_k%d", &steps, &inputs, &filters, &kernel) !=
+            4)
+            continue;
         Plan plan;
         plan.features = {{dsp::BlockKind::raw, false, false, false, 1, 0, 0, 0}};
         plan.network = {Layer{LayerKind::global_average_pool}};
@@ -82,7 +87,8 @@ TEST(Cost, BatchNormAndDropoutAreFree) {
     ASSERT_TRUE(with && without);
     EXPECT_EQ(check(*with, kVibration, board()).cost.instructions,
               check(*without, kVibration, board()).cost.instructions);
-    EXPECT_EQ(check(*with, kVibration, board()).flashBytes, check(*without, kVibration, board()).flashBytes);
+    EXPECT_EQ(check(*with, kVibration, board()).flashBytes,
+              check(*without, kVibration, board()).flashBytes);
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ const Bad kBad[] = {
     {"later version", [](Json& p) { p["version"] = 2; }, "/version", Code::version},
     {"version as text", [](Json& p) { p["version"] = "1"; }, "/version"},
     {"unknown key", [](Json& p) { p["extra"] = 1; }, ""},
-    {"unknown layer", [](Json& p) { p["network"][1] = {{"layer", "lstm"}, {"units", 8}}; }, "/network/1/layer"},
+    {"unknown layer", [](Json& p) { p["network"][1] = {{"layer", "lstm"}, {"units", 8}}; },
+     "/network/1/layer"},
     {"unknown block", [](Json& p) { p["features"][0] = {{"block", "mfcc"}}; }, "/features/0/block"},
     {"a field of another layer", [](Json& p) { p["network"][1]["filters"] = 8; }, "/network/1"},
     {"missing field", [](Json& p) { p["network"][0].erase("kernel"); }, "/network/0"},
@@ -53,33 +54,50 @@ const Bad kBad[] = {
     {"fractional filters", [](Json& p) { p["network"][0]["filters"] = 1.5; }, "/network/0/filters"},
     {"huge number", [](Json& p) { p["network"][0]["filters"] = 1e300; }, "/network/0/filters"},
     {"no blocks", [](Json& p) { p["features"] = Json::array(); }, "/features"},
-    {"nine blocks", [](Json& p) { p["features"] = Json::array_t(9, p["features"][0]); }, "/features"},
-    {"17 layers", [](Json& p) { p["network"] = Json::array_t(17, Json{{"layer", "dropout"}, {"rate", 0.1}}); },
+    {"nine blocks", [](Json& p) { p["features"] = Json::array_t(9, p["features"][0]); },
+     "/features"},
+    {"17 layers",
+     [](Json& p) { p["network"] = Json::array_t(17, Json{{"layer", "dropout"}, {"rate", 0.1}}); },
      "/network"},
     {"layer not an object", [](Json& p) { p["network"][2] = 7; }, "/network/2"},
-    {"negative rate", [](Json& p) { p["training"]["learning_rate"] = -1; }, "/training/learning_rate"},
+    {"negative rate", [](Json& p) { p["training"]["learning_rate"] = -1; },
+     "/training/learning_rate"},
     {"too many epochs", [](Json& p) { p["training"]["epochs"] = 100000; }, "/training/epochs"},
-    {"unknown augmentation", [](Json& p) { p["training"]["augment"]["mixup"] = 1; }, "/training/augment"},
-    {"unknown calibration", [](Json& p) { p["quantization"]["calibration"] = "mse"; }, "/quantization/calibration"},
+    {"unknown augmentation", [](Json& p) { p["training"]["augment"]["mixup"] = 1; },
+     "/training/augment"},
+    {"unknown calibration", [](Json& p) { p["quantization"]["calibration"] = "mse"; },
+     "/quantization/calibration"},
     {"fft not a power of two",
-     [](Json& p) { p["features"][0] = {{"block", "spectrum"}, {"fft", 48}, {"hop", 8}, {"bins", 4}}; },
+     [](Json& p) {
+         p["features"][0] = {{"block", "spectrum"}, {"fft", 48}, {"hop", 8}, {"bins", 4}};
+     },
      "/features/0/fft"},
     // What the schema cannot say.
     {"fft longer than the window",
-     [](Json& p) { p["features"][0] = {{"block", "spectrum"}, {"fft", 128}, {"hop", 8}, {"bins", 4}}; },
+     [](Json& p) {
+         p["features"][0] = {{"block", "spectrum"}, {"fft", 128}, {"hop", 8}, {"bins", 4}};
+     },
      "/features/0/fft"},
     {"bins do not divide",
-     [](Json& p) { p["features"][0] = {{"block", "spectrum"}, {"fft", 32}, {"hop", 8}, {"bins", 5}}; },
+     [](Json& p) {
+         p["features"][0] = {{"block", "spectrum"}, {"fft", 32}, {"hop", 8}, {"bins", 5}};
+     },
      "/features/0/bins"},
-    {"conv1d on one step", [](Json& p) { p["features"][0] = {{"block", "statistics"}}; }, "/network/0"},
-    {"pool larger than its input", [](Json& p) { p["network"][3]["size"] = 64; }, "/network/3/size"},
+    {"conv1d on one step", [](Json& p) { p["features"][0] = {{"block", "statistics"}}; },
+     "/network/0"},
+    {"pool larger than its input", [](Json& p) { p["network"][3]["size"] = 64; },
+     "/network/3/size"},
     {"dense on steps", [](Json& p) { p["network"].erase(5); }, "/network/5"},
     {"ends on steps",
-     [](Json& p) { p["network"] = Json::array({{{"layer", "conv1d"}, {"filters", 4}, {"kernel", 3}}}); }, "/network"},
+     [](Json& p) {
+         p["network"] = Json::array({{{"layer", "conv1d"}, {"filters", 4}, {"kernel", 3}}});
+     },
+     "/network"},
     {"too many weights",
      [](Json& p) {
          p["features"][0] = {{"block", "raw"}};
-         p["network"] = Json::array({{{"layer", "conv1d"}, {"filters", 128}, {"kernel", 3}}, {{"layer", "flatten"}},
+         p["network"] = Json::array({{{"layer", "conv1d"}, {"filters", 128}, {"kernel", 3}},
+                                     {{"layer", "flatten"}},
                                      {{"layer", "dense"}, {"units", 256}}});
      },
      "/network/2"},
@@ -103,7 +121,9 @@ TEST(Plan, EveryFaultIsRefusedWithItsPath) {
 
 TEST(Plan, SmallestPlanTakesDefaults) {
     const auto plan = parsePlan(
-        Json::parse(R"({"version":1,"features":[{"block":"raw"}],"network":[],"training":{"epochs":5}})"), {1, 3, 3});
+        Json::parse(
+            R"({"version":1,"features":[{"block":"raw"}],"network":[],"training":{"epochs":5}})"),
+        {1, 3, 3});
     ASSERT_TRUE(plan) << plan.error().message;
     EXPECT_EQ(plan->features[0].decimate, 1);
     EXPECT_EQ(plan->training.batchSize, 32);
@@ -111,8 +131,8 @@ TEST(Plan, SmallestPlanTakesDefaults) {
 }
 
 TEST(Plan, WindowsBeyondTheBlocksAreUnsupported) {
-    for (const WindowShape window : {WindowShape{5000, 3, 3}, WindowShape{100, 17, 3}, WindowShape{100, 3, 1},
-                                     WindowShape{0, 3, 3}}) {
+    for (const WindowShape window : {WindowShape{5000, 3, 3}, WindowShape{100, 17, 3},
+                                     WindowShape{100, 3, 1}, WindowShape{0, 3, 3}}) {
         const auto plan = parsePlan(examplePlan(), window);
         ASSERT_FALSE(plan);
         EXPECT_EQ(plan.error().code, Code::unsupported);

@@ -25,8 +25,9 @@ TEST(Prompt, HoldsWhatAPlannerNeeds) {
     ASSERT_EQ(messages->size(), 2u);
     EXPECT_EQ((*messages)[0].role, "system");
     const std::string& user = (*messages)[1].content;
-    for (const char* part : {"Tell a worn fan", "0.9500", "\"worn\"", "900.0 KB", "196.0 KB", "20.00 ms",
-                             "draft-07", "0.8125", "green is taken for blue", "100 samples"}) {
+    for (const char* part :
+         {"Tell a worn fan", "0.9500", "\"worn\"", "900.0 KB", "196.0 KB", "20.00 ms", "draft-07",
+          "0.8125", "green is taken for blue", "100 samples"}) {
         EXPECT_NE(user.find(part), std::string::npos) << part;
     }
     EXPECT_EQ(user.find("{{"), std::string::npos);
@@ -57,12 +58,15 @@ TEST(Prompt, ForeignTextStaysQuoted) {
 TEST(Prompt, BrokenTemplatesAreRefused) {
     EXPECT_FALSE(renderPrompt(input(), "no parts"));
     EXPECT_FALSE(renderPrompt(input(), "x\n=== user ===\n{{task}}"));
-    EXPECT_FALSE(renderPrompt(input(), "x\n=== user ===\n{{task}}{{card}}{{schema}}{{attempts}}{{other}}"));
-    EXPECT_TRUE(renderPrompt(input(), "x\n=== user ===\n{{task}}{{card}}{{schema}}{{attempts}} {{open"));
+    EXPECT_FALSE(
+        renderPrompt(input(), "x\n=== user ===\n{{task}}{{card}}{{schema}}{{attempts}}{{other}}"));
+    EXPECT_TRUE(
+        renderPrompt(input(), "x\n=== user ===\n{{task}}{{card}}{{schema}}{{attempts}} {{open"));
 }
 
 TEST(Prompt, RepairNamesTheFault) {
-    const Message message = renderRepair({Code::schema, "unknown layer", "use dense", "/network/1/layer"});
+    const Message message =
+        renderRepair({Code::schema, "unknown layer", "use dense", "/network/1/layer"});
     EXPECT_EQ(message.role, "user");
     EXPECT_NE(message.content.find("/network/1/layer"), std::string::npos);
     EXPECT_NE(message.content.find("use dense"), std::string::npos);
@@ -71,9 +75,9 @@ TEST(Prompt, RepairNamesTheFault) {
 TEST(Extract, FindsThePlanInFreeText) {
     const std::string plan = examplePlan().dump(1);
     for (const std::string& reply :
-         {plan, "Here it is:\n```json\n" + plan + "\n```\nGood luck {really}!", "{x} and {\"a\":1} then " + plan,
-          "<think>{\"network\":[\"draft\"]}</think>" + plan, "a { brace, then " + plan + " and } more {",
-          "\xef\xbb\xbf" + plan}) {
+         {plan, "Here it is:\n```json\n" + plan + "\n```\nGood luck {really}!",
+          "{x} and {\"a\":1} then " + plan, "<think>{\"network\":[\"draft\"]}</think>" + plan,
+          "a { brace, then " + plan + " and } more {", "\xef\xbb\xbf" + plan}) {
         const auto json = extractPlan(reply);
         ASSERT_TRUE(json) << reply.substr(0, 60) << json.error().message;
         EXPECT_EQ(*json, examplePlan()) << reply.substr(0, 60);
@@ -86,7 +90,9 @@ TEST(Extract, SaysWhyNothingWasFound) {
     EXPECT_EQ(extractPlan("{\"network\":[1,],}").error().code, Code::bad_json);
     EXPECT_EQ(extractPlan(std::string(70'000, 'x')).error().code, Code::too_large);
     EXPECT_EQ(extractPlan(std::string(60'000, '{')).error().code, Code::bad_json);
-    EXPECT_EQ(extractPlan("{\"a\":" + std::string(30'000, '[') + std::string(30'000, ']') + "}").error().code,
+    EXPECT_EQ(extractPlan("{\"a\":" + std::string(30'000, '[') + std::string(30'000, ']') + "}")
+                  .error()
+                  .code,
               Code::bad_json);
     const auto other = extractPlan("{\"plan\":\"none\"}");
     ASSERT_TRUE(other);  // parsePlan says what is wrong with it

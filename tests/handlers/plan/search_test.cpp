@@ -10,7 +10,8 @@ namespace tinsmith::plan {
 namespace {
 
 SearchInput input(WindowShape window, std::size_t windows) {
-    return {window, 50, windows, 10, {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}};
+    return {
+        window, 50, windows, 10, {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}};
 }
 
 std::string key(const Trial& trial) {
@@ -26,7 +27,8 @@ std::vector<Outcome> play(const SearchInput& in, Measure measure) {
         if (next.empty()) return done;
         for (const auto& trial : next) {
             const double accuracy = measure(trial, done.size());
-            done.push_back({trial, accuracy, accuracy - 0.02, 1, check(trial.plan, in.window, in.limits)});
+            done.push_back(
+                {trial, accuracy, accuracy - 0.02, 1, check(trial.plan, in.window, in.limits)});
         }
     }
     ADD_FAILURE() << "the search does not end";
@@ -34,10 +36,13 @@ std::vector<Outcome> play(const SearchInput& in, Measure measure) {
 }
 
 TEST(Search, EndsAndNeverRepeatsATrial) {
-    for (const auto& in : {input({1, 3, 3}, 113), input({8, 2, 2}, 500), input({12, 1, 2}, 5000),
-                           input({20, 3, 4}, 3000), input({100, 3, 3}, 1400), input({160, 3, 6}, 5000),
-                           input({128, 9, 6}, 7000), input({1024, 1, 2}, 300), input({2048, 3, 4}, 900)}) {
-        const auto done = play(in, [](const Trial&, std::size_t i) { return 0.5 + 0.01 * static_cast<double>(i % 7); });
+    for (const auto& in :
+         {input({1, 3, 3}, 113), input({8, 2, 2}, 500), input({12, 1, 2}, 5000),
+          input({20, 3, 4}, 3000), input({100, 3, 3}, 1400), input({160, 3, 6}, 5000),
+          input({128, 9, 6}, 7000), input({1024, 1, 2}, 300), input({2048, 3, 4}, 900)}) {
+        const auto done = play(in, [](const Trial&, std::size_t i) {
+            return 0.5 + 0.01 * static_cast<double>(i % 7);
+        });
         EXPECT_GE(done.size(), 4u) << in.window.length;
         EXPECT_LE(done.size(), 12u) << in.window.length;
         std::set<std::string> seen;
@@ -101,7 +106,8 @@ TEST(Search, InfeasiblePlansAreNotTried) {
     for (const auto& trial : trials) EXPECT_TRUE(check(trial.plan, in.window, in.limits).fits);
     in.limits.latencyMs = 0.01;
     EXPECT_TRUE(nextTrials(in, {}).empty());
-    EXPECT_TRUE(nextTrials(input({4096, 16, 4}, 900), {}).empty());  // two such windows alone exceed the RAM
+    EXPECT_TRUE(nextTrials(input({4096, 16, 4}, 900), {})
+                    .empty());  // two such windows alone exceed the RAM
     const Feasibility least = smallestCandidate(in);
     EXPECT_FALSE(least.fits);
     EXPECT_EQ(least.broken, "latency");

@@ -8,7 +8,8 @@
 namespace tinsmith::train {
 namespace {
 
-// conv1d 2 -> 2 with an even kernel and a stride, pool, flatten, dense: every rule of the format at once.
+// conv1d 2 -> 2 with an even kernel and a stride, pool, flatten, dense: every rule of the format at
+// once.
 FloatNetwork sample() {
     FloatNetwork net;
     net.steps = 5;
@@ -65,7 +66,8 @@ TEST(FloatNetwork, DamagedFoldersAreRefused) {
     EXPECT_FALSE(refused(text, weights));
     EXPECT_TRUE(refused(text, weights.substr(0, weights.size() - 4)));
     EXPECT_TRUE(refused(text, weights.substr(0, weights.size() - 1)));
-    EXPECT_TRUE(refused(text, weights.substr(0, weights.size() - 4) + std::string("\x00\x00\xc0\x7f", 4)));
+    EXPECT_TRUE(
+        refused(text, weights.substr(0, weights.size() - 4) + std::string("\x00\x00\xc0\x7f", 4)));
     const auto with = [&](const char* pointer, const Json& value) {
         Json json = Json::parse(text);
         json[Json::json_pointer(pointer)] = value;

@@ -22,7 +22,8 @@ inline std::string readAll(const std::filesystem::path& path) {
 class Folder {
   public:
     Folder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tinsmith-train-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tinsmith-train-XXXXXX").string();
         path_ = mkdtemp(pattern.data());
     }
     ~Folder() { std::filesystem::remove_all(path_); }
@@ -33,7 +34,8 @@ class Folder {
     // The exit status; stdout goes to the file "log".
     int run(const std::string& trainer, const Json& input) const {
         std::ofstream(path_ / "input.json") << input.dump();
-        const int status = std::system(("'" + trainer + "' '" + path_.string() + "' > '" + path_.string() + "/log'").c_str());
+        const int status = std::system(
+            ("'" + trainer + "' '" + path_.string() + "' > '" + path_.string() + "/log'").c_str());
         return WEXITSTATUS(status);
     }
     Json output() const {

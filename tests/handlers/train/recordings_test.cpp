@@ -1,5 +1,6 @@
-// The built-in search on the shared recordings, without the rest of the house: import, search on validation, fit once
-// more on train and validation, look at test once. The figures are the issue's minus 3 points, because machines differ.
+// The built-in search on the shared recordings, without the rest of the house: import, search on
+// validation, fit once more on train and validation, look at test once. The figures are the issue's
+// minus 3 points, because machines differ.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -30,7 +31,8 @@ std::filesystem::path shared() {
                           : std::filesystem::path(TINSMITH_SOURCE_DIR).parent_path() / "shared";
 }
 
-double testAccuracy(const std::filesystem::path& networkPath, const plan::Plan& plan, const dataset::Dataset& data) {
+double testAccuracy(const std::filesystem::path& networkPath, const plan::Plan& plan,
+                    const dataset::Dataset& data) {
     const auto network = load(networkPath);
     if (!network) {
         ADD_FAILURE() << network.error().message;
@@ -44,7 +46,10 @@ double testAccuracy(const std::filesystem::path& networkPath, const plan::Plan& 
     for (std::size_t i = 0; i < samples.count(); ++i) {
         forward(*network, {samples.values.data() + i * samples.width, samples.width}, outputs);
         const auto& logits = outputs.back();
-        correct += std::max_element(logits.begin(), logits.end()) - logits.begin() == samples.labels[i] ? 1 : 0;
+        correct +=
+            std::max_element(logits.begin(), logits.end()) - logits.begin() == samples.labels[i]
+                ? 1
+                : 0;
     }
     return static_cast<double>(correct) / static_cast<double>(samples.count());
 }
@@ -54,7 +59,8 @@ class Recordings : public testing::TestWithParam<Recording> {};
 TEST_P(Recordings, ReachTheirFigure) {
     const Recording& recording = GetParam();
     if (!std::filesystem::exists(shared() / "data" / recording.name)) {
-        GTEST_SKIP() << "Recordings.ReachTheirFigure/" << recording.name << ": no shared recordings here";
+        GTEST_SKIP() << "Recordings.ReachTheirFigure/" << recording.name
+                     << ": no shared recordings here";
     }
     const auto options = dataset::parseImportOptions(recording.request);
     ASSERT_TRUE(options) << options.error().message;
@@ -81,7 +87,8 @@ TEST_P(Recordings, ReachTheirFigure) {
             const Json validation = folder.output()["validation"];
             outcomes.push_back({trial, validation["accuracy"], validation["lower90"], 0, {}});
             std::printf("%s rung %d validation %.3f (above %.3f), %s\n", recording.name, trial.rung,
-                        outcomes.back().accuracy, outcomes.back().lower90, trial.plan.reason.c_str());
+                        outcomes.back().accuracy, outcomes.back().lower90,
+                        trial.plan.reason.c_str());
             std::fflush(stdout);
             reached = outcomes.back().lower90 >= recording.target;
             if (reached) break;
@@ -95,23 +102,29 @@ TEST_P(Recordings, ReachTheirFigure) {
     job["parts"] = {"train", "validation"};
     ASSERT_EQ(folder.run(TINSMITH_TRAIN, job), 0) << folder.output().dump();
     const double accuracy = testAccuracy(folder.path() / "network", chosen, data);
-    std::printf("%s: %zu trials, chosen \"%s\", test %.4f\n", recording.name, outcomes.size(), chosen.reason.c_str(),
-                accuracy);
+    std::printf("%s: %zu trials, chosen \"%s\", test %.4f\n", recording.name, outcomes.size(),
+                chosen.reason.c_str(), accuracy);
     EXPECT_GE(accuracy, recording.least);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     All, Recordings,
     testing::Values(
-        Recording{"fruit",
-                  Json::parse(R"({"path":"fruit","format":"csv","label":"column:Fruit","channels":["Red","Green","Blue"],"window":{"length":1}})"),
-                  0.95, 0.94},
-        Recording{"vibration",
-                  Json::parse(R"({"path":"vibration","format":"csv","window":{"length":100,"stride":50},"rate_hz":50})"),
-                  0.80, 0.77},
-        Recording{"motion",
-                  Json::parse(R"({"path":"motion","format":"csv","window":{"length":160,"stride":80},"rate_hz":20})"),
-                  0.90, 0.87}),
+        Recording{
+            "fruit",
+            Json::parse(
+                R"({"path":"fruit","format":"csv","label":"column:Fruit","channels":["Red","Green","Blue"],"window":{"length":1}})"),
+            0.95, 0.94},
+        Recording{
+            "vibration",
+            Json::parse(
+                R"({"path":"vibration","format":"csv","window":{"length":100,"stride":50},"rate_hz":50})"),
+            0.80, 0.77},
+        Recording{
+            "motion",
+            Json::parse(
+                R"({"path":"motion","format":"csv","window":{"length":160,"stride":80},"rate_hz":20})"),
+            0.90, 0.87}),
     [](const testing::TestParamInfo<Recording>& each) { return std::string(each.param.name); });
 
 }  // namespace

@@ -18,7 +18,8 @@ dataset::Dataset counting() {
     data.windowStride = 5;
     data.classes = {"one", "two"};
     for (int label = 0; label < 2; ++label) {
-        data.segments.push_back({label, "g" + std::to_string(label), dataset::Part::train, 50, data.samples.size()});
+        data.segments.push_back(
+            {label, "g" + std::to_string(label), dataset::Part::train, 50, data.samples.size()});
         for (int i = 0; i < 50; ++i) {
             data.samples.push_back(static_cast<float>(100 * label + i));
             data.samples.push_back(1);
@@ -105,7 +106,7 @@ TEST(Score, CountsAndBounds) {
     EXPECT_DOUBLE_EQ(json["accuracy"], 0.6);
     EXPECT_TRUE(json["per_class"][2].is_null());
     EXPECT_EQ(lower90(0, 0), 0);
-    EXPECT_NEAR(lower90(50, 100), 0.4367, 1e-3);   // Wilson, z = 1.2816
+    EXPECT_NEAR(lower90(50, 100), 0.4367, 1e-3);  // Wilson, z = 1.2816
     EXPECT_NEAR(lower90(100, 100), 0.9839, 1e-3);
     EXPECT_LT(lower90(9, 10), lower90(900, 1000));
 }

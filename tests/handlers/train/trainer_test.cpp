@@ -67,7 +67,8 @@ Trained train(const Json& plan, int seed, const Json& more = Json::object()) {
     input.update(more);
     EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
     Trained result{folder.output(), readAll(folder.path() / "output.json")};
-    for (const char* name : {"network/network.json", "network/weights.bin"}) result.files += readAll(folder.path() / name);
+    for (const char* name : {"network/network.json", "network/weights.bin"})
+        result.files += readAll(folder.path() / name);
     // What was exported computes what the trainer measured, through the same features.
     const auto network = load(folder.path() / "network");
     if (!network) {
@@ -85,7 +86,8 @@ Trained train(const Json& plan, int seed, const Json& more = Json::object()) {
     for (std::size_t i = 0; i < samples.count(); ++i) {
         forward(*network, {samples.values.data() + i * samples.width, samples.width}, outputs);
         const auto& logits = outputs.back();
-        predicted.push_back(static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
+        predicted.push_back(
+            static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin()));
     }
     EXPECT_EQ(toJson(score(samples.labels, predicted, 3)), result.output["validation"]);
     return result;
@@ -94,7 +96,8 @@ Trained train(const Json& plan, int seed, const Json& more = Json::object()) {
 TEST(Trainer, LearnsTonesAndExportsWhatItMeasured) {
     for (const Json& plan : {convPlan(), densePlan()}) {
         const Trained trained = train(plan, 1);
-        EXPECT_GE(trained.output["validation"]["accuracy"].get<double>(), 0.9) << trained.output.dump();
+        EXPECT_GE(trained.output["validation"]["accuracy"].get<double>(), 0.9)
+            << trained.output.dump();
         EXPECT_EQ(trained.output["network"], "network");
         EXPECT_EQ(trained.output["curve"].size(), trained.output["epochs"].get<std::size_t>());
     }
@@ -109,19 +112,24 @@ TEST(Trainer, SameSeedSameBytes) {
 }
 
 TEST(Trainer, FinalFitTakesAllEpochsAndBothParts) {
-    const Trained trained = train(convPlan(), 1, {{"parts", {"train", "validation"}}, {"epochs", 6}});
+    const Trained trained =
+        train(convPlan(), 1, {{"parts", {"train", "validation"}}, {"epochs", 6}});
     EXPECT_EQ(trained.output["epochs"], 6);
     EXPECT_EQ(trained.output["best_epoch"], 6);
     EXPECT_FALSE(trained.output["curve"][0].contains("validation_accuracy"));
-    const Trained shorter = train(convPlan(), 1, {{"epochs_scale", 0.25}, {"early_stopping", false}});
+    const Trained shorter =
+        train(convPlan(), 1, {{"epochs_scale", 0.25}, {"early_stopping", false}});
     EXPECT_EQ(shorter.output["epochs"], 3);
 }
 
 TEST(Trainer, PrintsProgressAsJsonLines) {
     const Folder folder;
     ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
-    ASSERT_EQ(folder.run(TINSMITH_TRAIN, {{"dataset", "tones.tsd"}, {"plan", densePlan()}, {"epochs", 3},
-                                          {"early_stopping", false}}), 0);
+    ASSERT_EQ(folder.run(TINSMITH_TRAIN, {{"dataset", "tones.tsd"},
+                                          {"plan", densePlan()},
+                                          {"epochs", 3},
+                                          {"early_stopping", false}}),
+              0);
     std::istringstream lines(readAll(folder.path() / "log"));
     int count = 0;
     double percent = 0;

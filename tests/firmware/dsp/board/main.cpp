@@ -1,4 +1,5 @@
-// Runs every case on the board and prints one line each over semihosting: shape kind seed hash notFinite instructions.
+// Runs every case on the board and prints one line each over semihosting: shape kind seed hash
+// notFinite instructions.
 #include "tests/firmware/dsp/windows.hpp"
 
 using namespace tinsmith::dsp;
@@ -43,7 +44,8 @@ int main() {
             for (std::uint32_t seed = 0; seed < cases::kSeeds; ++seed) {
                 cases::fill(window, static_cast<std::uint32_t>(s.length) * s.channels, kind, seed);
                 const std::uint32_t before = kTimer[1];
-                const auto outcome = cases::runCase(s, window, scratch, features, output, mean, inverse);
+                const auto outcome =
+                    cases::runCase(s, window, scratch, features, output, mean, inverse);
                 const std::uint32_t ticks = before - kTimer[1];
                 char line[64];
                 char* at = hex(line, shape);

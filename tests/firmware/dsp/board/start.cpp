@@ -1,4 +1,5 @@
-// The least that a Cortex-M4F needs to reach main: vectors, FPU on, .data copied by the loader, .bss cleared.
+// The least that a Cortex-M4F needs to reach main: vectors, FPU on, .data copied by the loader,
+// .bss cleared.
 #include <cstdint>
 
 extern "C" {
@@ -7,13 +8,16 @@ int main();
 [[noreturn]] void exitEmulator(int status);
 
 [[noreturn]] void reset() {
-    *reinterpret_cast<volatile std::uint32_t*>(0xE000ED88u) |= 0xFu << 20;  // CPACR: full access to the FPU
+    *reinterpret_cast<volatile std::uint32_t*>(0xE000ED88u) |=
+        0xFu << 20;  // CPACR: full access to the FPU
     __asm volatile("dsb\n isb");
     for (std::uint32_t* word = &__bss_start__; word < &__bss_end__; ++word) *word = 0;
     exitEmulator(main());
 }
 
-[[noreturn]] void fault() { exitEmulator(99); }
+[[noreturn]] void fault() {
+    exitEmulator(99);
+}
 
 // Semihosting SYS_EXIT_EXTENDED: block {ADP_Stopped_ApplicationExit, status}.
 [[noreturn]] void exitEmulator(int status) {
@@ -27,8 +31,11 @@ int main();
 
 __attribute__((section(".vectors"), used)) const std::uintptr_t kVectors[16] = {
     0x20400000u - 16,  // end of the data RAM
-    reinterpret_cast<std::uintptr_t>(reset), reinterpret_cast<std::uintptr_t>(fault),
-    reinterpret_cast<std::uintptr_t>(fault), reinterpret_cast<std::uintptr_t>(fault),
-    reinterpret_cast<std::uintptr_t>(fault), reinterpret_cast<std::uintptr_t>(fault),
+    reinterpret_cast<std::uintptr_t>(reset),
+    reinterpret_cast<std::uintptr_t>(fault),
+    reinterpret_cast<std::uintptr_t>(fault),
+    reinterpret_cast<std::uintptr_t>(fault),
+    reinterpret_cast<std::uintptr_t>(fault),
+    reinterpret_cast<std::uintptr_t>(fault),
 };
 }
