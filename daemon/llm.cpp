@@ -1,12 +1,12 @@
 #include "daemon/llm.hpp"
 
-#include <curl/curl.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <random>
 #include <utility>
 
+#include "daemon/curl_library.hpp"
 #include "daemon/log.hpp"
 
 namespace tinsmith::daemon {
@@ -14,6 +14,11 @@ namespace tinsmith::daemon {
 // libcurl's multi interface on the loop: it says which sockets and which time-out it waits for.
 struct CurlLlm::Transport {
     struct Call {
+        explicit Call(const CurlLibrary& library) : curl(library) {}
+        Call(const Call&) = delete;
+        Call& operator=(const Call&) = delete;
+
+        const CurlLibrary& curl;
         CURL* easy = nullptr;
         curl_slist* headers = nullptr;
         std::string request;
@@ -24,27 +29,26 @@ struct CurlLlm::Transport {
         char problem[CURL_ERROR_SIZE] = {};
 
         ~Call() {
-            if (easy) curl_easy_cleanup(easy);
-            curl_slist_free_all(headers);
+            if (easy) curl.easyCleanup(easy);
+            curl.listFree(headers);
         }
     };
 
-    explicit Transport(Loop& owner) : loop(owner) {
-        curl_global_init(CURL_GLOBAL_DEFAULT);
-        multi = curl_multi_init();
-        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, onSocket);
-        curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, this);
-        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, onTimer);
-        curl_multi_setopt(multi, CURLMOPT_TIMERDATA, this);
+    Transport(Loop& owner, const CurlLibrary& library) : loop(owner), curl(library) {
+        multi = curl.multiInit();
+        curl.multiSetopt(multi, CURLMOPT_SOCKETFUNCTION, onSocket);
+        curl.multiSetopt(multi, CURLMOPT_SOCKETDATA, this);
+        curl.multiSetopt(multi, CURLMOPT_TIMERFUNCTION, onTimer);
+        curl.multiSetopt(multi, CURLMOPT_TIMERDATA, this);
     }
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
     ~Transport() {
         *alive = false;
-        for (auto& [easy, call] : calls) curl_multi_remove_handle(multi, easy);
+        for (auto& [easy, call] : calls) curl.multiRemove(multi, easy);
         calls.clear();
         sockets.clear();
-        curl_multi_cleanup(multi);
+        curl.multiCleanup(multi);
     }
 
     static int onSocket(CURL*, curl_socket_t fd, int what, void* object, void*) {
@@ -89,11 +93,11 @@ struct CurlLlm::Transport {
 
     void act(curl_socket_t fd, int mask) {
         int running = 0;
-        curl_multi_socket_action(multi, fd, mask, &running);
+        curl.multiAct(multi, fd, mask, &running);
         const auto stays = alive;
         int left = 0;
         while (*stays) {
-            const CURLMsg* message = curl_multi_info_read(multi, &left);
+            const CURLMsg* message = curl.multiRead(multi, &left);
             if (!message) return;
             if (message->msg == CURLMSG_DONE) finish(message->easy_handle, message->data.result);
         }
@@ -103,13 +107,13 @@ struct CurlLlm::Transport {
         const auto place = calls.find(easy);
         if (place == calls.end()) return;
         const std::shared_ptr<Call> call = place->second;
-        curl_multi_remove_handle(multi, easy);
+        curl.multiRemove(multi, easy);
         calls.erase(place);
         Answer answer;
         if (result == CURLE_OK) {
             curl_off_t after = -1;
-            curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
-            if (curl_easy_getinfo(easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0) {
+            curl.easyGetinfo(easy, CURLINFO_RESPONSE_CODE, &answer.status);
+            if (curl.easyGetinfo(easy, CURLINFO_RETRY_AFTER, &after) == CURLE_OK && after > 0) {
                 answer.retryAfterMs = static_cast<std::int64_t>(after) * 1000;
             }
             answer.body = std::move(call->reply);
@@ -117,47 +121,48 @@ struct CurlLlm::Transport {
             answer.status = 200;
             answer.problem = "the reply is longer than llm.reply_bytes";
         } else {
-            answer.problem = call->problem[0] ? call->problem : curl_easy_strerror(result);
+            answer.problem = call->problem[0] ? call->problem : curl.easyStrerror(result);
         }
         // From the loop, not from inside libcurl's bookkeeping.
         loop.post([call, answer = std::move(answer)] { call->done.set(answer); });
     }
 
     std::shared_ptr<Call> start(const LlmOptions& options, std::string body) {
-        auto call = std::make_shared<Call>();
+        auto call = std::make_shared<Call>(curl);
         call->request = std::move(body);
         call->most = static_cast<std::size_t>(options.replyBytes);
-        CURL* easy = call->easy = curl_easy_init();
+        CURL* easy = call->easy = curl.easyInit();
         std::string url = options.url;
         while (url.ends_with('/')) url.pop_back();
         url += "/chat/completions";
-        call->headers = curl_slist_append(nullptr, "Content-Type: application/json");
-        call->headers = curl_slist_append(call->headers, "Expect:");
+        call->headers = curl.listAppend(nullptr, "Content-Type: application/json");
+        call->headers = curl.listAppend(call->headers, "Expect:");
         if (!options.key.empty()) {
-            call->headers = curl_slist_append(call->headers, ("Authorization: Bearer " + options.key).c_str());
+            call->headers = curl.listAppend(call->headers, ("Authorization: Bearer " + options.key).c_str());
         }
-        curl_easy_setopt(easy, CURLOPT_URL, url.c_str());
-        curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-        curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-        curl_easy_setopt(easy, CURLOPT_HTTPHEADER, call->headers);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call->request.size()));
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->request.c_str());
-        curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(options.timeoutS, 15) * 1000L);
-        curl_easy_setopt(easy, CURLOPT_TIMEOUT, static_cast<long>(options.timeoutS));
-        curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, onBytes);
-        curl_easy_setopt(easy, CURLOPT_WRITEDATA, call.get());
-        curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->problem);
+        curl.easySetopt(easy, CURLOPT_URL, url.c_str());
+        curl.easySetopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+        curl.easySetopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+        curl.easySetopt(easy, CURLOPT_NOSIGNAL, 1L);
+        curl.easySetopt(easy, CURLOPT_HTTPHEADER, call->headers);
+        curl.easySetopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call->request.size()));
+        curl.easySetopt(easy, CURLOPT_POSTFIELDS, call->request.c_str());
+        curl.easySetopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(options.timeoutS, 15) * 1000L);
+        curl.easySetopt(easy, CURLOPT_TIMEOUT, static_cast<long>(options.timeoutS));
+        curl.easySetopt(easy, CURLOPT_WRITEFUNCTION, onBytes);
+        curl.easySetopt(easy, CURLOPT_WRITEDATA, call.get());
+        curl.easySetopt(easy, CURLOPT_ERRORBUFFER, call->problem);
         calls[easy] = call;
-        curl_multi_add_handle(multi, easy);
+        curl.multiAdd(multi, easy);
         return call;
     }
 
     void drop(const std::shared_ptr<Call>& call) {
-        if (calls.erase(call->easy) > 0) curl_multi_remove_handle(multi, call->easy);
+        if (calls.erase(call->easy) > 0) curl.multiRemove(multi, call->easy);
     }
 
     Loop& loop;
+    const CurlLibrary& curl;
     CURLM* multi = nullptr;
     Source timer;
     std::map<curl_socket_t, Source> sockets;
@@ -237,7 +242,11 @@ CurlLlm::CurlLlm(Loop& loop, Clock& clock, LlmOptions options) : loop_(loop), cl
 CurlLlm::~CurlLlm() = default;
 
 Task<Result<CurlLlm::Answer>> CurlLlm::post(std::string body, CancelToken cancel) {
-    if (!transport_) transport_ = std::make_unique<Transport>(loop_);
+    if (!transport_) {
+        const CurlLibrary* curl = CurlLibrary::load();
+        if (!curl) co_return fail(Code::llm_unavailable, "libcurl is missing", "apt-get install libcurl4");
+        transport_ = std::make_unique<Transport>(loop_, *curl);
+    }
     const std::shared_ptr<Transport::Call> call = transport_->start(options_, std::move(body));
     // Ends the transfer when this coroutine is destroyed before it is done, too.
     struct Guard {

@@ -12,15 +12,15 @@ check() {
 }
 until_true() {
     for _ in $(seq 200); do
-        "$@" && return 0
+        "$@" 2>/dev/null && return 0
         sleep 0.1
     done
     return 1
 }
 property() { systemctl show tinsmithd -p "$1" --value; }
 root=tinsmith/gateway
-ask() { mosquitto_rr -V 5 -u alice -P alice -q 1 -W 20 -t $root/request/alice/"$1" -e $root/response/alice/"$1" -m "$2"; }
-state_is() { mosquitto_sub -V 5 -u alice -P alice -t $root/state -C 1 -W 5 | grep -q "\"state\":\"$1\""; }
+ask() { mosquitto_rr -h 127.0.0.1 -V 5 -u alice -P alice -q 1 -W 20 -t $root/request/alice/"$1" -e $root/response/alice/"$1" -m "$2"; }
+state_is() { mosquitto_sub -h 127.0.0.1 -V 5 -u alice -P alice -t $root/state -C 1 -W 5 | grep -q "\"state\":\"$1\""; }
 log_has() { journalctl -q -o cat "$@" | grep -q .; }
 replaced() { [ "$(property MainPID)" != "$1" ] && [ "$(property MainPID)" != 0 ] && systemctl is-active -q tinsmithd; }
 
