@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -16,13 +15,15 @@
 #include <stdexcept>
 #include <utility>
 
+#include "daemon/backoff.hpp"
 #include "daemon/log.hpp"
 
 namespace tinsmith::daemon {
 
 namespace {
 
-// Handed to libmosquitto and not yet acknowledged; what exceeds the broker's own receive maximum waits inside the library.
+// Handed to libmosquitto and not yet acknowledged; what exceeds the broker's own receive maximum
+// waits inside the library.
 constexpr std::size_t kWindow = 256;
 constexpr std::size_t kBatchMessages = 5000;
 constexpr std::int64_t kConnectTimeoutMs = 20'000;
@@ -39,12 +40,6 @@ class Properties {
   private:
     mosquitto_property* list_ = nullptr;
 };
-
-std::int64_t jittered(std::int64_t ms) {
-    std::uint16_t noise = 0;
-    if (getrandom(&noise, sizeof noise, GRND_NONBLOCK) != sizeof noise) noise = 32768;
-    return ms / 2 + ms * noise / 65536;
-}
 
 std::size_t sizeOf(const Publication& publication) {
     return publication.topic.size() + publication.payload.size() + publication.correlation.size();
@@ -67,7 +62,9 @@ std::string readBinary(const mosquitto_property* properties, int which) {
     return copy;
 }
 
-MosquittoBroker* self(void* object) { return static_cast<MosquittoBroker*>(object); }
+MosquittoBroker* self(void* object) {
+    return static_cast<MosquittoBroker*>(object);
+}
 
 }  // namespace
 
@@ -75,19 +72,22 @@ MosquittoBroker::MosquittoBroker(Loop& loop, BrokerOptions options)
     : loop_(loop), options_(std::move(options)), resolver_(loop) {
     static const int initialised = mosquitto_lib_init();
     client_ = mosquitto_new(options_.clientId.c_str(), false, this);
-    if (initialised != MOSQ_ERR_SUCCESS || !client_) throw std::runtime_error("libmosquitto: out of memory");
+    if (initialised != MOSQ_ERR_SUCCESS || !client_)
+        throw std::runtime_error("libmosquitto: out of memory");
     mosquitto_int_option(client_, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
     mosquitto_int_option(client_, MOSQ_OPT_TCP_NODELAY, 1);
     mosquitto_int_option(client_, MOSQ_OPT_RECEIVE_MAXIMUM, options_.receiveMaximum);
     mosquitto_int_option(client_, MOSQ_OPT_SEND_MAXIMUM, 65535);
-    // Not because of threads: so that acknowledgements are only queued, and leave with our own write after the commit.
+    // Not because of threads: so that acknowledgements are only queued, and leave with our own
+    // write after the commit.
     mosquitto_threaded_set(client_, true);
     if (!options_.user.empty()) {
         mosquitto_username_pw_set(client_, options_.user.c_str(), options_.password.c_str());
     }
     if (!options_.willTopic.empty()) {
-        mosquitto_will_set_v5(client_, options_.willTopic.c_str(), static_cast<int>(options_.will.size()),
-                              options_.will.data(), 1, true, nullptr);
+        mosquitto_will_set_v5(client_, options_.willTopic.c_str(),
+                              static_cast<int>(options_.will.size()), options_.will.data(), 1, true,
+                              nullptr);
     }
     mosquitto_connect_v5_callback_set(
         client_, [](mosquitto*, void* object, int reason, int, const mosquitto_property*) {
@@ -105,10 +105,11 @@ MosquittoBroker::MosquittoBroker(Loop& loop, BrokerOptions options)
         client_, [](mosquitto*, void* object, int id, int reason, const mosquitto_property*) {
             self(object)->onPublished(id, reason);
         });
-    mosquitto_message_v5_callback_set(client_, [](mosquitto*, void* object, const mosquitto_message* message,
-                                                  const mosquitto_property* properties) {
-        self(object)->onMessage(*message, properties);
-    });
+    mosquitto_message_v5_callback_set(client_,
+                                      [](mosquitto*, void* object, const mosquitto_message* message,
+                                         const mosquitto_property* properties) {
+                                          self(object)->onMessage(*message, properties);
+                                      });
     prepareProperties();
 }
 
@@ -119,25 +120,30 @@ MosquittoBroker::~MosquittoBroker() {
     mosquitto_destroy(client_);
 }
 
-// CONNECT properties can only be given to a call that connects and blocks while it does. They are kept even where it
-// fails, so it gets a loopback port that is bound and does not listen: refused at once, without leaving this machine.
+// CONNECT properties can only be given to a call that connects and blocks while it does. They are
+// kept even where it fails, so it gets a loopback port that is bound and does not listen: refused
+// at once, without leaving this machine.
 void MosquittoBroker::prepareProperties() {
     Properties properties;
-    mosquitto_property_add_int32(properties.place(), MQTT_PROP_SESSION_EXPIRY_INTERVAL, options_.sessionExpiryS);
-    mosquitto_property_add_int32(properties.place(), MQTT_PROP_MAXIMUM_PACKET_SIZE, options_.maxPacketBytes);
-    mosquitto_property_add_int16(properties.place(), MQTT_PROP_RECEIVE_MAXIMUM, options_.receiveMaximum);
+    mosquitto_property_add_int32(properties.place(), MQTT_PROP_SESSION_EXPIRY_INTERVAL,
+                                 options_.sessionExpiryS);
+    mosquitto_property_add_int32(properties.place(), MQTT_PROP_MAXIMUM_PACKET_SIZE,
+                                 options_.maxPacketBytes);
+    mosquitto_property_add_int16(properties.place(), MQTT_PROP_RECEIVE_MAXIMUM,
+                                 options_.receiveMaximum);
     const int holder = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
     auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (holder < 0 || ::bind(holder, generic, length) != 0 || ::getsockname(holder, generic, &length) != 0) {
+    if (holder < 0 || ::bind(holder, generic, length) != 0 ||
+        ::getsockname(holder, generic, &length) != 0) {
         if (holder >= 0) ::close(holder);
         throw std::runtime_error(std::string("loopback interface: ") + std::strerror(errno));
     }
-    mosquitto_connect_bind_v5(client_, "127.0.0.1", ntohs(address.sin_port), options_.keepaliveS, nullptr,
-                              properties.get());
+    mosquitto_connect_bind_v5(client_, "127.0.0.1", ntohs(address.sin_port), options_.keepaliveS,
+                              nullptr, properties.get());
     ::close(holder);
 }
 
@@ -161,7 +167,8 @@ void MosquittoBroker::begin() {
 
 void MosquittoBroker::connect(const std::string& address) {
     state_ = State::connecting;
-    const int result = mosquitto_connect_async(client_, address.c_str(), options_.port, options_.keepaliveS);
+    const int result =
+        mosquitto_connect_async(client_, address.c_str(), options_.port, options_.keepaliveS);
     const int fd = mosquitto_socket(client_);
     if (result != MOSQ_ERR_SUCCESS || fd < 0) {
         retry(result == MOSQ_ERR_ERRNO ? std::strerror(errno) : mosquitto_strerror(result));
@@ -172,7 +179,8 @@ void MosquittoBroker::connect(const std::string& address) {
         retry(std::strerror(errno));
         return;
     }
-    socket_ = loop_.io(watched_, EPOLLIN | EPOLLOUT, [this](std::uint32_t events) { service(events); });
+    socket_ =
+        loop_.io(watched_, EPOLLIN | EPOLLOUT, [this](std::uint32_t events) { service(events); });
     miscTimer_ = loop_.after(kConnectTimeoutMs, [this] { dropConnection("no answer"); });
 }
 
@@ -186,7 +194,8 @@ void MosquittoBroker::retry(const std::string& why) {
     socket_.reset();
     miscTimer_.reset();
     if (watched_ >= 0) ::close(std::exchange(watched_, -1));
-    // Written or not, nobody will tell about QoS 0 any more. QoS 1 stays in libmosquitto, which sends it again.
+    // Written or not, nobody will tell about QoS 0 any more. QoS 1 stays in libmosquitto, which
+    // sends it again.
     std::erase_if(inFlight_, [](const auto& entry) { return entry.second.qos == 0; });
     subscribing_.clear();
     if (closing_) {
@@ -197,7 +206,8 @@ void MosquittoBroker::retry(const std::string& why) {
     const std::string complaint =
         "broker " + options_.host + ":" + std::to_string(options_.port) + " is away: " + why;
     if (wasReady || complaint != lastComplaint_) {
-        log(Level::warning, complaint + "; trying again", {{"MESSAGE_ID", std::string(kIdBrokerLost)}});
+        log(Level::warning, complaint + "; trying again",
+            {{"MESSAGE_ID", std::string(kIdBrokerLost)}});
     }
     lastComplaint_ = complaint;
     status_ = complaint;
@@ -234,7 +244,8 @@ void MosquittoBroker::watch() {
 }
 
 void MosquittoBroker::startTimer() {
-    // A quarter of the keep-alive notices silence early enough; this is also all the waking up an idle daemon does here.
+    // A quarter of the keep-alive notices silence early enough; this is also all the waking up an
+    // idle daemon does here.
     const std::int64_t pause = std::max(options_.keepaliveS / 4, 10) * 1000LL;
     miscTimer_ = loop_.after(pause, [this] {
         mosquitto_loop_misc(client_);
@@ -248,15 +259,18 @@ void MosquittoBroker::onConnect(int reason) {
     if (reason != 0) {
         lastComplaint_.clear();
         status_ = std::string("broker refuses: ") + mosquitto_reason_string(reason);
-        log(Level::error, status_ + "; check broker.user and its password, and the broker's password file");
+        log(Level::error,
+            status_ + "; check broker.user and its password, and the broker's password file");
         return;
     }
     state_ = State::subscribing;
     for (const auto& topic : options_.subscriptions) {
         int id = 0;
-        // No Local: what we publish below device/ is not for us. Retain As Published: a request left retained shows.
+        // No Local: what we publish below device/ is not for us. Retain As Published: a request
+        // left retained shows.
         const int flags = MQTT_SUB_OPT_NO_LOCAL | MQTT_SUB_OPT_RETAIN_AS_PUBLISHED;
-        if (mosquitto_subscribe_v5(client_, &id, topic.c_str(), 1, flags, nullptr) == MOSQ_ERR_SUCCESS) {
+        if (mosquitto_subscribe_v5(client_, &id, topic.c_str(), 1, flags, nullptr) ==
+            MOSQ_ERR_SUCCESS) {
             subscribing_[id] = topic;
         }
     }
@@ -298,7 +312,8 @@ void MosquittoBroker::onDisconnect(int reason) {
     retry(status_.starts_with("broker refuses") ? status_ : why);
 }
 
-void MosquittoBroker::onMessage(const mosquitto_message& message, const mqtt5__property* properties) {
+void MosquittoBroker::onMessage(const mosquitto_message& message,
+                                const mqtt5__property* properties) {
     Message incoming;
     incoming.topic = message.topic;
     incoming.payload.assign(static_cast<const char*>(message.payload),
@@ -307,7 +322,8 @@ void MosquittoBroker::onMessage(const mosquitto_message& message, const mqtt5__p
     incoming.responseTopic = readString(properties, MQTT_PROP_RESPONSE_TOPIC);
     incoming.correlation = readBinary(properties, MQTT_PROP_CORRELATION_DATA);
     std::uint32_t expiry = 0;
-    if (mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry, false)) {
+    if (mosquitto_property_read_int32(properties, MQTT_PROP_MESSAGE_EXPIRY_INTERVAL, &expiry,
+                                      false)) {
         incoming.expirySeconds = expiry;
     }
     batchSize_ += incoming.topic.size() + incoming.payload.size() + incoming.correlation.size();
@@ -343,7 +359,8 @@ void MosquittoBroker::publish(Publication publication) {
 
 void MosquittoBroker::trimWaiting() {
     if (waitingSize_ <= options_.waitingBytes) return;
-    log(Level::warning, "too much waits for the broker; the oldest messages that are not retained are dropped");
+    log(Level::warning,
+        "too much waits for the broker; the oldest messages that are not retained are dropped");
     for (auto entry = waiting_.begin();
          entry != waiting_.end() && waitingSize_ > options_.waitingBytes / 2;) {
         if (entry->retain) {
@@ -380,19 +397,20 @@ void MosquittoBroker::flush() {
 void MosquittoBroker::hand(const Publication& publication) {
     Properties properties;
     if (!publication.correlation.empty()) {
-        const auto length = static_cast<std::uint16_t>(std::min<std::size_t>(publication.correlation.size(), 65535));
+        const auto length = static_cast<std::uint16_t>(
+            std::min<std::size_t>(publication.correlation.size(), 65535));
         mosquitto_property_add_binary(properties.place(), MQTT_PROP_CORRELATION_DATA,
                                       publication.correlation.data(), length);
     }
     if (publication.json && !publication.payload.empty()) {
         mosquitto_property_add_byte(properties.place(), MQTT_PROP_PAYLOAD_FORMAT_INDICATOR, 1);
-        mosquitto_property_add_string(properties.place(), MQTT_PROP_CONTENT_TYPE, "application/json");
+        mosquitto_property_add_string(properties.place(), MQTT_PROP_CONTENT_TYPE,
+                                      "application/json");
     }
     int id = 0;
-    const int result = mosquitto_publish_v5(client_, &id, publication.topic.c_str(),
-                                            static_cast<int>(publication.payload.size()),
-                                            publication.payload.data(), publication.qos, publication.retain,
-                                            properties.get());
+    const int result = mosquitto_publish_v5(
+        client_, &id, publication.topic.c_str(), static_cast<int>(publication.payload.size()),
+        publication.payload.data(), publication.qos, publication.retain, properties.get());
     if (result == MOSQ_ERR_SUCCESS) {
         inFlight_[id] = {publication.topic, publication.qos};
     } else {
@@ -424,7 +442,10 @@ void MosquittoBroker::stop(std::int64_t graceMs, std::function<void()> done) {
         return;
     }
     if (!options_.willTopic.empty()) {
-        publish({.topic = options_.willTopic, .payload = options_.will, .retain = true, .correlation = {}});
+        publish({.topic = options_.willTopic,
+                 .payload = options_.will,
+                 .retain = true,
+                 .correlation = {}});
     }
     stopTimer_ = loop_.after(graceMs, [this] { finishStop(); });
     scheduleFlush();

@@ -1,4 +1,5 @@
-// The broker port over libmosquitto, driven by the loop; what libmosquitto does and does not is in DESIGN section 4.
+// The broker port over libmosquitto, driven by the loop; what libmosquitto does and does not is in
+// DESIGN section 4.
 #pragma once
 
 #include <cstdint>
@@ -27,15 +28,18 @@ struct BrokerOptions {
     std::string user;
     std::string password;
     int keepaliveS = 60;
-    std::uint32_t sessionExpiryS = 7 * 24 * 3600;   // how long the broker keeps requests for a daemon that is down
-    std::uint32_t maxPacketBytes = 2'097'152;       // the broker drops larger packets instead of sending them
-    std::uint16_t receiveMaximum = 1000;            // requests that may wait for one commit together
-    std::size_t waitingBytes = 32'000'000;          // publications kept while the broker is away; then the oldest go
-    std::size_t batchBytes = 16'000'000;            // of one batch to the consumer
-    std::int64_t retryMs = 500;                     // first pause before connecting again, doubled up to …
-    std::int64_t retryMaxMs = 60'000;               // … this; both ± half
+    std::uint32_t sessionExpiryS =
+        7 * 24 * 3600;  // how long the broker keeps requests for a daemon that is down
+    std::uint32_t maxPacketBytes =
+        2'097'152;                        // the broker drops larger packets instead of sending them
+    std::uint16_t receiveMaximum = 1000;  // requests that may wait for one commit together
+    std::size_t waitingBytes =
+        32'000'000;  // publications kept while the broker is away; then the oldest go
+    std::size_t batchBytes = 16'000'000;  // of one batch to the consumer
+    std::int64_t retryMs = 500;           // first pause before connecting again, doubled up to …
+    std::int64_t retryMaxMs = 60'000;     // … this; both ± half
     std::vector<std::string> subscriptions;
-    std::string willTopic;                          // retained; empty = no will
+    std::string willTopic;  // retained; empty = no will
     std::string will;
 };
 
@@ -46,16 +50,22 @@ class MosquittoBroker : public Broker {
     MosquittoBroker& operator=(const MosquittoBroker&) = delete;
     ~MosquittoBroker() override;
 
-    // Called with everything that was there in one go; the broker gets its acknowledgements after the call returns.
-    void setConsumer(std::function<void(std::vector<Message>)> consumer) { consumer_ = std::move(consumer); }
+    // Called with everything that was there in one go; the broker gets its acknowledgements after
+    // the call returns.
+    void setConsumer(std::function<void(std::vector<Message>)> consumer) {
+        consumer_ = std::move(consumer);
+    }
     // Called when subscriptions stand, also after each reconnect.
     void setOnConnected(std::function<void()> callback) { onConnected_ = std::move(callback); }
     // Sees every publication as it is handed over (the service's log uses it).
-    void setObserver(std::function<void(const Publication&)> observer) { observer_ = std::move(observer); }
+    void setObserver(std::function<void(const Publication&)> observer) {
+        observer_ = std::move(observer);
+    }
 
     // Starts to connect, and keeps at it until stop().
     void start();
-    // Publishes the will itself, disconnects in good order and calls `done`, after `graceMs` at the latest.
+    // Publishes the will itself, disconnects in good order and calls `done`, after `graceMs` at the
+    // latest.
     void stop(std::int64_t graceMs, std::function<void()> done);
 
     void publish(Publication publication) override;
@@ -98,7 +108,8 @@ class MosquittoBroker : public Broker {
     mosquitto* client_ = nullptr;
     State state_ = State::away;
     std::string status_ = "not started";
-    int watched_ = -1;  // a duplicate of libmosquitto's socket: it closes its own without telling first
+    int watched_ =
+        -1;  // a duplicate of libmosquitto's socket: it closes its own without telling first
     Source socket_;
     Source retryTimer_;
     Source miscTimer_;

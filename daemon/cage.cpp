@@ -61,10 +61,11 @@ std::vector<std::string> cageCommand(const CageOptions& options, const Child& ch
                                      const fs::path& program) {
     std::vector<std::string> argv = {options.bubblewrap.string()};
     if (options.uid < 0) add(argv, {"--unshare-user"});
-    add(argv, {"--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-               "--new-session", "--die-with-parent"});
+    add(argv, {"--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts",
+               "--unshare-cgroup-try", "--new-session", "--die-with-parent"});
     if (options.uid >= 0) {
-        // The helper gives root up as its first act; it needs these two for it, and they are gone with it.
+        // The helper gives root up as its first act; it needs these two for it, and they are gone
+        // with it.
         add(argv, {"--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"});
     }
     if (options.infoFd >= 0) add(argv, {"--info-fd", std::to_string(options.infoFd)});
@@ -80,7 +81,8 @@ std::vector<std::string> cageCommand(const CageOptions& options, const Child& ch
     addReadable(argv, options.helper, kHelperInside);
     add(argv, {"--chdir", "/", "--remount-ro", "/", "--"});
     add(argv, {kHelperInside, child.cage == Cage::emulator ? "run" : "compile",
-               std::to_string(child.limits.processes), std::to_string(options.uid), child.folder.string(), program.string()});
+               std::to_string(child.limits.processes), std::to_string(options.uid),
+               child.folder.string(), program.string()});
     argv.insert(argv.end(), child.argv.begin() + 1, child.argv.end());
     return argv;
 }
@@ -112,7 +114,7 @@ Status giveFolder(const fs::path& folder, int uid) {
     std::error_code error;
     for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end;
          entry.increment(error)) {
-        struct stat status {};
+        struct stat status{};
         if (::lstat(entry->path().c_str(), &status) != 0) return failed(std::strerror(errno));
         if (S_ISREG(status.st_mode) && status.st_nlink > 1) continue;
         if (::lchown(entry->path().c_str(), id, id) != 0) return failed(std::strerror(errno));

@@ -1,9 +1,10 @@
-// tinsmith-cage MODE PROCESSES UID FOLDER PROGRAM [ARGS…]: the last step into a cage, run by bubblewrap inside of it.
-// Gives up root (UID >= 0), bounds the number of processes, forbids system calls (MODE `compile` or `run`), becomes PROGRAM.
+// tinsmith-cage MODE PROCESSES UID FOLDER PROGRAM [ARGS…]: the last step into a cage, run by
+// bubblewrap inside of it. Gives up root (UID >= 0), bounds the number of processes, forbids system
+// calls (MODE `compile` or `run`), becomes PROGRAM.
 //
-// In mode `run` nothing can be executed after PROGRAM, itself excepted: the filter lets only execveat on one descriptor
-// through, that descriptor closes as PROGRAM starts, and no other file can get its number because the limit of open files
-// lies below it by then.
+// In mode `run` nothing can be executed after PROGRAM, itself excepted: the filter lets only
+// execveat on one descriptor through, that descriptor closes as PROGRAM starts, and no other file
+// can get its number because the limit of open files lies below it by then.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,29 +39,65 @@ void must(int result, const char* what) {
 
 // What no caged program needs and what has let others out of theirs.
 constexpr int kForbidden[] = {
-    SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen),
-    SCMP_SYS(accept), SCMP_SYS(accept4), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-    SCMP_SYS(process_vm_writev), SCMP_SYS(pidfd_getfd), SCMP_SYS(kcmp), SCMP_SYS(mount), SCMP_SYS(umount2),
-    SCMP_SYS(pivot_root), SCMP_SYS(chroot), SCMP_SYS(move_mount), SCMP_SYS(open_tree), SCMP_SYS(fsopen),
-    SCMP_SYS(fsconfig), SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(mount_setattr), SCMP_SYS(setns),
-    SCMP_SYS(unshare), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(keyctl), SCMP_SYS(add_key),
-    SCMP_SYS(request_key), SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
-    SCMP_SYS(userfaultfd), SCMP_SYS(open_by_handle_at), SCMP_SYS(name_to_handle_at),
-    SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(delete_module), SCMP_SYS(kexec_load),
-    SCMP_SYS(kexec_file_load), SCMP_SYS(reboot), SCMP_SYS(swapon), SCMP_SYS(swapoff),
+    SCMP_SYS(socket),
+    SCMP_SYS(socketpair),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(kcmp),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(move_mount),
+    SCMP_SYS(open_tree),
+    SCMP_SYS(fsopen),
+    SCMP_SYS(fsconfig),
+    SCMP_SYS(fsmount),
+    SCMP_SYS(fspick),
+    SCMP_SYS(mount_setattr),
+    SCMP_SYS(setns),
+    SCMP_SYS(unshare),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(request_key),
+    SCMP_SYS(io_uring_setup),
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(open_by_handle_at),
+    SCMP_SYS(name_to_handle_at),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(delete_module),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(kexec_file_load),
+    SCMP_SYS(reboot),
+    SCMP_SYS(swapon),
+    SCMP_SYS(swapoff),
 };
 
 constexpr scmp_datum_t kNamespaces[] = {CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWPID,   CLONE_NEWNET,
                                         CLONE_NEWIPC,  CLONE_NEWUTS, CLONE_NEWCGROUP};
 
 void rule(scmp_filter_ctx filter, int action, int call) {
-    if (const int failed = seccomp_rule_add(filter, static_cast<std::uint32_t>(action), call, 0); failed < 0) {
+    if (const int failed = seccomp_rule_add(filter, static_cast<std::uint32_t>(action), call, 0);
+        failed < 0) {
         die("system call filter", -failed);
     }
 }
 
 void rule(scmp_filter_ctx filter, int call, scmp_arg_cmp argument) {
-    if (const int failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, argument); failed < 0) {
+    if (const int failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), call, 1, argument);
+        failed < 0) {
         die("system call filter", -failed);
     }
 }
@@ -102,7 +139,8 @@ void limit(__rlimit_resource which, rlim_t value, const char* what) {
 
 int main(int count, char** arguments) {
     if (count < 6) {
-        std::fprintf(stderr, "usage: tinsmith-cage compile|run PROCESSES UID FOLDER PROGRAM [ARGS...]\n");
+        std::fprintf(stderr,
+                     "usage: tinsmith-cage compile|run PROCESSES UID FOLDER PROGRAM [ARGS...]\n");
         return 126;
     }
     const bool run = std::string_view(arguments[1]) == "run";
@@ -110,7 +148,8 @@ int main(int count, char** arguments) {
     const long uid = std::strtol(arguments[3], nullptr, 10);
     if (uid >= 0) giveUpRoot(static_cast<uid_t>(uid));
     must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "privileges");
-    // Counted per user and user namespace since Linux 5.14, so it bounds this cage alone; one more for bubblewrap's own.
+    // Counted per user and user namespace since Linux 5.14, so it bounds this cage alone; one more
+    // for bubblewrap's own.
     limit(RLIMIT_NPROC, static_cast<rlim_t>(processes) + 1, "process limit");
     must(chdir(arguments[4]), arguments[4]);
     char** command = arguments + 5;

@@ -27,7 +27,8 @@ fs::path ownGroup() {
     return {};
 }
 
-// systemd marks what it delegates, so that we never rearrange a login session's or a container's group.
+// systemd marks what it delegates, so that we never rearrange a login session's or a container's
+// group.
 bool delegated(const fs::path& group) {
     char value[2] = {};
     return getxattr(group.c_str(), "user.delegate", value, sizeof value) == 1 && value[0] == '1';

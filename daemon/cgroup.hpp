@@ -8,7 +8,8 @@
 
 namespace tinsmith::daemon {
 
-// One child's control group: bounds memory and processes of its whole tree, and kills all of it at once.
+// One child's control group: bounds memory and processes of its whole tree, and kills all of it at
+// once.
 class Cgroup {
   public:
     explicit Cgroup(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -24,10 +25,12 @@ class Cgroup {
     std::filesystem::path folder_;
 };
 
-// The part of the cgroup v2 tree that the service manager gave to us (Delegate=yes); nothing where it did not.
+// The part of the cgroup v2 tree that the service manager gave to us (Delegate=yes); nothing where
+// it did not.
 class CgroupTree {
   public:
-    // Moves this process into a leaf of its own, since groups with members cannot have limited children.
+    // Moves this process into a leaf of its own, since groups with members cannot have limited
+    // children.
     [[nodiscard]] static std::optional<CgroupTree> claim();
     // Absent where the group cannot be made: the other limits hold without it.
     [[nodiscard]] std::optional<Cgroup> make(std::int64_t memoryBytes, int processes);

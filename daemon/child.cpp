@@ -22,8 +22,12 @@ namespace tinsmith::daemon {
 namespace {
 
 // glibc 2.36 declares these two without C linkage.
-int openProcess(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
-void sendSignal(int process, int number) { ::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0); }
+int openProcess(pid_t pid) {
+    return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
+void sendSignal(int process, int number) {
+    ::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0);
+}
 
 constexpr std::size_t kTailBytes = 65'536;
 constexpr std::size_t kLineBytes = 65'536;  // a longer line is delivered in pieces
@@ -58,7 +62,8 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
     return list;
 }
 
-// Everything the child needs between fork and exec, made before: it may only make system calls there.
+// Everything the child needs between fork and exec, made before: it may only make system calls
+// there.
 struct Recipe {
     std::vector<char*> argv;
     std::vector<char*> environment;
@@ -92,7 +97,8 @@ void limitTo(__rlimit_resource which, std::int64_t value) {
     limitTo(RLIMIT_CPU, recipe.limits.cpuSeconds);
     limitTo(RLIMIT_AS, recipe.limits.memoryBytes);
     limitTo(RLIMIT_FSIZE, recipe.limits.fileBytes);
-    if (::dup2(recipe.input, 0) < 0 || ::dup2(recipe.output, 1) < 0 || ::dup2(recipe.errors, 2) < 0) give();
+    if (::dup2(recipe.input, 0) < 0 || ::dup2(recipe.output, 1) < 0 || ::dup2(recipe.errors, 2) < 0)
+        give();
     if (::chdir(recipe.folder) != 0) give();
     ::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     if (recipe.info >= 0) ::fcntl(recipe.info, F_SETFD, 0);
@@ -101,7 +107,8 @@ void limitTo(__rlimit_resource which, std::int64_t value) {
     ::_exit(127);
 }
 
-// A file in memory instead of a pipe: no writing in small pieces, no SIGPIPE from a child that does not read.
+// A file in memory instead of a pipe: no writing in small pieces, no SIGPIPE from a child that does
+// not read.
 int inputFile(const std::string& input) {
     const int fd = ::memfd_create("input", MFD_CLOEXEC);
     if (fd < 0) return -1;
@@ -118,8 +125,10 @@ int inputFile(const std::string& input) {
 }
 
 Error cannotStart(const std::string& program, int error) {
-    return {Code::internal, "cannot run " + program + ": " + std::strerror(error),
-            "check that it is installed, and the limits of the daemon's user", {}};
+    return {Code::internal,
+            "cannot run " + program + ": " + std::strerror(error),
+            "check that it is installed, and the limits of the daemon's user",
+            {}};
 }
 
 bool readable(int fd) {
@@ -134,7 +143,8 @@ RunningChild::RunningChild(Loop& loop, Launch launch, std::function<void(Exit)> 
 
 Result<std::unique_ptr<RunningChild>> RunningChild::start(Loop& loop, Launch launch,
                                                           std::function<void(Exit)> finished) {
-    std::unique_ptr<RunningChild> child(new RunningChild(loop, std::move(launch), std::move(finished)));
+    std::unique_ptr<RunningChild> child(
+        new RunningChild(loop, std::move(launch), std::move(finished)));
     Launch& plan = child->launch_;
     const std::string program = plan.argv.at(0);
     Pipe output, errors, complaint;
@@ -147,8 +157,17 @@ Result<std::unique_ptr<RunningChild>> RunningChild::start(Loop& loop, Launch lau
         return std::unexpected(cannotStart(program, error));
     }
     const std::string folder = plan.folder.empty() ? "/" : plan.folder.string();
-    const Recipe recipe{pointers(plan.argv), pointers(plan.environment), folder.c_str(), plan.limits, input,
-                        output.write, errors.write, plan.infoWrite, members, complaint.write, ::getpid()};
+    const Recipe recipe{pointers(plan.argv),
+                        pointers(plan.environment),
+                        folder.c_str(),
+                        plan.limits,
+                        input,
+                        output.write,
+                        errors.write,
+                        plan.infoWrite,
+                        members,
+                        complaint.write,
+                        ::getpid()};
     const pid_t pid = ::fork();
     if (pid == 0) becomeChild(recipe);
     const int forkError = errno;
@@ -182,7 +201,8 @@ void RunningChild::watch(int output, int errors) {
     streams_[1].fd = errors;
     for (auto& stream : streams_) {
         ::fcntl(stream.fd, F_SETFL, O_NONBLOCK);
-        stream.source = loop_.io(stream.fd, EPOLLIN, [this, &stream](std::uint32_t) { readSome(stream); });
+        stream.source =
+            loop_.io(stream.fd, EPOLLIN, [this, &stream](std::uint32_t) { readSome(stream); });
     }
     outerSource_ = loop_.io(outer_, EPOLLIN, [this](std::uint32_t) { outerEnded(); });
     if (launch_.infoRead >= 0) {
@@ -197,7 +217,8 @@ RunningChild::~RunningChild() {
     if (outer_ >= 0 && !ended_) {
         killTree();
         siginfo_t info{};
-        while (::waitid(P_PIDFD, static_cast<id_t>(outer_), &info, WEXITED) != 0 && errno == EINTR) {
+        while (::waitid(P_PIDFD, static_cast<id_t>(outer_), &info, WEXITED) != 0 &&
+               errno == EINTR) {
         }
     }
     for (auto& stream : streams_) closeStream(stream);
@@ -273,7 +294,8 @@ void RunningChild::readInfo() {
     if (place == std::string::npos || ended_) return;
     const int pid = std::atoi(info_.c_str() + place + std::strlen("\"child-pid\":"));
     if (pid > 1) inner_ = openProcess(pid);
-    // Only bubblewrap can have reaped that process, and then it ends itself: while it runs, the number is the right one.
+    // Only bubblewrap can have reaped that process, and then it ends itself: while it runs, the
+    // number is the right one.
     if (inner_ >= 0 && readable(outer_)) closeFd(inner_);
     if (inner_ < 0) return;
     innerSource_ = loop_.io(inner_, EPOLLIN, [this](std::uint32_t) { innerEnded(); });
@@ -291,7 +313,9 @@ void RunningChild::innerEnded() {
 
 void RunningChild::outerEnded() {
     siginfo_t info{};
-    if (::waitid(P_PIDFD, static_cast<id_t>(outer_), &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0) return;
+    if (::waitid(P_PIDFD, static_cast<id_t>(outer_), &info, WEXITED | WNOHANG) != 0 ||
+        info.si_pid == 0)
+        return;
     ended_ = true;
     outerSource_.reset();
     wallTimer_.reset();
@@ -304,7 +328,8 @@ void RunningChild::outerEnded() {
         exit_.code = 128 + info.si_status;
     }
     if (exit_.signal == SIGXCPU && exit_.limit.empty()) exit_.limit = "cpu";
-    // What the child left behind in its process group ends with it, and no longer holds the pipes open.
+    // What the child left behind in its process group ends with it, and no longer holds the pipes
+    // open.
     ::kill(-pid_, SIGKILL);
     if (launch_.cgroup) launch_.cgroup->kill();
     maybeFinish();
@@ -312,9 +337,11 @@ void RunningChild::outerEnded() {
 
 void RunningChild::maybeFinish() {
     if (!ended_ || inner_ >= 0) return;
-    // Killed is not dead yet: the rest of the group has become our children and ends within moments.
+    // Killed is not dead yet: the rest of the group has become our children and ends within
+    // moments.
     siginfo_t orphan{};
-    while (::waitid(P_PGID, static_cast<id_t>(pid_), &orphan, WEXITED | WNOHANG) == 0 && orphan.si_pid != 0) {
+    while (::waitid(P_PGID, static_cast<id_t>(pid_), &orphan, WEXITED | WNOHANG) == 0 &&
+           orphan.si_pid != 0) {
         orphan = {};
     }
     if (::kill(-pid_, 0) == 0 && graceTurns_++ < 200) {

@@ -21,16 +21,18 @@ struct Launch {
     ChildLimits limits;
     std::function<void(std::string_view)> onLine;
     std::string input;
-    int infoRead = -1;   // caged: bubblewrap's --info-fd pipe, both ends; closed by the child's owner
+    int infoRead =
+        -1;  // caged: bubblewrap's --info-fd pipe, both ends; closed by the child's owner
     int infoWrite = -1;
     std::optional<Cgroup> cgroup;
 };
 
 class RunningChild {
   public:
-    // Fails with `internal` when the program cannot be executed. `finished` is called once, from the loop, never from in here.
-    [[nodiscard]] static Result<std::unique_ptr<RunningChild>> start(Loop& loop, Launch launch,
-                                                                     std::function<void(Exit)> finished);
+    // Fails with `internal` when the program cannot be executed. `finished` is called once, from
+    // the loop, never from in here.
+    [[nodiscard]] static Result<std::unique_ptr<RunningChild>> start(
+        Loop& loop, Launch launch, std::function<void(Exit)> finished);
     RunningChild(const RunningChild&) = delete;
     RunningChild& operator=(const RunningChild&) = delete;
     // Kills what still runs and waits for its end.

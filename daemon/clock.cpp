@@ -14,11 +14,17 @@ std::int64_t now(clockid_t clock) {
 
 }  // namespace
 
-std::int64_t wallClockMs() { return now(CLOCK_REALTIME); }
+std::int64_t wallClockMs() {
+    return now(CLOCK_REALTIME);
+}
 
-std::int64_t LoopClock::unixMs() const { return wallClockMs(); }
+std::int64_t LoopClock::unixMs() const {
+    return wallClockMs();
+}
 
-std::int64_t LoopClock::steadyMs() const { return now(CLOCK_BOOTTIME); }
+std::int64_t LoopClock::steadyMs() const {
+    return now(CLOCK_BOOTTIME);
+}
 
 Task<Status> LoopClock::sleep(std::int64_t ms, CancelToken cancel) {
     Completion<Status> done;

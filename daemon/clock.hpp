@@ -8,7 +8,8 @@ namespace tinsmith::daemon {
 // Milliseconds since 1970, from the wall clock.
 [[nodiscard]] std::int64_t wallClockMs();
 
-// Time since boot including suspend, so that a soak or a deadline means what it says on a gateway that sleeps.
+// Time since boot including suspend, so that a soak or a deadline means what it says on a gateway
+// that sleeps.
 class LoopClock : public Clock {
   public:
     explicit LoopClock(Loop& loop) : loop_(loop) {}

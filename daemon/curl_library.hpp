@@ -4,7 +4,8 @@
 
 namespace tinsmith::daemon {
 
-// libcurl, loaded at the first use: with what it depends on it costs an idle daemon without a language model 3 MB.
+// libcurl, loaded at the first use: with what it depends on it costs an idle daemon without a
+// language model 3 MB.
 struct CurlLibrary {
     decltype(&curl_global_init) globalInit;
     decltype(&curl_multi_init) multiInit;

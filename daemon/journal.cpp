@@ -12,7 +12,8 @@ namespace tinsmith::daemon {
 
 namespace {
 
-// Marks the file as ours ("TINS"), so that another program's database is not mistaken for a journal.
+// Marks the file as ours ("TINS"), so that another program's database is not mistaken for a
+// journal.
 constexpr std::int64_t kApplicationId = 0x54494E53;
 
 // Migration n brings user_version from n to n + 1. Never change one that was released; append.
@@ -61,7 +62,8 @@ class Use {
     sqlite3_stmt* statement_;
 };
 
-// Values were written by canonical(); anything else means that the file was changed behind our back.
+// Values were written by canonical(); anything else means that the file was changed behind our
+// back.
 Result<Json> parseValue(std::string_view kind, std::string_view key, std::string_view text) {
     Json value = Json::parse(text, nullptr, false);
     if (value.is_discarded()) {
@@ -74,8 +76,12 @@ Result<Json> parseValue(std::string_view kind, std::string_view key, std::string
 
 }  // namespace
 
-void SqliteJournal::Close::operator()(sqlite3* database) const { sqlite3_close_v2(database); }
-void SqliteJournal::Finish::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+void SqliteJournal::Close::operator()(sqlite3* database) const {
+    sqlite3_close_v2(database);
+}
+void SqliteJournal::Finish::operator()(sqlite3_stmt* statement) const {
+    sqlite3_finalize(statement);
+}
 
 SqliteJournal::~SqliteJournal() = default;
 
@@ -100,19 +106,21 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const std::filesystem
 }
 
 Status SqliteJournal::configure(bool unclean) {
-    // Exclusive before the first use of the log: no shared memory file, and no second daemon on this database.
-    for (const char* sql : {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL",
-                            "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON",
-                            "PRAGMA cache_size=-512", "PRAGMA trusted_schema=OFF"}) {
+    // Exclusive before the first use of the log: no shared memory file, and no second daemon on
+    // this database.
+    for (const char* sql :
+         {"PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL",
+          "PRAGMA foreign_keys=ON", "PRAGMA cache_size=-512", "PRAGMA trusted_schema=OFF"}) {
         if (auto done = execute(sql); !done) return done;
     }
     if (!unclean) return {};
     auto check = prepare("PRAGMA quick_check(1)");
     if (!check) return std::unexpected(check.error());
     if (sqlite3_step(check->get()) != SQLITE_ROW || column(check->get(), 0) != "ok") {
-        return fail(Code::internal, "the journal " + file_.string() + " is damaged",
-                    "restore the state folder from a backup, or save what is readable with `sqlite3 " +
-                        file_.string() + " .recover`");
+        return fail(
+            Code::internal, "the journal " + file_.string() + " is damaged",
+            "restore the state folder from a backup, or save what is readable with `sqlite3 " +
+                file_.string() + " .recover`");
     }
     return {};
 }
@@ -129,10 +137,11 @@ Status SqliteJournal::migrate() {
                     "point paths.state at an empty folder");
     }
     if (*version > static_cast<std::int64_t>(kMigrations.size())) {
-        return fail(Code::internal,
-                    "the journal " + file_.string() + " has schema " + std::to_string(*version) +
-                        ", this version of tinsmithd knows up to " + std::to_string(kMigrations.size()),
-                    "run the newer tinsmithd that wrote it, or restore a backup from before the upgrade");
+        return fail(
+            Code::internal,
+            "the journal " + file_.string() + " has schema " + std::to_string(*version) +
+                ", this version of tinsmithd knows up to " + std::to_string(kMigrations.size()),
+            "run the newer tinsmithd that wrote it, or restore a backup from before the upgrade");
     }
     if (*version == static_cast<std::int64_t>(kMigrations.size())) return {};
     if (auto begun = execute("BEGIN IMMEDIATE"); !begun) return begun;
@@ -140,7 +149,8 @@ Status SqliteJournal::migrate() {
         if (auto done = execute(kMigrations[n]); !done) return done;
     }
     const std::string stamp = "PRAGMA user_version=" + std::to_string(kMigrations.size()) +
-                              "; PRAGMA application_id=" + std::to_string(kApplicationId) + "; COMMIT";
+                              "; PRAGMA application_id=" + std::to_string(kApplicationId) +
+                              "; COMMIT";
     return execute(stamp.c_str());
 }
 
@@ -152,7 +162,8 @@ Status SqliteJournal::prepareAll() {
     for (const auto& [place, sql] :
          {Wanted{&put_,
                  "INSERT INTO record(kind, key, value, updated) VALUES(?1, ?2, ?3, ?4)"
-                 " ON CONFLICT(kind, key) DO UPDATE SET value=excluded.value, updated=excluded.updated"},
+                 " ON CONFLICT(kind, key) DO UPDATE SET value=excluded.value, "
+                 "updated=excluded.updated"},
           Wanted{&remove_, "DELETE FROM record WHERE kind=?1 AND key=?2"},
           Wanted{&get_, "SELECT value FROM record WHERE kind=?1 AND key=?2"},
           Wanted{&list_,
@@ -241,8 +252,8 @@ Result<std::int64_t> SqliteJournal::number(const char* sql) {
 
 Result<SqliteJournal::Statement> SqliteJournal::prepare(const char* sql) {
     sqlite3_stmt* statement = nullptr;
-    if (sqlite3_prepare_v3(database_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) !=
-        SQLITE_OK) {
+    if (sqlite3_prepare_v3(database_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &statement,
+                           nullptr) != SQLITE_OK) {
         return std::unexpected(lastError(sql));
     }
     return Statement(statement);
@@ -256,31 +267,43 @@ Error SqliteJournal::lastError(const std::string& what) {
     const std::string place = "journal " + file_.string() + ": ";
     switch (extended & 0xFF) {
         case SQLITE_FULL:
-            return {Code::storage_full, place + "no space left on the disk",
-                    "free some space on the disk of the state folder", {}};
+            return {Code::storage_full,
+                    place + "no space left on the disk",
+                    "free some space on the disk of the state folder",
+                    {}};
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
-            return {Code::internal, place + "damaged (" + said + ")",
-                    "restore the state folder from a backup, or save what is readable with `sqlite3 " +
-                        file_.string() + " .recover`",
-                    {}};
+            return {
+                Code::internal,
+                place + "damaged (" + said + ")",
+                "restore the state folder from a backup, or save what is readable with `sqlite3 " +
+                    file_.string() + " .recover`",
+                {}};
         case SQLITE_BUSY:
-            return {Code::internal, place + "in use by another process",
-                    "stop the other tinsmithd or sqlite3 that has it open", {}};
+            return {Code::internal,
+                    place + "in use by another process",
+                    "stop the other tinsmithd or sqlite3 that has it open",
+                    {}};
         case SQLITE_CANTOPEN:
         case SQLITE_READONLY:
-            return {Code::internal, place + "cannot be opened for writing",
-                    "check that the state folder exists and belongs to the daemon's user", {}};
+            return {Code::internal,
+                    place + "cannot be opened for writing",
+                    "check that the state folder exists and belongs to the daemon's user",
+                    {}};
         default:
             break;
     }
     // A quota is a full disk to its user, but SQLite reports it as any other failed write.
     if (system == EDQUOT || system == ENOSPC) {
-        return {Code::storage_full, place + "no space left (quota)",
-                "free some space on the disk of the state folder", {}};
+        return {Code::storage_full,
+                place + "no space left (quota)",
+                "free some space on the disk of the state folder",
+                {}};
     }
-    return {Code::internal, place + said + " (" + what + ")",
-            "look at the disk's health with dmesg", {}};
+    return {Code::internal,
+            place + said + " (" + what + ")",
+            "look at the disk's health with dmesg",
+            {}};
 }
 
 }  // namespace tinsmith::daemon

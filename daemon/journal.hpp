@@ -14,15 +14,17 @@ namespace tinsmith::daemon {
 
 class SqliteJournal : public Journal {
   public:
-    // Opens or creates `file` and brings its schema up to date. Fails with `internal` where the file is damaged, belongs to
-    // another program or was written by a newer version (the hint says what to do), with `storage_full` on a full disk.
-    // `vfs` names an SQLite VFS; null = the system's.
-    [[nodiscard]] static Result<std::unique_ptr<SqliteJournal>> open(const std::filesystem::path& file,
-                                                                     const char* vfs = nullptr);
+    // Opens or creates `file` and brings its schema up to date. Fails with `internal` where the
+    // file is damaged, belongs to another program or was written by a newer version (the hint says
+    // what to do), with `storage_full` on a full disk. `vfs` names an SQLite VFS; null = the
+    // system's.
+    [[nodiscard]] static Result<std::unique_ptr<SqliteJournal>> open(
+        const std::filesystem::path& file, const char* vfs = nullptr);
     ~SqliteJournal() override;
 
     [[nodiscard]] Status commit(const std::vector<Write>& writes) override;
-    [[nodiscard]] Result<std::optional<Json>> get(std::string_view kind, std::string_view key) override;
+    [[nodiscard]] Result<std::optional<Json>> get(std::string_view kind,
+                                                  std::string_view key) override;
     [[nodiscard]] Result<std::vector<Record>> list(std::string_view kind, std::string_view prefix,
                                                    std::size_t limit) override;
 

@@ -3,9 +3,9 @@
 #include <sys/epoll.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "daemon/backoff.hpp"
 #include "daemon/curl_library.hpp"
 #include "daemon/log.hpp"
 
@@ -57,14 +57,16 @@ struct CurlLlm::Transport {
             self->sockets.erase(fd);
             return 0;
         }
-        const std::uint32_t events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+        const std::uint32_t events =
+            (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
         const auto known = self->sockets.find(fd);
         if (known != self->sockets.end()) {
             known->second.setEvents(events);
             return 0;
         }
         self->sockets[fd] = self->loop.io(fd, events, [self, fd](std::uint32_t ready) {
-            const int mask = (ready & EPOLLIN ? CURL_CSELECT_IN : 0) | (ready & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+            const int mask = (ready & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                             (ready & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                              (ready & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
             self->act(fd, mask);
         });
@@ -138,14 +140,16 @@ struct CurlLlm::Transport {
         call->headers = curl.listAppend(nullptr, "Content-Type: application/json");
         call->headers = curl.listAppend(call->headers, "Expect:");
         if (!options.key.empty()) {
-            call->headers = curl.listAppend(call->headers, ("Authorization: Bearer " + options.key).c_str());
+            call->headers =
+                curl.listAppend(call->headers, ("Authorization: Bearer " + options.key).c_str());
         }
         curl.easySetopt(easy, CURLOPT_URL, url.c_str());
         curl.easySetopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
         curl.easySetopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
         curl.easySetopt(easy, CURLOPT_NOSIGNAL, 1L);
         curl.easySetopt(easy, CURLOPT_HTTPHEADER, call->headers);
-        curl.easySetopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call->request.size()));
+        curl.easySetopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                        static_cast<curl_off_t>(call->request.size()));
         curl.easySetopt(easy, CURLOPT_POSTFIELDS, call->request.c_str());
         curl.easySetopt(easy, CURLOPT_CONNECTTIMEOUT_MS, std::min(options.timeoutS, 15) * 1000L);
         curl.easySetopt(easy, CURLOPT_TIMEOUT, static_cast<long>(options.timeoutS));
@@ -177,8 +181,11 @@ Json requestJson(const LlmOptions& options, const LlmRequest& request, bool with
     for (const auto& message : request.messages) {
         messages.push_back({{"role", message.role}, {"content", message.content}});
     }
-    Json body = {{"model", options.model}, {"messages", messages}, {"max_tokens", request.maxTokens},
-                 {"temperature", request.temperature}, {"stream", false}};
+    Json body = {{"model", options.model},
+                 {"messages", messages},
+                 {"max_tokens", request.maxTokens},
+                 {"temperature", request.temperature},
+                 {"stream", false}};
     if (withSchema) {
         body["response_format"] = {{"type", "json_schema"},
                                    {"json_schema", {{"name", "plan"}, {"schema", request.schema}}}};
@@ -225,26 +232,24 @@ std::string complaintOf(const std::string& body) {
     std::string text = body;
     if (const auto json = parseJson(body); json && json->is_object()) {
         const auto error = json->find("error");
-        if (error != json->end()) text = error->is_object() ? textOr(*error, "message", error->dump()) : error->dump();
+        if (error != json->end())
+            text = error->is_object() ? textOr(*error, "message", error->dump()) : error->dump();
     }
     return text.substr(0, 300);
 }
 
-std::int64_t jittered(std::int64_t ms) {
-    static std::minstd_rand random(std::random_device{}());
-    return ms / 2 + static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(ms + 1));
-}
-
 }  // namespace
 
-CurlLlm::CurlLlm(Loop& loop, Clock& clock, LlmOptions options) : loop_(loop), clock_(clock), options_(std::move(options)) {}
+CurlLlm::CurlLlm(Loop& loop, Clock& clock, LlmOptions options)
+    : loop_(loop), clock_(clock), options_(std::move(options)) {}
 
 CurlLlm::~CurlLlm() = default;
 
 Task<Result<CurlLlm::Answer>> CurlLlm::post(std::string body, CancelToken cancel) {
     if (!transport_) {
         const CurlLibrary* curl = CurlLibrary::load();
-        if (!curl) co_return fail(Code::llm_unavailable, "libcurl is missing", "apt-get install libcurl4");
+        if (!curl)
+            co_return fail(Code::llm_unavailable, "libcurl is missing", "apt-get install libcurl4");
         transport_ = std::make_unique<Transport>(loop_, *curl);
     }
     const std::shared_ptr<Transport::Call> call = transport_->start(options_, std::move(body));
@@ -262,7 +267,8 @@ Task<Result<CurlLlm::Answer>> CurlLlm::post(std::string body, CancelToken cancel
         call->done.set(Answer{});
     });
     Answer answer = co_await call->done;
-    if (cancelled) co_return fail(Code::cancelled, "cancelled while waiting for the language model");
+    if (cancelled)
+        co_return fail(Code::cancelled, "cancelled while waiting for the language model");
     co_return answer;
 }
 
@@ -280,8 +286,9 @@ Task<Result<LlmReply>> CurlLlm::complete(LlmRequest request, CancelToken cancel)
             if (!answer->problem.empty()) co_return unavailable(answer->problem);
             co_return parseReply(answer->body, options_);
         }
-        last = answer->status == 0 ? answer->problem
-                                   : "HTTP " + std::to_string(answer->status) + ": " + complaintOf(answer->body);
+        last = answer->status == 0
+                   ? answer->problem
+                   : "HTTP " + std::to_string(answer->status) + ": " + complaintOf(answer->body);
         if (answer->status == 400 && withSchema) {
             // Older servers do not know response_format. The reply is checked here in any case.
             log(Level::info, "the language model's server takes no JSON Schema; asking without");
@@ -291,9 +298,12 @@ Task<Result<LlmReply>> CurlLlm::complete(LlmRequest request, CancelToken cancel)
         }
         const bool passing = answer->status == 0 || answer->status == 429 || answer->status >= 500;
         if (!passing || attempt == options_.retries) break;
-        const std::int64_t wait = answer->retryAfterMs >= 0 ? std::min(answer->retryAfterMs, options_.retryMaxMs) : jittered(pause);
+        const std::int64_t wait = answer->retryAfterMs >= 0
+                                      ? std::min(answer->retryAfterMs, options_.retryMaxMs)
+                                      : jittered(pause);
         pause = std::min(pause * 2, options_.retryMaxMs);
-        log(Level::info, "language model: " + last + "; trying again in " + std::to_string(wait) + " ms");
+        log(Level::info,
+            "language model: " + last + "; trying again in " + std::to_string(wait) + " ms");
         const Status slept = co_await clock_.sleep(wait, cancel);
         if (!slept) co_return std::unexpected(slept.error());
     }

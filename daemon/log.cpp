@@ -21,10 +21,11 @@ constexpr std::array<std::pair<std::string_view, Level>, 5> kNames = {{{"error",
                                                                        {"info", Level::info},
                                                                        {"debug", Level::debug}}};
 
-// $JOURNAL_STREAM is inherited by children whose stderr went elsewhere, so device and inode are compared (systemd.exec(5)).
+// $JOURNAL_STREAM is inherited by children whose stderr went elsewhere, so device and inode are
+// compared (systemd.exec(5)).
 bool stderrIsJournal() {
     const char* stream = std::getenv("JOURNAL_STREAM");
-    struct stat status {};
+    struct stat status{};
     unsigned long long device = 0;
     unsigned long long inode = 0;
     return stream && std::sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
@@ -41,7 +42,8 @@ void toJournal(Level level, const std::string& text, std::initializer_list<LogFi
     sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
 }
 
-// One line an entry: control characters from outside must not forge further lines or drive the terminal.
+// One line an entry: control characters from outside must not forge further lines or drive the
+// terminal.
 std::string printable(const std::string& text) {
     std::string line = text;
     for (char& c : line) {
@@ -59,7 +61,9 @@ std::optional<Level> levelFromName(std::string_view name) {
     return std::nullopt;
 }
 
-void setLogLevel(Level level) { threshold = level; }
+void setLogLevel(Level level) {
+    threshold = level;
+}
 
 void log(Level level, const std::string& text, std::initializer_list<LogField> fields) {
     static const bool journal = stderrIsJournal();
@@ -71,7 +75,8 @@ void log(Level level, const std::string& text, std::initializer_list<LogField> f
     std::string line(kNames[static_cast<std::size_t>(level) - 3].first);
     line += ": " + printable(text);
     for (const auto& field : fields) {
-        if (field.name != "MESSAGE_ID") line += " " + std::string(field.name) + "=" + printable(field.value);
+        if (field.name != "MESSAGE_ID")
+            line += " " + std::string(field.name) + "=" + printable(field.value);
     }
     line += "\n";
     std::fwrite(line.data(), 1, line.size(), stderr);

@@ -1,4 +1,5 @@
-// Log lines: structured fields in the journal of systemd where stderr is connected to it, plain stderr otherwise.
+// Log lines: structured fields in the journal of systemd where stderr is connected to it, plain
+// stderr otherwise.
 #pragma once
 
 #include <initializer_list>

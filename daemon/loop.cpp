@@ -88,7 +88,8 @@ Loop::Loop() {
     check(sd_event_new(&event_), "event loop");
     auto state = std::make_shared<SourceState>();
     state->callback = [this](std::uint32_t) {
-        // Only what is there now: callbacks that post again must not keep the loop from its other sources.
+        // Only what is there now: callbacks that post again must not keep the loop from its other
+        // sources.
         auto batch = std::exchange(posted_, {});
         for (auto& callback : batch) callback();
     };
@@ -106,7 +107,8 @@ Loop::~Loop() {
 Source Loop::io(int fd, std::uint32_t events, std::function<void(std::uint32_t)> callback) {
     auto state = std::make_shared<SourceState>();
     state->callback = std::move(callback);
-    check(sd_event_add_io(event_, &state->source, fd, events, onIo, state.get()), "watch a descriptor");
+    check(sd_event_add_io(event_, &state->source, fd, events, onIo, state.get()),
+          "watch a descriptor");
     return Source(std::move(state));
 }
 
@@ -115,8 +117,8 @@ Source Loop::after(std::int64_t ms, std::function<void()> callback) {
     const std::uint64_t accuracy = delay > 1'000'000 ? delay / 10 : 1000;
     auto state = std::make_shared<SourceState>();
     state->callback = [callback = std::move(callback)](std::uint32_t) { callback(); };
-    check(sd_event_add_time_relative(event_, &state->source, CLOCK_BOOTTIME, delay, accuracy, onTime,
-                                     state.get()),
+    check(sd_event_add_time_relative(event_, &state->source, CLOCK_BOOTTIME, delay, accuracy,
+                                     onTime, state.get()),
           "start a timer");
     return Source(std::move(state));
 }
@@ -128,7 +130,8 @@ Source Loop::signal(int number, std::function<void()> callback) {
     sigprocmask(SIG_BLOCK, &set, nullptr);
     auto state = std::make_shared<SourceState>();
     state->callback = [callback = std::move(callback)](std::uint32_t) { callback(); };
-    check(sd_event_add_signal(event_, &state->source, number, onSignal, state.get()), "watch a signal");
+    check(sd_event_add_signal(event_, &state->source, number, onSignal, state.get()),
+          "watch a signal");
     return Source(std::move(state));
 }
 
@@ -152,6 +155,8 @@ void Loop::turn(std::int64_t ms) {
           "event loop");
 }
 
-void Loop::enableWatchdog() { check(sd_event_set_watchdog(event_, 1), "watchdog"); }
+void Loop::enableWatchdog() {
+    check(sd_event_set_watchdog(event_, 1), "watchdog");
+}
 
 }  // namespace tinsmith::daemon

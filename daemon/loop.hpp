@@ -1,4 +1,5 @@
-// A thin owner of sd_event: sources live as long as their Source, callbacks may destroy their own Source.
+// A thin owner of sd_event: sources live as long as their Source, callbacks may destroy their own
+// Source.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,9 @@ class Source {
     std::shared_ptr<detail::SourceState> state_;
 };
 
-// One thread, one loop. An exception that leaves a callback is a bug: it is printed and the process aborts, since C code of
-// libsystemd is on the stack; the journal brings all work back after the restart.
+// One thread, one loop. An exception that leaves a callback is a bug: it is printed and the process
+// aborts, since C code of libsystemd is on the stack; the journal brings all work back after the
+// restart.
 class Loop {
   public:
     Loop();
@@ -43,9 +45,10 @@ class Loop {
     ~Loop();
 
     // Level-triggered. The fd stays the caller's, who must outlive the Source with it.
-    [[nodiscard]] Source io(int fd, std::uint32_t events, std::function<void(std::uint32_t)> callback);
-    // Once, after at least `ms`, on CLOCK_BOOTTIME. Timers of more than a second may fire up to a tenth late, so that the
-    // machine wakes up for several at once.
+    [[nodiscard]] Source io(int fd, std::uint32_t events,
+                            std::function<void(std::uint32_t)> callback);
+    // Once, after at least `ms`, on CLOCK_BOOTTIME. Timers of more than a second may fire up to a
+    // tenth late, so that the machine wakes up for several at once.
     [[nodiscard]] Source after(std::int64_t ms, std::function<void()> callback);
     // Blocks the signal for the process and delivers it here.
     [[nodiscard]] Source signal(int number, std::function<void()> callback);
@@ -57,7 +60,8 @@ class Loop {
     void exit(int code);
     // Waits at most `ms` and dispatches what came; for tests and for winding down.
     void turn(std::int64_t ms);
-    // Lets sd_event feed the service manager's watchdog from this loop, so that a stuck loop is noticed.
+    // Lets sd_event feed the service manager's watchdog from this loop, so that a stuck loop is
+    // noticed.
     void enableWatchdog();
 
   private:

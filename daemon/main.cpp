@@ -1,4 +1,5 @@
-// tinsmithd: reads its settings, opens the journal, puts ports and handlers together and runs the loop.
+// tinsmithd: reads its settings, opens the journal, puts ports and handlers together and runs the
+// loop.
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -21,9 +22,9 @@
 #include "daemon/signer.hpp"
 #include "daemon/state_lock.hpp"
 #include "daemon/workers.hpp"
+#include "handlers/api/replies.hpp"
 #include "handlers/api/topics.hpp"
 #include "handlers/api/version.hpp"
-#include "handlers/api/replies.hpp"
 #include "handlers/requests/presence.hpp"
 
 namespace tinsmith::daemon {
@@ -48,23 +49,28 @@ int complain(const Error& error, int code = 1) {
 // Everything that lives as long as the daemon, in the order in which it must come and go.
 class Daemon {
   public:
-    Daemon(DaemonSettings settings, std::unique_ptr<SqliteJournal> journal, BrokerOptions brokerOptions)
+    Daemon(DaemonSettings settings, std::unique_ptr<SqliteJournal> journal,
+           BrokerOptions brokerOptions)
         : settings_(std::move(settings)),
           journal_(std::move(journal)),
           clock_(loop_),
           artefacts_(settings_.house.stateDir / "artefacts"),
-          workers_(loop_, {.bubblewrap = settings_.bubblewrap, .helper = settings_.house.programDir / "tinsmith-cage"}),
+          workers_(loop_, {.bubblewrap = settings_.bubblewrap,
+                           .helper = settings_.house.programDir / "tinsmith-cage"}),
           broker_(loop_, std::move(brokerOptions)),
           llm_(loop_, clock_, settings_.llm),
           signer_(loop_, workers_,
                   {.program = settings_.house.programDir / "tinsmith-sign",
                    .key = settings_.signingKey,
                    .publicKey = settings_.signingPublicKey}),
-          world_{*journal_, broker_, clock_, workers_, llm_, signer_, artefacts_, settings_.house} {}
+          world_{*journal_, broker_, clock_, workers_, llm_, signer_, artefacts_, settings_.house} {
+    }
 
     int run() {
         workers_.useCgroups(CgroupTree::claim());
-        broker_.setObserver([this](const Publication& publication) { logJobStory(settings_.house.root, publication); });
+        broker_.setObserver([this](const Publication& publication) {
+            logJobStory(settings_.house.root, publication);
+        });
         house_ = std::make_unique<House>(world_);
         if (const Status started = house_->start(); !started) return complain(started.error());
         broker_.setConsumer([this](std::vector<Message> batch) {
@@ -80,7 +86,9 @@ class Daemon {
         broker_.start();
         tick();
         notifyReady(status());
-        log(Level::notice, "tinsmithd " + std::string(programVersion()) + " is ready; state in " + settings_.house.stateDir.string(),
+        log(Level::notice,
+            "tinsmithd " + std::string(programVersion()) + " is ready; state in " +
+                settings_.house.stateDir.string(),
             {{"MESSAGE_ID", std::string(kIdReady)}});
         // Reading and starting up left holes in the heap.
         malloc_trim(0);
@@ -98,7 +106,8 @@ class Daemon {
 
     [[nodiscard]] std::string status() const {
         const std::size_t jobs = house_ ? house_->unfinishedJobs() : 0;
-        return broker_.status() + "; " + (jobs == 0 ? "idle" : std::to_string(jobs) + " unfinished jobs");
+        return broker_.status() + "; " +
+               (jobs == 0 ? "idle" : std::to_string(jobs) + " unfinished jobs");
     }
 
     void tellStatus() {
@@ -106,7 +115,8 @@ class Daemon {
         if (now != std::exchange(told_, now)) notifyStatus(now);
     }
 
-    // Jobs are dropped where they stand, which kills their children; the journal brings them back at the next start.
+    // Jobs are dropped where they stand, which kills their children; the journal brings them back
+    // at the next start.
     void stop() {
         if (stopping_) return;
         stopping_ = true;
@@ -151,7 +161,8 @@ int serve(const Arguments& arguments) {
     if (!settings) return complain(settings.error(), kBadSettings);
     setLogLevel(settings->logLevel);
     if (arguments.checkOnly) {
-        for (const auto& [key, value] : listSettings(*settings)) std::printf("%s = %s\n", key.c_str(), value.c_str());
+        for (const auto& [key, value] : listSettings(*settings))
+            std::printf("%s = %s\n", key.c_str(), value.c_str());
         return 0;
     }
     const auto lock = StateLock::take(settings->house.stateDir);
@@ -184,9 +195,11 @@ int parseArguments(int count, char** values, Arguments& arguments) {
             std::printf("tinsmithd %s\n", std::string(programVersion()).c_str());
             return 0;
         } else {
-            std::printf("usage: tinsmithd [--config FILE] [--check]\n"
-                        "  --config FILE  settings, default %s\n"
-                        "  --check        read them, print every setting and end\n", arguments.config.c_str());
+            std::printf(
+                "usage: tinsmithd [--config FILE] [--check]\n"
+                "  --config FILE  settings, default %s\n"
+                "  --check        read them, print every setting and end\n",
+                arguments.config.c_str());
             return letter == 'h' ? 0 : 2;
         }
     }

@@ -13,7 +13,8 @@
 
 namespace tinsmith::daemon {
 
-// Lives until both sides are done with it: glibc cannot always cancel a lookup, so its thread owns a reference too.
+// Lives until both sides are done with it: glibc cannot always cancel a lookup, so its thread owns
+// a reference too.
 struct Resolver::Lookup {
     std::string host;
     addrinfo hints{};
@@ -37,8 +38,8 @@ struct Resolver::Lookup {
     [[nodiscard]] std::string address() const {
         std::array<char, NI_MAXHOST> text{};
         const addrinfo* first = request.ar_result;
-        if (!first || getnameinfo(first->ai_addr, first->ai_addrlen, text.data(), text.size(), nullptr, 0,
-                                  NI_NUMERICHOST) != 0) {
+        if (!first || getnameinfo(first->ai_addr, first->ai_addrlen, text.data(), text.size(),
+                                  nullptr, 0, NI_NUMERICHOST) != 0) {
             return {};
         }
         return text.data();

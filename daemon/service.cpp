@@ -18,22 +18,34 @@ std::string oneLine(std::string text) {
 
 }  // namespace
 
-void notifyReady(const std::string& status) { sd_notify(0, ("READY=1\nSTATUS=" + oneLine(status)).c_str()); }
+void notifyReady(const std::string& status) {
+    sd_notify(0, ("READY=1\nSTATUS=" + oneLine(status)).c_str());
+}
 
-void notifyStatus(const std::string& status) { sd_notify(0, ("STATUS=" + oneLine(status)).c_str()); }
+void notifyStatus(const std::string& status) {
+    sd_notify(0, ("STATUS=" + oneLine(status)).c_str());
+}
 
-void notifyStopping() { sd_notify(0, "STOPPING=1\nSTATUS=stopping"); }
+void notifyStopping() {
+    sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+}
 
 void logJobStory(const std::string& root, const Publication& publication) {
     const std::string prefix = root + "/job/";
-    if (publication.retain || !publication.topic.starts_with(prefix) || !publication.topic.ends_with("/log")) return;
-    const std::string job = publication.topic.substr(prefix.size(), publication.topic.size() - prefix.size() - 4);
+    if (publication.retain || !publication.topic.starts_with(prefix) ||
+        !publication.topic.ends_with("/log"))
+        return;
+    const std::string job =
+        publication.topic.substr(prefix.size(), publication.topic.size() - prefix.size() - 4);
     const Json line = Json::parse(publication.payload, nullptr, false);
     if (!line.is_object()) return;
     const std::string kind = line.value("kind", "");
     const std::string step = line.value("step", "");
     log(kind == "warning" ? Level::warning : Level::info, job + ": " + line.value("text", kind),
-        {{"MESSAGE_ID", std::string(kIdJob)}, {"TINSMITH_JOB", job}, {"TINSMITH_STEP", step}, {"TINSMITH_EVENT", kind}});
+        {{"MESSAGE_ID", std::string(kIdJob)},
+         {"TINSMITH_JOB", job},
+         {"TINSMITH_STEP", step},
+         {"TINSMITH_EVENT", kind}});
 }
 
 }  // namespace tinsmith::daemon

@@ -11,7 +11,8 @@ void notifyReady(const std::string& status);
 void notifyStatus(const std::string& status);
 void notifyStopping();
 
-// Logs the lines of jobs' stories as they are published, with TINSMITH_JOB= for `journalctl TINSMITH_JOB=j-…`.
+// Logs the lines of jobs' stories as they are published, with TINSMITH_JOB= for `journalctl
+// TINSMITH_JOB=j-…`.
 void logJobStory(const std::string& root, const Publication& publication);
 
 }  // namespace tinsmith::daemon

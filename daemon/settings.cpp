@@ -22,9 +22,11 @@ constexpr const char* kAuto = "auto";
 
 // Leaves through loadSettings only, as an Error.
 struct Refusal : std::runtime_error {
-    Refusal(const std::string& what, std::string remedy) : std::runtime_error(what), hint(std::move(remedy)) {}
+    Refusal(const std::string& what, std::string remedy)
+        : std::runtime_error(what), hint(std::move(remedy)) {}
     Refusal(const toml::value& value, const std::string& what, std::string remedy)
-        : std::runtime_error(value.location().file_name() + ":" + std::to_string(value.location().line()) + ": " + what),
+        : std::runtime_error(value.location().file_name() + ":" +
+                             std::to_string(value.location().line()) + ": " + what),
           hint(std::move(remedy)) {}
     std::string hint;
 };
@@ -35,7 +37,8 @@ std::string shortest(double number) {
     return out.str();
 }
 
-// Visits every key with its place in the structs: one list serves reading, listing and the test that both agree.
+// Visits every key with its place in the structs: one list serves reading, listing and the test
+// that both agree.
 template <class Visitor>
 void visitKeys(DaemonSettings& s, Visitor&& visit) {
     constexpr std::int64_t large = 1'000'000'000'000;
@@ -100,30 +103,38 @@ class Reader {
         const auto* value = find(key);
         if (!value) return;
         const std::string given = text(key, *value);
-        place = given.empty() || given == kAuto ? fs::path(given) : (base_ / given).lexically_normal();
+        place =
+            given.empty() || given == kAuto ? fs::path(given) : (base_ / given).lexically_normal();
     }
     void operator()(const char* key, bool& place) {
         const auto* value = find(key);
         if (!value) return;
-        if (!value->is_boolean()) throw Refusal(*value, std::string(key) + " must be true or false", "write it without quotes");
+        if (!value->is_boolean())
+            throw Refusal(*value, std::string(key) + " must be true or false",
+                          "write it without quotes");
         place = value->as_boolean();
     }
     void operator()(const char* key, Level& place) {
         const auto* value = find(key);
         if (!value) return;
         const auto level = levelFromName(text(key, *value));
-        if (!level) throw Refusal(*value, std::string(key) + " is unknown", "one of error, warning, notice, info, debug");
+        if (!level)
+            throw Refusal(*value, std::string(key) + " is unknown",
+                          "one of error, warning, notice, info, debug");
         place = *level;
     }
     void operator()(const char* key, double& place, double least, double most) {
         const auto* value = find(key);
         if (!value) return;
         if (!value->is_floating() && !value->is_integer()) {
-            throw Refusal(*value, std::string(key) + " must be a number", "write it without quotes");
+            throw Refusal(*value, std::string(key) + " must be a number",
+                          "write it without quotes");
         }
-        const double number = value->is_floating() ? value->as_floating() : static_cast<double>(value->as_integer());
+        const double number =
+            value->is_floating() ? value->as_floating() : static_cast<double>(value->as_integer());
         if (!(number >= least && number <= most)) {
-            throw Refusal(*value, std::string(key) + " is out of range", shortest(least) + " to " + shortest(most));
+            throw Refusal(*value, std::string(key) + " is out of range",
+                          shortest(least) + " to " + shortest(most));
         }
         place = number;
     }
@@ -132,10 +143,12 @@ class Reader {
         const auto* value = find(key);
         if (!value) return;
         if (!value->is_integer()) {
-            throw Refusal(*value, std::string(key) + " must be a whole number", "write it without quotes and without a point");
+            throw Refusal(*value, std::string(key) + " must be a whole number",
+                          "write it without quotes and without a point");
         }
         if (value->as_integer() < least || value->as_integer() > most) {
-            throw Refusal(*value, std::string(key) + " is out of range", std::to_string(least) + " to " + std::to_string(most));
+            throw Refusal(*value, std::string(key) + " is out of range",
+                          std::to_string(least) + " to " + std::to_string(most));
         }
         place = static_cast<Number>(value->as_integer());
     }
@@ -143,12 +156,16 @@ class Reader {
         const auto* value = find(key);
         if (!value) return;
         const std::string remedy = "shares of the group, rising to 1.0, like [0.25, 1.0]";
-        if (!value->is_array() || value->as_array().empty()) throw Refusal(*value, std::string(key) + " must be a list", remedy);
+        if (!value->is_array() || value->as_array().empty())
+            throw Refusal(*value, std::string(key) + " must be a list", remedy);
         std::vector<double> shares;
         for (const auto& entry : value->as_array()) {
-            const double share = entry.is_floating() ? entry.as_floating() : entry.is_integer() ? static_cast<double>(entry.as_integer()) : -1;
+            const double share = entry.is_floating()  ? entry.as_floating()
+                                 : entry.is_integer() ? static_cast<double>(entry.as_integer())
+                                                      : -1;
             const double before = shares.empty() ? 0 : shares.back();
-            if (!(share > before && share <= 1)) throw Refusal(*value, std::string(key) + " must rise", remedy);
+            if (!(share > before && share <= 1))
+                throw Refusal(*value, std::string(key) + " must rise", remedy);
             shares.push_back(share);
         }
         if (shares.back() < 1) throw Refusal(*value, std::string(key) + " must end at 1.0", remedy);
@@ -162,12 +179,17 @@ class Reader {
         const toml::value& all = root_.at("askers");
         if (!all.is_table()) throw Refusal(all, "askers must be a table", "write [askers.NAME]");
         for (const auto& [name, asker] : all.as_table()) {
-            if (!isId(name)) throw Refusal(asker, "'" + name + "' is no name for an asker", std::string(kIdRule));
-            if (!asker.is_table() || asker.as_table().size() != 1 || !asker.contains("allow") || !asker.at("allow").is_array()) {
-                throw Refusal(asker, "askers." + name + " needs `allow`, a list, and nothing else", "allow = [\"*\"]");
+            if (!isId(name))
+                throw Refusal(asker, "'" + name + "' is no name for an asker",
+                              std::string(kIdRule));
+            if (!asker.is_table() || asker.as_table().size() != 1 || !asker.contains("allow") ||
+                !asker.at("allow").is_array()) {
+                throw Refusal(asker, "askers." + name + " needs `allow`, a list, and nothing else",
+                              "allow = [\"*\"]");
             }
             Rights rights;
-            for (const auto& entry : asker.at("allow").as_array()) rights.allow.push_back(right(name, entry));
+            for (const auto& entry : asker.at("allow").as_array())
+                rights.allow.push_back(right(name, entry));
             place[name] = std::move(rights);
         }
     }
@@ -175,28 +197,34 @@ class Reader {
     void refuseUnknown() const {
         for (const auto& [section, table] : root_.as_table()) {
             if (used_.contains(section)) continue;
-            if (!table.is_table() || !sections_.contains(section)) throw Refusal(table, "unknown key " + section, nearest(section));
+            if (!table.is_table() || !sections_.contains(section))
+                throw Refusal(table, "unknown key " + section, nearest(section));
             for (const auto& [key, value] : table.as_table()) {
                 const std::string name = section + "." + key;
-                if (!used_.contains(name)) throw Refusal(value, "unknown key " + name, nearest(name));
+                if (!used_.contains(name))
+                    throw Refusal(value, "unknown key " + name, nearest(name));
             }
         }
     }
 
   private:
     static std::string text(const char* key, const toml::value& value) {
-        if (!value.is_string()) throw Refusal(value, std::string(key) + " must be a string", "write it in quotes");
+        if (!value.is_string())
+            throw Refusal(value, std::string(key) + " must be a string", "write it in quotes");
         return value.as_string().str;
     }
 
     static std::string right(const std::string& asker, const toml::value& entry) {
-        static const std::set<std::string> verbs = {"regenerate", "retrain", "requantize", "rollout", "dataset",
-                                                    "model", "device", "job", "health"};
+        static const std::set<std::string> verbs = {"regenerate", "retrain", "requantize",
+                                                    "rollout",    "dataset", "model",
+                                                    "device",     "job",     "health"};
         const std::string given = entry.is_string() ? entry.as_string().str : std::string();
         const auto point = given.find('.');
-        if (given != "*" && (!verbs.contains(given.substr(0, point)) || (point != std::string::npos && !isId(given.substr(point + 1))))) {
+        if (given != "*" && (!verbs.contains(given.substr(0, point)) ||
+                             (point != std::string::npos && !isId(given.substr(point + 1))))) {
             throw Refusal(entry, "askers." + asker + ".allow: '" + given + "' is no right",
-                          "\"*\", a verb like \"regenerate\", or a verb and an action like \"dataset.import\"");
+                          "\"*\", a verb like \"regenerate\", or a verb and an action like "
+                          "\"dataset.import\"");
         }
         return given;
     }
@@ -208,7 +236,9 @@ class Reader {
         sections_.insert(section);
         if (!root_.contains(section)) return nullptr;
         const toml::value& table = root_.at(section);
-        if (!table.is_table()) throw Refusal(table, section + " must be a table", "write [" + section + "] on a line of its own");
+        if (!table.is_table())
+            throw Refusal(table, section + " must be a table",
+                          "write [" + section + "] on a line of its own");
         const std::string name = key.substr(point + 1);
         return table.contains(name) ? &table.at(name) : nullptr;
     }
@@ -226,7 +256,8 @@ class Reader {
                 best = known;
             }
         }
-        return best.empty() ? "see the documented keys in the shipped tinsmithd.toml" : "did you mean " + best + "?";
+        return best.empty() ? "see the documented keys in the shipped tinsmithd.toml"
+                            : "did you mean " + best + "?";
     }
 
     static std::size_t distance(const std::string& a, const std::string& b) {
@@ -251,15 +282,24 @@ class Reader {
 class Lister {
   public:
     explicit Lister(std::vector<std::pair<std::string, std::string>>& list) : list_(list) {}
-    void operator()(const char* key, const std::string& value) { list_.emplace_back(key, "\"" + value + "\""); }
-    void operator()(const char* key, const fs::path& value) { list_.emplace_back(key, "\"" + value.string() + "\""); }
-    void operator()(const char* key, bool value) { list_.emplace_back(key, value ? "true" : "false"); }
+    void operator()(const char* key, const std::string& value) {
+        list_.emplace_back(key, "\"" + value + "\"");
+    }
+    void operator()(const char* key, const fs::path& value) {
+        list_.emplace_back(key, "\"" + value.string() + "\"");
+    }
+    void operator()(const char* key, bool value) {
+        list_.emplace_back(key, value ? "true" : "false");
+    }
     void operator()(const char* key, Level value) {
         for (const char* name : {"error", "warning", "notice", "info", "debug"}) {
-            if (levelFromName(name) == value) list_.emplace_back(key, std::string("\"") + name + "\"");
+            if (levelFromName(name) == value)
+                list_.emplace_back(key, std::string("\"") + name + "\"");
         }
     }
-    void operator()(const char* key, double value, double, double) { list_.emplace_back(key, shortest(value)); }
+    void operator()(const char* key, double value, double, double) {
+        list_.emplace_back(key, shortest(value));
+    }
     template <std::integral Number>
     void operator()(const char* key, Number value, std::int64_t, std::int64_t) {
         list_.emplace_back(key, std::to_string(value));
@@ -279,14 +319,17 @@ void checkValues(const DaemonSettings& settings, const std::string& file) {
         throw Refusal(file + ": " + what, hint);
     };
     const std::string& root = settings.house.root;
-    if (root.empty() || root.size() > 128 || root.find_first_of("+#") != std::string::npos || root.front() == '/' || root.back() == '/') {
-        refuse("gateway.root must be a topic without wildcards and without a slash at its ends", "like \"tinsmith/kitchen\"");
+    if (root.empty() || root.size() > 128 || root.find_first_of("+#") != std::string::npos ||
+        root.front() == '/' || root.back() == '/') {
+        refuse("gateway.root must be a topic without wildcards and without a slash at its ends",
+               "like \"tinsmith/kitchen\"");
     }
     const std::string& url = settings.llm.url;
     if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://")) {
         refuse("llm.url must begin with http:// or https://", "like \"http://127.0.0.1:11434/v1\"");
     }
-    if (!url.empty() && settings.llm.model.empty()) refuse("llm.url without llm.model", "name the model that the server shall use");
+    if (!url.empty() && settings.llm.model.empty())
+        refuse("llm.url without llm.model", "name the model that the server shall use");
 }
 
 void resolvePaths(DaemonSettings& settings) {
@@ -304,24 +347,28 @@ void resolvePaths(DaemonSettings& settings) {
         }
     };
     const char* credentials = std::getenv("CREDENTIALS_DIRECTORY");
-    const fs::path credentialKey = fs::path(credentials ? credentials : "/nonexistent") / "signing-key";
+    const fs::path credentialKey =
+        fs::path(credentials ? credentials : "/nonexistent") / "signing-key";
     auto& house = settings.house;
     resolve(house.dataDir, {house.stateDir / "data"});
     resolve(house.shareDir, {self / "../share/tinsmith"});
-    resolve(house.firmwareDir, {self / "../lib" / TINSMITH_LIBRARY_ARCHITECTURE / "tinsmith", self / "../lib/tinsmith"});
+    resolve(house.firmwareDir, {self / "../lib" / TINSMITH_LIBRARY_ARCHITECTURE / "tinsmith",
+                                self / "../lib/tinsmith"});
     resolve(house.programDir, {self / "../libexec/tinsmith", self});
     resolve(settings.signingKey, {credentialKey, house.stateDir / "signing.key"});
     // A credential comes alone: its public half stays where `tinsmith key new` wrote it.
     const fs::path besideKey = settings.signingKey.string() + ".pub";
     resolve(settings.signingPublicKey,
-            {besideKey, settings.signingKey == credentialKey ? house.stateDir / "signing.key.pub" : besideKey});
+            {besideKey, settings.signingKey == credentialKey ? house.stateDir / "signing.key.pub"
+                                                             : besideKey});
 }
 
 DaemonSettings withAuto() {
     DaemonSettings settings;
     settings.house.stateDir = "/var/lib/tinsmith";
-    for (fs::path* path : {&settings.house.dataDir, &settings.house.shareDir, &settings.house.firmwareDir,
-                           &settings.house.programDir, &settings.signingKey, &settings.signingPublicKey}) {
+    for (fs::path* path :
+         {&settings.house.dataDir, &settings.house.shareDir, &settings.house.firmwareDir,
+          &settings.house.programDir, &settings.signingKey, &settings.signingPublicKey}) {
         *path = kAuto;
     }
     return settings;
@@ -332,7 +379,8 @@ DaemonSettings withAuto() {
 Result<DaemonSettings> loadSettings(const fs::path& file) {
     std::ifstream in(file, std::ios::binary);
     if (!in) {
-        return fail(Code::schema, "cannot read the settings " + file.string(), "give the right file with --config");
+        return fail(Code::schema, "cannot read the settings " + file.string(),
+                    "give the right file with --config");
     }
     try {
         const toml::value root = toml::parse(in, file.string());
@@ -349,8 +397,10 @@ Result<DaemonSettings> loadSettings(const fs::path& file) {
     } catch (const toml::exception& error) {
         std::string what = error.what();
         what = what.substr(0, what.find('\n'));
-        return fail(Code::schema, file.string() + ":" + std::to_string(error.location().line()) + ": not TOML: " + what,
-                    "see toml.io; strings need quotes");
+        return fail(
+            Code::schema,
+            file.string() + ":" + std::to_string(error.location().line()) + ": not TOML: " + what,
+            "see toml.io; strings need quotes");
     } catch (const std::exception& error) {
         return fail(Code::schema, file.string() + ": " + error.what(), "see toml.io");
     }
@@ -363,16 +413,19 @@ std::vector<std::pair<std::string, std::string>> listSettings(const DaemonSettin
     return list;
 }
 
-Result<std::string> readSecret(const fs::path& file, const std::string& credential, const std::string& variable) {
+Result<std::string> readSecret(const fs::path& file, const std::string& credential,
+                               const std::string& variable) {
     const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
     fs::path place = file;
     std::error_code error;
-    if (place.empty() && folder && fs::exists(fs::path(folder) / credential, error)) place = fs::path(folder) / credential;
+    if (place.empty() && folder && fs::exists(fs::path(folder) / credential, error))
+        place = fs::path(folder) / credential;
     if (!place.empty()) {
         std::ifstream in(place);
         std::string secret;
         if (!in || !std::getline(in, secret)) {
-            return fail(Code::schema, "cannot read a secret from " + place.string(), "check that the daemon's user may read it");
+            return fail(Code::schema, "cannot read a secret from " + place.string(),
+                        "check that the daemon's user may read it");
         }
         if (!secret.empty() && secret.back() == '\r') secret.pop_back();
         return secret;

@@ -1,4 +1,5 @@
-// The daemon's settings from TOML. config/tinsmithd.toml documents every key; its values are the defaults in here.
+// The daemon's settings from TOML. config/tinsmithd.toml documents every key; its values are the
+// defaults in here.
 #pragma once
 
 #include <filesystem>
@@ -14,27 +15,34 @@ namespace tinsmith::daemon {
 
 struct DaemonSettings {
     Settings house;
-    BrokerOptions broker;                       // without will, subscriptions and password
-    std::filesystem::path brokerPasswordFile;   // empty = the credential broker-password, where there is one
-    LlmOptions llm;                             // without the key
-    std::filesystem::path llmKeyFile;           // empty = the credential llm-key, where there is one
+    BrokerOptions broker;  // without will, subscriptions and password
+    std::filesystem::path
+        brokerPasswordFile;            // empty = the credential broker-password, where there is one
+    LlmOptions llm;                    // without the key
+    std::filesystem::path llmKeyFile;  // empty = the credential llm-key, where there is one
     std::string llmKeyVariable = "TINSMITH_LLM_KEY";
-    std::filesystem::path signingKey;           // "auto" = the credential signing-key, else <state>/signing.key
-    std::filesystem::path signingPublicKey;     // "auto" = beside the key, with .pub
+    std::filesystem::path
+        signingKey;  // "auto" = the credential signing-key, else <state>/signing.key
+    std::filesystem::path signingPublicKey;  // "auto" = beside the key, with .pub
     std::filesystem::path bubblewrap = "/usr/bin/bwrap";
     Level logLevel = Level::info;
 };
 
-// Reads and checks `file`. Fails with `schema` on an unknown key, a wrong type or a bad value; the message begins with
-// file:line. Relative paths are taken from the file's folder; "auto" ones are resolved.
+// Reads and checks `file`. Fails with `schema` on an unknown key, a wrong type or a bad value; the
+// message begins with file:line. Relative paths are taken from the file's folder; "auto" ones are
+// resolved.
 [[nodiscard]] Result<DaemonSettings> loadSettings(const std::filesystem::path& file);
 
-// All keys in dotted form with their current values as text, for `--check` and the test of the shipped file. Askers are left out.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> listSettings(const DaemonSettings& settings);
+// All keys in dotted form with their current values as text, for `--check` and the test of the
+// shipped file. Askers are left out.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> listSettings(
+    const DaemonSettings& settings);
 
-// A secret from a file, a credential of the service manager or an environment variable, the first that is there; without line
-// end. Empty when there is none. Fails where a named file cannot be read.
-[[nodiscard]] Result<std::string> readSecret(const std::filesystem::path& file, const std::string& credential,
+// A secret from a file, a credential of the service manager or an environment variable, the first
+// that is there; without line end. Empty when there is none. Fails where a named file cannot be
+// read.
+[[nodiscard]] Result<std::string> readSecret(const std::filesystem::path& file,
+                                             const std::string& credential,
                                              const std::string& variable);
 
 }  // namespace tinsmith::daemon

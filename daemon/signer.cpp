@@ -15,16 +15,20 @@ constexpr std::size_t kBatch = 256;
 
 const char* nameOf(SignedThing thing) {
     switch (thing) {
-        case SignedThing::image: return "image";
-        case SignedThing::offer: return "offer";
-        case SignedThing::alive: return "alive";
+        case SignedThing::image:
+            return "image";
+        case SignedThing::offer:
+            return "offer";
+        case SignedThing::alive:
+            return "alive";
     }
     return "";
 }
 
 std::unexpected<Error> refused(const std::string& what) {
     return fail(Code::signing_failed, "nothing was signed: " + what,
-                "make a key with `tinsmith key new` and name it in signing.key_file; the daemon's user must own it, mode 0600");
+                "make a key with `tinsmith key new` and name it in signing.key_file; the daemon's "
+                "user must own it, mode 0600");
 }
 
 template <std::size_t Size>
@@ -40,13 +44,15 @@ bool takeHex(const Json& reply, const char* name, std::array<std::uint8_t, Size>
 Result<Signature> parseAnswer(const std::string& line, const std::string& complaint) {
     const auto reply = parseJson(line, 4096);
     if (!reply || !reply->is_object()) {
-        return refused(complaint.empty() ? "tinsmith-sign gave no answer" : complaint.substr(0, complaint.find('\n')));
+        return refused(complaint.empty() ? "tinsmith-sign gave no answer"
+                                         : complaint.substr(0, complaint.find('\n')));
     }
     if (const auto error = reply->find("error"); error != reply->end()) {
         return refused(error->is_string() ? error->get<std::string>() : error->dump());
     }
     Signature signature;
-    if (!takeHex(*reply, "signature", signature.bytes) || !takeHex(*reply, "public_key", signature.publicKey)) {
+    if (!takeHex(*reply, "signature", signature.bytes) ||
+        !takeHex(*reply, "public_key", signature.publicKey)) {
         return refused("tinsmith-sign gave a malformed answer");
     }
     return signature;

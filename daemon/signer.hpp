@@ -1,4 +1,5 @@
-// The signer port: a short child (tinsmith-sign) holds the private key while it signs, this process never does.
+// The signer port: a short child (tinsmith-sign) holds the private key while it signs, this process
+// never does.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +11,7 @@
 namespace tinsmith::daemon {
 
 struct SignerOptions {
-    std::filesystem::path program;    // tinsmith-sign
+    std::filesystem::path program;  // tinsmith-sign
     std::filesystem::path key;
     std::filesystem::path publicKey;  // PEM
 };
@@ -21,7 +22,8 @@ class ChildSigner : public Signer {
 
     // Requests of one moment share a child.
     Task<Result<Signature>> sign(SignedThing thing, std::vector<std::uint8_t> payload) override;
-    // Empty while there is no readable public key; looked for again at each call until there is one.
+    // Empty while there is no readable public key; looked for again at each call until there is
+    // one.
     [[nodiscard]] std::vector<std::array<std::uint8_t, 32>> publicKeys() const override;
 
   private:

@@ -22,7 +22,8 @@ Result<StateLock> StateLock::take(const std::filesystem::path& folder) {
         }
     }
     if (error) {
-        return fail(Code::internal, "cannot create the state folder " + folder.string() + ": " + error.message(),
+        return fail(Code::internal,
+                    "cannot create the state folder " + folder.string() + ": " + error.message(),
                     "create it and give it to the daemon's user, or change paths.state");
     }
     const auto file = folder / "lock";
@@ -42,7 +43,8 @@ Result<StateLock> StateLock::take(const std::filesystem::path& folder) {
     const std::string self = std::to_string(::getpid());
     if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, self.data(), self.size(), 0) < 0) {
         ::close(fd);
-        return fail(Code::storage_full, "cannot write " + file.string() + ": " + std::strerror(errno),
+        return fail(Code::storage_full,
+                    "cannot write " + file.string() + ": " + std::strerror(errno),
                     "free some space on the disk of the state folder");
     }
     return StateLock(fd);

@@ -21,8 +21,8 @@ class ChildWorkers : public Workers {
 
     ChildWorkers(Loop& loop, Options options);
 
-    // A caged child is never run without its cage: where bubblewrap is missing or may not make namespaces, this fails with
-    // `internal` and says what to change.
+    // A caged child is never run without its cage: where bubblewrap is missing or may not make
+    // namespaces, this fails with `internal` and says what to change.
     Task<Result<Exit>> run(Child child, CancelToken cancel) override;
 
     // Lets children have control groups where the service manager gave us some.
@@ -30,7 +30,8 @@ class ChildWorkers : public Workers {
     [[nodiscard]] std::size_t running() const { return running_; }
 
   private:
-    Task<Result<Exit>> runPrepared(Child child, std::filesystem::path program, bool proc, CancelToken cancel);
+    Task<Result<Exit>> runPrepared(Child child, std::filesystem::path program, bool proc,
+                                   CancelToken cancel);
     Task<Status> probe(std::filesystem::path folder);
 
     Loop& loop_;

@@ -35,7 +35,8 @@ class BrokerTest : public testing::Test {
   protected:
     void SetUp() override {
         NEEDS_MOSQUITTO();
-        server_ = std::make_unique<MosquittoProcess>(std::vector<std::string>{"tinsmith", "alice", "bob", "dev-1", "dev-2"});
+        server_ = std::make_unique<MosquittoProcess>(
+            std::vector<std::string>{"tinsmith", "alice", "bob", "dev-1", "dev-2"});
     }
     std::unique_ptr<MosquittoBroker> connect(const BrokerOptions& options) {
         auto broker = std::make_unique<MosquittoBroker>(loop_, options);
@@ -59,7 +60,9 @@ TEST_F(BrokerTest, RequestAndReplyWithTheirProperties) {
     PlainClient alice(server_->port(), "alice", "alice");
     ASSERT_TRUE(alice.connected());
     alice.subscribe(kRoot + "/response/alice/#");
-    EXPECT_EQ(alice.publish(kRoot + "/request/alice/health", "{}", false, kRoot + "/response/alice/mine", "cookie", 60), 0);
+    EXPECT_EQ(alice.publish(kRoot + "/request/alice/health", "{}", false,
+                            kRoot + "/response/alice/mine", "cookie", 60),
+              0);
     ASSERT_TRUE(turnUntil(loop_, [&] { return got_.size() == 1; }));
     EXPECT_EQ(got_[0].topic, kRoot + "/request/alice/health");
     EXPECT_EQ(got_[0].responseTopic, kRoot + "/response/alice/mine");
@@ -67,7 +70,9 @@ TEST_F(BrokerTest, RequestAndReplyWithTheirProperties) {
     EXPECT_FALSE(got_[0].retained);
     ASSERT_TRUE(got_[0].expirySeconds.has_value());
     EXPECT_LE(*got_[0].expirySeconds, 60u);
-    broker->publish({.topic = got_[0].responseTopic, .payload = R"({"status":"ok"})", .correlation = got_[0].correlation});
+    broker->publish({.topic = got_[0].responseTopic,
+                     .payload = R"({"status":"ok"})",
+                     .correlation = got_[0].correlation});
     const auto* reply = alice.waitFor(kRoot + "/response/alice/mine", &loop_);
     ASSERT_NE(reply, nullptr);
     EXPECT_EQ(reply->correlation, "cookie");
@@ -84,7 +89,10 @@ TEST_F(BrokerTest, RetainedRequestsShowAsSuch) {
 
 TEST_F(BrokerTest, OwnPublicationsDoNotComeBack) {
     auto broker = connect(optionsFor(*server_));
-    broker->publish({.topic = kRoot + "/device/dev-1/command", .payload = "x", .correlation = {}, .json = false});
+    broker->publish({.topic = kRoot + "/device/dev-1/command",
+                     .payload = "x",
+                     .correlation = {},
+                     .json = false});
     ASSERT_TRUE(turnUntil(loop_, [&] { return broker->queued() == 0; }));
     PlainClient device(server_->port(), "dev-1", "dev-1");
     EXPECT_EQ(device.publish(kRoot + "/device/dev-1/hello", "h", true), 0);
@@ -101,21 +109,27 @@ TEST_F(BrokerTest, ManyRequestsArriveInFewBatches) {
         alice.turn(&loop_);
         return got_.size() == 500;
     }));
-    for (int i = 0; i < 500; ++i) EXPECT_EQ(got_[static_cast<std::size_t>(i)].payload, std::to_string(i));
+    for (int i = 0; i < 500; ++i)
+        EXPECT_EQ(got_[static_cast<std::size_t>(i)].payload, std::to_string(i));
     EXPECT_LT(batches_, 250);
     std::printf("500 requests in %d batches\n", batches_);
 }
 
 TEST_F(BrokerTest, StatesComeBackAfterTheBrokerDied) {
     auto broker = connect(optionsFor(*server_));
-    broker->publish({.topic = kRoot + "/model/fruit", .payload = "1", .retain = true, .correlation = {}});
-    broker->publish({.topic = kRoot + "/model/old", .payload = "1", .retain = true, .correlation = {}});
-    broker->publish({.topic = kRoot + "/model/old", .payload = "", .retain = true, .correlation = {}});
+    broker->publish(
+        {.topic = kRoot + "/model/fruit", .payload = "1", .retain = true, .correlation = {}});
+    broker->publish(
+        {.topic = kRoot + "/model/old", .payload = "1", .retain = true, .correlation = {}});
+    broker->publish(
+        {.topic = kRoot + "/model/old", .payload = "", .retain = true, .correlation = {}});
     ASSERT_TRUE(turnUntil(loop_, [&] { return broker->queued() == 0; }));
     server_->kill();
     ASSERT_TRUE(turnUntil(loop_, [&] { return !broker->connected(); }));
-    broker->publish({.topic = kRoot + "/model/fruit", .payload = "2", .retain = true, .correlation = {}});
-    broker->publish({.topic = kRoot + "/response/alice/health", .payload = "kept", .correlation = {}});
+    broker->publish(
+        {.topic = kRoot + "/model/fruit", .payload = "2", .retain = true, .correlation = {}});
+    broker->publish(
+        {.topic = kRoot + "/response/alice/health", .payload = "kept", .correlation = {}});
     for (int i = 0; i < 20; ++i) loop_.turn(20);
     int births = 0;
     broker->setOnConnected([&] { ++births; });
@@ -140,7 +154,8 @@ TEST_F(BrokerTest, WillSpeaksWhenTheDaemonDies) {
     for (const bool orderly : {false, true}) {
         alice.received.clear();
         auto broker = connect(optionsFor(*server_));
-        broker->publish({.topic = kRoot + "/state", .payload = "online", .retain = true, .correlation = {}});
+        broker->publish(
+            {.topic = kRoot + "/state", .payload = "online", .retain = true, .correlation = {}});
         const auto* birth = alice.waitFor(kRoot + "/state", &loop_);
         ASSERT_NE(birth, nullptr);
         EXPECT_EQ(birth->payload, "online");
@@ -157,7 +172,8 @@ TEST_F(BrokerTest, WillSpeaksWhenTheDaemonDies) {
     }
 }
 
-// A consumer that dies before it has committed: the broker has no acknowledgement and delivers again.
+// A consumer that dies before it has committed: the broker has no acknowledgement and delivers
+// again.
 TEST_F(BrokerTest, AcknowledgesOnlyAfterTheConsumer) {
     const pid_t pid = ::fork();
     if (pid == 0) {
@@ -200,7 +216,9 @@ TEST_F(BrokerTest, OversizePacketsHurtNobody) {
     ASSERT_TRUE(turnUntil(loop_, [&] { return !got_.empty(); }));
     EXPECT_EQ(got_[0].payload, "small");
     // Beyond the broker's own limit: refused on both sides, and the daemon stays connected.
-    broker->publish({.topic = kRoot + "/response/alice/x", .payload = std::string(3'000'000, 'x'), .correlation = {}});
+    broker->publish({.topic = kRoot + "/response/alice/x",
+                     .payload = std::string(3'000'000, 'x'),
+                     .correlation = {}});
     for (int i = 0; i < 10; ++i) loop_.turn(20);
     EXPECT_TRUE(broker->connected());
     EXPECT_EQ(alice.publish(kRoot + "/request/alice/health", std::string(3'000'000, 'x')), -1);
@@ -212,7 +230,9 @@ TEST_F(BrokerTest, WrongPasswordIsSaidAndTriedAgain) {
     options.password = "wrong";
     MosquittoBroker broker(loop_, options);
     broker.start();
-    ASSERT_TRUE(turnUntil(loop_, [&] { return broker.status().find("refuses") != std::string::npos; })) << broker.status();
+    ASSERT_TRUE(turnUntil(loop_, [&] {
+        return broker.status().find("refuses") != std::string::npos;
+    })) << broker.status();
     EXPECT_FALSE(broker.connected());
 }
 
@@ -231,7 +251,8 @@ TEST(Broker, UnreachableHostDoesNotBlockTheLoop) {
     }
 }
 
-// ---- who may say what: every crossing of the shipped ACL -------------------------------------------------------------------
+// ---- who may say what: every crossing of the shipped ACL
+// -------------------------------------------------------------------
 
 struct Saying {
     const char* user;
@@ -242,21 +263,36 @@ struct Saying {
 TEST_F(BrokerTest, AclLetsEverybodyPublishOnlyTheirOwn) {
     auto broker = connect(optionsFor(*server_));
     const std::vector<Saying> sayings = {
-        {"alice", "/request/alice/regenerate", true}, {"alice", "/request/bob/regenerate", false},
-        {"alice", "/request/alice/a/b", false},       {"alice", "/response/alice/health", false},
-        {"alice", "/response/bob/health", false},     {"alice", "/state", false},
-        {"alice", "/info", false},                    {"alice", "/health", false},
-        {"alice", "/job/j-1", false},                 {"alice", "/job/j-1/log", false},
-        {"alice", "/model/fruit", false},             {"alice", "/rollout/r-1", false},
-        {"alice", "/device/dev-1/hello", false},      {"alice", "/device/dev-1/offer", false},
-        {"alice", "/device/dev-1/command", false},    {"alice", "/block/00/0", false},
-        {"dev-1", "/device/dev-1/hello", true},       {"dev-1", "/device/dev-1/need", true},
-        {"dev-1", "/device/dev-1/update", true},      {"dev-1", "/device/dev-1/sample", true},
-        {"dev-1", "/device/dev-1/result", true},      {"dev-1", "/device/dev-1/telemetry", true},
-        {"dev-1", "/device/dev-1/offer", false},      {"dev-1", "/device/dev-1/command", false},
-        {"dev-1", "/device/dev-2/hello", false},      {"dev-1", "/device/dev-2/need", false},
-        {"dev-1", "/device/dev-2/offer", false},      {"dev-1", "/block/00/0", false},
-        {"dev-1", "/request/alice/regenerate", false}, {"dev-1", "/state", false},
+        {"alice", "/request/alice/regenerate", true},
+        {"alice", "/request/bob/regenerate", false},
+        {"alice", "/request/alice/a/b", false},
+        {"alice", "/response/alice/health", false},
+        {"alice", "/response/bob/health", false},
+        {"alice", "/state", false},
+        {"alice", "/info", false},
+        {"alice", "/health", false},
+        {"alice", "/job/j-1", false},
+        {"alice", "/job/j-1/log", false},
+        {"alice", "/model/fruit", false},
+        {"alice", "/rollout/r-1", false},
+        {"alice", "/device/dev-1/hello", false},
+        {"alice", "/device/dev-1/offer", false},
+        {"alice", "/device/dev-1/command", false},
+        {"alice", "/block/00/0", false},
+        {"dev-1", "/device/dev-1/hello", true},
+        {"dev-1", "/device/dev-1/need", true},
+        {"dev-1", "/device/dev-1/update", true},
+        {"dev-1", "/device/dev-1/sample", true},
+        {"dev-1", "/device/dev-1/result", true},
+        {"dev-1", "/device/dev-1/telemetry", true},
+        {"dev-1", "/device/dev-1/offer", false},
+        {"dev-1", "/device/dev-1/command", false},
+        {"dev-1", "/device/dev-2/hello", false},
+        {"dev-1", "/device/dev-2/need", false},
+        {"dev-1", "/device/dev-2/offer", false},
+        {"dev-1", "/block/00/0", false},
+        {"dev-1", "/request/alice/regenerate", false},
+        {"dev-1", "/state", false},
         {"bob", "/request/bob/health", true},
     };
     std::map<std::string, std::unique_ptr<PlainClient>> clients;
@@ -265,7 +301,8 @@ TEST_F(BrokerTest, AclLetsEverybodyPublishOnlyTheirOwn) {
         auto& client = clients[user];
         if (!client) client = std::make_unique<PlainClient>(server_->port(), user, user);
         const int reason = client->publish(kRoot + topic, "x");
-        EXPECT_EQ(reason == 0 || reason == 0x10, allowed) << user << " on " << topic << ": " << reason;
+        EXPECT_EQ(reason == 0 || reason == 0x10, allowed)
+            << user << " on " << topic << ": " << reason;
         expected += allowed ? 1 : 0;
     }
     EXPECT_TRUE(turnUntil(loop_, [&] { return got_.size() >= expected; }));
@@ -275,15 +312,24 @@ TEST_F(BrokerTest, AclLetsEverybodyPublishOnlyTheirOwn) {
 TEST_F(BrokerTest, AclLetsEverybodyReadOnlyTheirOwn) {
     auto broker = connect(optionsFor(*server_));
     const std::vector<Saying> sayings = {
-        {"alice", "/response/alice/health", true}, {"alice", "/response/bob/health", false},
-        {"alice", "/request/bob/regenerate", false}, {"alice", "/request/alice/regenerate", false},
-        {"alice", "/state", true},                 {"alice", "/job/j-1", true},
-        {"alice", "/job/j-1/log", true},           {"alice", "/model/fruit", true},
-        {"alice", "/rollout/r-1", true},           {"alice", "/device/dev-1/result", true},
-        {"alice", "/device/dev-1/offer", false},   {"alice", "/device/dev-1/command", false},
-        {"alice", "/device/dev-1/sample", false},  {"dev-1", "/device/dev-1/offer", true},
-        {"dev-1", "/device/dev-1/command", true},  {"dev-1", "/device/dev-2/offer", false},
-        {"dev-1", "/device/dev-2/command", false}, {"dev-1", "/block/00ff/7", true},
+        {"alice", "/response/alice/health", true},
+        {"alice", "/response/bob/health", false},
+        {"alice", "/request/bob/regenerate", false},
+        {"alice", "/request/alice/regenerate", false},
+        {"alice", "/state", true},
+        {"alice", "/job/j-1", true},
+        {"alice", "/job/j-1/log", true},
+        {"alice", "/model/fruit", true},
+        {"alice", "/rollout/r-1", true},
+        {"alice", "/device/dev-1/result", true},
+        {"alice", "/device/dev-1/offer", false},
+        {"alice", "/device/dev-1/command", false},
+        {"alice", "/device/dev-1/sample", false},
+        {"dev-1", "/device/dev-1/offer", true},
+        {"dev-1", "/device/dev-1/command", true},
+        {"dev-1", "/device/dev-2/offer", false},
+        {"dev-1", "/device/dev-2/command", false},
+        {"dev-1", "/block/00ff/7", true},
         {"dev-1", "/response/alice/health", false},
     };
     std::map<std::string, std::unique_ptr<PlainClient>> clients;
@@ -291,12 +337,15 @@ TEST_F(BrokerTest, AclLetsEverybodyReadOnlyTheirOwn) {
         clients[user] = std::make_unique<PlainClient>(server_->port(), user, user);
         clients[user]->subscribe("#");
     }
-    for (const auto& [user, topic, allowed] : sayings) broker->publish({.topic = kRoot + topic, .payload = "x", .correlation = {}});
+    for (const auto& [user, topic, allowed] : sayings)
+        broker->publish({.topic = kRoot + topic, .payload = "x", .correlation = {}});
     // After this one everything before it has arrived.
     broker->publish({.topic = kRoot + "/info", .payload = "last", .correlation = {}});
-    for (auto& [user, client] : clients) EXPECT_NE(client->waitFor(kRoot + "/info", &loop_), nullptr);
+    for (auto& [user, client] : clients)
+        EXPECT_NE(client->waitFor(kRoot + "/info", &loop_), nullptr);
     for (const auto& [user, topic, allowed] : sayings) {
-        EXPECT_EQ(clients[user]->waitFor(kRoot + topic, &loop_, 0) != nullptr, allowed) << user << " reads " << topic;
+        EXPECT_EQ(clients[user]->waitFor(kRoot + topic, &loop_, 0) != nullptr, allowed)
+            << user << " reads " << topic;
     }
 }
 

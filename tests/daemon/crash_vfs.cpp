@@ -15,8 +15,12 @@ struct Handle {
     std::shared_ptr<CrashDisk::File> file;
 };
 
-Handle* handle(sqlite3_file* file) { return reinterpret_cast<Handle*>(file); }
-CrashDisk* disk(sqlite3_vfs* vfs) { return static_cast<CrashDisk*>(vfs->pAppData); }
+Handle* handle(sqlite3_file* file) {
+    return reinterpret_cast<Handle*>(file);
+}
+CrashDisk* disk(sqlite3_vfs* vfs) {
+    return static_cast<CrashDisk*>(vfs->pAppData);
+}
 
 int closeFile(sqlite3_file* file) {
     handle(file)->file.~shared_ptr();
@@ -39,7 +43,8 @@ void applyTo(std::string& bytes, const CrashDisk::Pending& change) {
         bytes.resize(change.at);
         return;
     }
-    if (bytes.size() < change.at + change.bytes.size()) bytes.resize(change.at + change.bytes.size());
+    if (bytes.size() < change.at + change.bytes.size())
+        bytes.resize(change.at + change.bytes.size());
     bytes.replace(change.at, change.bytes.size(), change.bytes);
 }
 
@@ -48,7 +53,8 @@ int writeFile(sqlite3_file* file, const void* from, int count, sqlite3_int64 at)
     if (!self->disk->step()) return SQLITE_IOERR_WRITE;
     const auto length = static_cast<std::size_t>(count);
     if (!self->disk->takeRoom(length)) return SQLITE_FULL;
-    const CrashDisk::Pending change{static_cast<std::size_t>(at), std::string(static_cast<const char*>(from), length), false};
+    const CrashDisk::Pending change{static_cast<std::size_t>(at),
+                                    std::string(static_cast<const char*>(from), length), false};
     applyTo(self->file->current, change);
     self->file->pending.push_back(change);
     return SQLITE_OK;
@@ -77,18 +83,27 @@ int fileSize(sqlite3_file* file, sqlite3_int64* size) {
     return SQLITE_OK;
 }
 
-int lockFile(sqlite3_file*, int) { return SQLITE_OK; }
+int lockFile(sqlite3_file*, int) {
+    return SQLITE_OK;
+}
 int reserved(sqlite3_file*, int* held) {
     *held = 0;
     return SQLITE_OK;
 }
-int control(sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; }
-int sectorSize(sqlite3_file*) { return static_cast<int>(CrashDisk::kSector); }
-int characteristics(sqlite3_file*) { return 0; }
+int control(sqlite3_file*, int, void*) {
+    return SQLITE_NOTFOUND;
+}
+int sectorSize(sqlite3_file*) {
+    return static_cast<int>(CrashDisk::kSector);
+}
+int characteristics(sqlite3_file*) {
+    return 0;
+}
 
-const sqlite3_io_methods kMethods = {1, closeFile, readFile, writeFile, truncateFile, syncFile, fileSize, lockFile, lockFile,
-                                     reserved, control, sectorSize, characteristics, nullptr, nullptr, nullptr, nullptr,
-                                     nullptr, nullptr};
+const sqlite3_io_methods kMethods = {1,        closeFile,  readFile,        writeFile, truncateFile,
+                                     syncFile, fileSize,   lockFile,        lockFile,  reserved,
+                                     control,  sectorSize, characteristics, nullptr,   nullptr,
+                                     nullptr,  nullptr,    nullptr,         nullptr};
 
 int openFile(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int, int* flags) {
     CrashDisk* self = disk(vfs);
@@ -126,7 +141,9 @@ int randomBytes(sqlite3_vfs*, int count, char* out) {
     return count;
 }
 
-int sleepFor(sqlite3_vfs*, int) { return 0; }
+int sleepFor(sqlite3_vfs*, int) {
+    return 0;
+}
 int timeNow(sqlite3_vfs*, double* now) {
     *now = 2460000.5;
     return SQLITE_OK;
@@ -150,9 +167,13 @@ CrashDisk::CrashDisk(const char* name) : name_(name) {
     sqlite3_vfs_register(&vfs_, 0);
 }
 
-CrashDisk::~CrashDisk() { sqlite3_vfs_unregister(&vfs_); }
+CrashDisk::~CrashDisk() {
+    sqlite3_vfs_unregister(&vfs_);
+}
 
-bool CrashDisk::step() { return cut_ < 0 ? ++operations_ > 0 : ++operations_ <= cut_; }
+bool CrashDisk::step() {
+    return cut_ < 0 ? ++operations_ > 0 : ++operations_ <= cut_;
+}
 
 bool CrashDisk::takeRoom(std::size_t bytes) {
     if (room_ < 0) return true;
@@ -174,13 +195,16 @@ void CrashDisk::restart(Survives what, std::uint32_t seed) {
             Pending change = file.pending[i];
             if (what == Survives::torn) {
                 if (i + 1 == file.pending.size() && !change.truncate) {
-                    change.bytes.resize(std::min(change.bytes.size(), (change.bytes.size() / kSector) * kSector + kSector / 2));
+                    change.bytes.resize(
+                        std::min(change.bytes.size(),
+                                 (change.bytes.size() / kSector) * kSector + kSector / 2));
                 }
                 applyTo(bytes, change);
                 continue;
             }
             for (std::size_t at = 0; at < change.bytes.size(); at += kSector) {
-                if (random() % 2) applyTo(bytes, {change.at + at, change.bytes.substr(at, kSector), false});
+                if (random() % 2)
+                    applyTo(bytes, {change.at + at, change.bytes.substr(at, kSector), false});
             }
             if (change.truncate && random() % 2) applyTo(bytes, change);
         }

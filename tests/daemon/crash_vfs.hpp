@@ -1,5 +1,6 @@
-// An SQLite VFS over a disk in memory that loses power: what was not synced is forgotten, or partly there with its last
-// sector torn. Every call that changes the disk is counted, so that a test can cut at each.
+// An SQLite VFS over a disk in memory that loses power: what was not synced is forgotten, or partly
+// there with its last sector torn. Every call that changes the disk is counted, so that a test can
+// cut at each.
 #pragma once
 
 #include <sqlite3.h>

@@ -1,5 +1,5 @@
-// A child that tries to do harm, one kind a call: prints "done" where it succeeded, "refused: …" where it did not.
-// Linked statically so that it runs in any cage.
+// A child that tries to do harm, one kind a call: prints "done" where it succeeded, "refused: …"
+// where it did not. Linked statically so that it runs in any cage.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -103,7 +103,8 @@ int executeByDescriptor(const char* self) {
     const int wanted = dup2(file, 500);
     char name[] = "hello";
     char* arguments[] = {name, name, nullptr};
-    syscall(SYS_execveat, wanted >= 0 ? wanted : file, "", arguments, environ, 0x1000 /* AT_EMPTY_PATH */);
+    syscall(SYS_execveat, wanted >= 0 ? wanted : file, "", arguments, environ,
+            0x1000 /* AT_EMPTY_PATH */);
     return tell(false);
 }
 

@@ -23,7 +23,10 @@ TEST(Journal, WritesReadsListsAndErases) {
     TemporaryFolder folder;
     auto journal = SqliteJournal::open(folder.path() / "journal.db");
     ASSERT_TRUE(journal.has_value()) << journal.error().message;
-    ASSERT_TRUE((*journal)->commit({{"job", "a/1", Json{{"x", 1}}}, {"job", "a/2", Json(2)}, {"job", "a0", Json(3)}, {"step", "a/1", Json(4)}}));
+    ASSERT_TRUE((*journal)->commit({{"job", "a/1", Json{{"x", 1}}},
+                                    {"job", "a/2", Json(2)},
+                                    {"job", "a0", Json(3)},
+                                    {"step", "a/1", Json(4)}}));
     EXPECT_EQ(**(*journal)->get("job", "a/1"), (Json{{"x", 1}}));
     EXPECT_FALSE((*journal)->get("job", "b")->has_value());
     EXPECT_EQ(keys(*(*journal)->list("job", "a/", 10)), (std::vector<std::string>{"a/1", "a/2"}));
@@ -72,7 +75,8 @@ TEST(Journal, FullDiskIsStorageFullAndLosesNothing) {
     ASSERT_TRUE(journal.has_value());
     ASSERT_TRUE((*journal)->commit({{"k", "kept", Json(1)}}));
     disk.setRoom(2000);
-    const auto full = (*journal)->commit({{"k", "kept", Json(2)}, {"k", "big", Json(std::string(20'000, 'x'))}});
+    const auto full =
+        (*journal)->commit({{"k", "kept", Json(2)}, {"k", "big", Json(std::string(20'000, 'x'))}});
     ASSERT_FALSE(full.has_value());
     EXPECT_EQ(full.error().code, Code::storage_full);
     EXPECT_EQ(**(*journal)->get("k", "kept"), Json(1));
@@ -91,19 +95,23 @@ TEST(Journal, SecondDaemonOnTheSameStateIsRefused) {
     EXPECT_NE(second.error().message.find(std::to_string(::getpid())), std::string::npos);
 }
 
-// ---- power cuts ------------------------------------------------------------------------------------------------------------
+// ---- power cuts
+// ------------------------------------------------------------------------------------------------------------
 
 constexpr int kCommits = 40;
 
-// Commit n writes its number to three keys, one of them large enough for several pages now and then, and erases an old one.
+// Commit n writes its number to three keys, one of them large enough for several pages now and
+// then, and erases an old one.
 std::vector<Write> commitNumber(int n) {
     return {{"k", "last", Json(n)},
-            {"k", "n" + std::to_string(n), Json(std::string(n % 5 == 0 ? 9000 : 50, static_cast<char>('a' + n % 26)))},
+            {"k", "n" + std::to_string(n),
+             Json(std::string(n % 5 == 0 ? 9000 : 50, static_cast<char>('a' + n % 26)))},
             {"k", "pair", Json(n)},
             {"k", "n" + std::to_string(n - 10), std::nullopt}};
 }
 
-// Runs commits until the power goes; returns the last number that was acknowledged, -1 when not even the opening was.
+// Runs commits until the power goes; returns the last number that was acknowledged, -1 when not
+// even the opening was.
 int runUntilCut(CrashDisk& disk) {
     auto journal = SqliteJournal::open("journal.db", disk.name());
     if (!journal) return -1;
@@ -122,7 +130,8 @@ void expectAllThere(CrashDisk& disk, int acknowledged) {
     ASSERT_TRUE(last.has_value()) << last.error().message;
     const int found = *last ? (*last)->get<int>() : 0;
     // The one commit that was under way may be there, whole, or not at all.
-    EXPECT_TRUE(found == std::max(acknowledged, 0) || found == acknowledged + 1) << found << " of " << acknowledged;
+    EXPECT_TRUE(found == std::max(acknowledged, 0) || found == acknowledged + 1)
+        << found << " of " << acknowledged;
     if (found == 0) return;
     EXPECT_EQ(**(*journal)->get("k", "pair"), Json(found));
     for (int n = std::max(1, found - 9); n <= found; ++n) {
@@ -130,7 +139,8 @@ void expectAllThere(CrashDisk& disk, int acknowledged) {
         ASSERT_TRUE(record.has_value() && record->has_value()) << "commit " << n << " is gone";
         EXPECT_EQ(**record, *commitNumber(n)[1].value);
     }
-    EXPECT_EQ((*journal)->list("k", "", 1000)->size(), static_cast<std::size_t>(2 + std::min(found, 10)));
+    EXPECT_EQ((*journal)->list("k", "", 1000)->size(),
+              static_cast<std::size_t>(2 + std::min(found, 10)));
     EXPECT_TRUE((*journal)->commit({{"k", "again", Json(1)}}));
 }
 
@@ -148,21 +158,29 @@ TEST(Journal, EveryAcknowledgedCommitSurvivesEveryPowerCut) {
             disk.cutAt(cut);
             const int acknowledged = runUntilCut(disk);
             disk.restart(what, static_cast<std::uint32_t>(cut));
-            SCOPED_TRACE("cut at " + std::to_string(cut) + ", kind " + std::to_string(static_cast<int>(what)));
+            SCOPED_TRACE("cut at " + std::to_string(cut) + ", kind " +
+                         std::to_string(static_cast<int>(what)));
             expectAllThere(disk, acknowledged);
             if (testing::Test::HasFailure()) return;
         }
     }
-    std::printf("journal: %lld writes and syncs in %d commits, the power cut at each, 3 kinds of loss\n",
-                static_cast<long long>(operations), kCommits);
+    std::printf(
+        "journal: %lld writes and syncs in %d commits, the power cut at each, 3 kinds of loss\n",
+        static_cast<long long>(operations), kCommits);
 }
 
-// The shim can lose data: with syncs that lie, the same check must fail. Otherwise the sweep above proves nothing.
+// The shim can lose data: with syncs that lie, the same check must fail. Otherwise the sweep above
+// proves nothing.
 TEST(Journal, TheShimForgetsWhatWasNotSynced) {
     CrashDisk disk("forget");
     sqlite3* database = nullptr;
-    ASSERT_EQ(sqlite3_open_v2("x.db", &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, disk.name()), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(database, "PRAGMA synchronous=OFF; CREATE TABLE t(x); INSERT INTO t VALUES(1)", nullptr, nullptr, nullptr), SQLITE_OK);
+    ASSERT_EQ(
+        sqlite3_open_v2("x.db", &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, disk.name()),
+        SQLITE_OK);
+    ASSERT_EQ(
+        sqlite3_exec(database, "PRAGMA synchronous=OFF; CREATE TABLE t(x); INSERT INTO t VALUES(1)",
+                     nullptr, nullptr, nullptr),
+        SQLITE_OK);
     disk.cutAt(0);
     sqlite3_close(database);
     disk.restart(Survives::nothing, 1);
@@ -184,7 +202,8 @@ TEST(Journal, KilledProcessLosesNoAcknowledgedCommit) {
     }
     ::close(acknowledgements[1]);
     int last = 0;
-    for (int n = 0; n < 20 && ::read(acknowledgements[0], &last, sizeof last) == sizeof last;) n = last;
+    for (int n = 0; n < 20 && ::read(acknowledgements[0], &last, sizeof last) == sizeof last;)
+        n = last;
     ::kill(pid, SIGKILL);
     ::waitpid(pid, nullptr, 0);
     int more = 0;

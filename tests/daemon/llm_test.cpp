@@ -23,7 +23,9 @@ class HttpServer {
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t length = sizeof address;
-        if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), length) != 0 || ::listen(listener_, 16) != 0) ADD_FAILURE() << "no port";
+        if (::bind(listener_, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
+            ::listen(listener_, 16) != 0)
+            ADD_FAILURE() << "no port";
         ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
         port_ = ntohs(address.sin_port);
         accepting_ = loop_.io(listener_, EPOLLIN, [this](std::uint32_t) { accept(); });
@@ -68,7 +70,8 @@ class HttpServer {
         requests.push_back(std::exchange(client.got, {}));
         const std::string answer = answers.at(std::min(requests.size(), answers.size()) - 1);
         for (std::size_t done = 0; done < answer.size();) {
-            const auto sent = ::send(client.fd, answer.data() + done, answer.size() - done, MSG_NOSIGNAL);
+            const auto sent =
+                ::send(client.fd, answer.data() + done, answer.size() - done, MSG_NOSIGNAL);
             if (sent <= 0) break;
             done += static_cast<std::size_t>(sent);
         }
@@ -86,7 +89,9 @@ class HttpServer {
 };
 
 std::string http(int status, const std::string& body, const std::string& headers = {}) {
-    return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" + body;
+    return "HTTP/1.1 " + std::to_string(status) +
+           " X\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" + headers + "\r\n" +
+           body;
 }
 
 const std::string kGood =
@@ -133,7 +138,8 @@ TEST_F(LlmTest, AsksAndReads) {
 }
 
 TEST_F(LlmTest, TriesAgainWhenItMayPass) {
-    server_.answers = {http(429, "slow down", "Retry-After: 1\r\n"), http(500, "oops"), http(503, "", "Connection: close\r\n"), http(200, kGood)};
+    server_.answers = {http(429, "slow down", "Retry-After: 1\r\n"), http(500, "oops"),
+                       http(503, "", "Connection: close\r\n"), http(200, kGood)};
     const auto started = std::chrono::steady_clock::now();
     const auto reply = ask();
     ASSERT_TRUE(reply.has_value()) << reply.error().message;
@@ -172,13 +178,16 @@ TEST_F(LlmTest, FaultsAreSaidAndNeverLeakTheKey) {
         ASSERT_FALSE(reply.has_value());
         EXPECT_EQ(reply.error().code, Code::llm_unavailable);
         EXPECT_EQ(server_.requests.size(), fault.requests);
-        EXPECT_NE(reply.error().message.find(fault.says), std::string::npos) << reply.error().message;
-        EXPECT_EQ((reply.error().message + reply.error().hint).find("sk-secret"), std::string::npos);
+        EXPECT_NE(reply.error().message.find(fault.says), std::string::npos)
+            << reply.error().message;
+        EXPECT_EQ((reply.error().message + reply.error().hint).find("sk-secret"),
+                  std::string::npos);
     }
 }
 
 TEST_F(LlmTest, GoesWithoutSchemaWhereTheServerRefusesIt) {
-    server_.answers = {http(400, R"({"error":"response_format is not supported"})"), http(200, kGood)};
+    server_.answers = {http(400, R"({"error":"response_format is not supported"})"),
+                       http(200, kGood)};
     ASSERT_TRUE(ask().has_value());
     ASSERT_EQ(server_.requests.size(), 2u);
     EXPECT_EQ(server_.requests[1].find("response_format"), std::string::npos);

@@ -19,10 +19,12 @@ class ProgramTest : public testing::Test {
         if (!MosquittoProcess::installed()) GTEST_SKIP() << "mosquitto is not installed";
         server_ = std::make_unique<MosquittoProcess>(std::vector<std::string>{"tinsmith", "alice"});
         std::ofstream(folder_.path() / "password") << "tinsmith\n";
-        std::ofstream(config()) << "[paths]\nstate = \"state\"\nshare = \"" TINSMITH_SOURCE_DIR "/config\"\nfirmware = \"" TINSMITH_BUILD_DIR
+        std::ofstream(config()) << "[paths]\nstate = \"state\"\nshare = \"" TINSMITH_SOURCE_DIR
+                                   "/config\"\nfirmware = \"" TINSMITH_BUILD_DIR
                                    "/firmware\"\n[broker]\nport = "
                                 << server_->port()
-                                << "\nuser = \"tinsmith\"\npassword_file = \"password\"\n[askers.alice]\nallow = [\"*\"]\n";
+                                << "\nuser = \"tinsmith\"\npassword_file = "
+                                   "\"password\"\n[askers.alice]\nallow = [\"*\"]\n";
     }
     void TearDown() override {
         if (pid_ > 0) {
@@ -46,7 +48,8 @@ class ProgramTest : public testing::Test {
     static int waitFor(int pid) {
         int status = 0;
         for (int i = 0; i < 1000; ++i) {
-            if (::waitpid(pid, &status, WNOHANG) == pid) return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
+            if (::waitpid(pid, &status, WNOHANG) == pid)
+                return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
             std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
         return -1;

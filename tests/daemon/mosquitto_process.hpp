@@ -1,4 +1,5 @@
-// A real mosquitto with the shipped configuration and ACL on a free loopback port, and a plain client to talk to it.
+// A real mosquitto with the shipped configuration and ACL on a free loopback port, and a plain
+// client to talk to it.
 #pragma once
 
 #include <mosquitto.h>
@@ -50,10 +51,12 @@ class PlainClient {
     void subscribe(const std::string& topic);
     // Returns the broker's reason code, 0 = taken; -1 = the connection ended.
     int publish(const std::string& topic, const std::string& payload, bool retain = false,
-                const std::string& responseTopic = {}, const std::string& correlation = {}, int expiryS = -1);
+                const std::string& responseTopic = {}, const std::string& correlation = {},
+                int expiryS = -1);
     void send(const std::string& topic, const std::string& payload);  // does not wait
     // Turns this client and, where given, the loop until something on `topic` came, or `ms` passed.
-    [[nodiscard]] const Received* waitFor(const std::string& topic, Loop* loop = nullptr, int ms = 5000);
+    [[nodiscard]] const Received* waitFor(const std::string& topic, Loop* loop = nullptr,
+                                          int ms = 5000);
     void turn(Loop* loop = nullptr);
 
     std::vector<Received> received;

@@ -43,7 +43,8 @@ T await(Loop& loop, Task<T> task, std::int64_t ms = 30'000) {
 class TemporaryFolder {
   public:
     TemporaryFolder() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "tinsmith-test-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "tinsmith-test-XXXXXX").string();
         path_ = ::mkdtemp(pattern.data());
     }
     TemporaryFolder(const TemporaryFolder&) = delete;

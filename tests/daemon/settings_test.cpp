@@ -51,7 +51,8 @@ TEST_F(SettingsTest, ShippedFileDocumentsEveryKeyWithItsDefault) {
     for (const auto& [key, value] : known) {
         const auto line = text.find(key);
         ASSERT_NE(line, text.end()) << key << " is not documented";
-        EXPECT_TRUE(line->second == value || line->second == "\"auto\"") << key << " = " << line->second << ", not " << value;
+        EXPECT_TRUE(line->second == value || line->second == "\"auto\"")
+            << key << " = " << line->second << ", not " << value;
     }
     EXPECT_TRUE(empty->house.askers.empty());
 }
@@ -90,12 +91,13 @@ allow = ["health", "job.list"]
     EXPECT_EQ(settings->house.planner.minutes, 0.5);
     EXPECT_FALSE(settings->llm.jsonSchema);
     EXPECT_EQ(settings->house.rollout.waves, (std::vector<double>{0.25, 1}));
-    EXPECT_EQ(settings->house.askers.at("panel").allow, (std::vector<std::string>{"health", "job.list"}));
+    EXPECT_EQ(settings->house.askers.at("panel").allow,
+              (std::vector<std::string>{"health", "job.list"}));
 }
 
 struct Bad {
     const char* text;
-    const char* line;   // what the message names
+    const char* line;  // what the message names
     const char* what;
     const char* remedy;
 };
@@ -128,9 +130,12 @@ TEST_F(SettingsTest, RefusesWithLineAndRemedy) {
         const auto settings = load(bad.text);
         ASSERT_FALSE(settings.has_value()) << bad.text;
         EXPECT_EQ(settings.error().code, Code::schema);
-        EXPECT_NE(settings.error().message.find(file().string() + bad.line), std::string::npos) << settings.error().message;
-        EXPECT_NE(settings.error().message.find(bad.what), std::string::npos) << settings.error().message;
-        EXPECT_NE(settings.error().hint.find(bad.remedy), std::string::npos) << settings.error().hint;
+        EXPECT_NE(settings.error().message.find(file().string() + bad.line), std::string::npos)
+            << settings.error().message;
+        EXPECT_NE(settings.error().message.find(bad.what), std::string::npos)
+            << settings.error().message;
+        EXPECT_NE(settings.error().hint.find(bad.remedy), std::string::npos)
+            << settings.error().hint;
     }
     EXPECT_NE(loadSettings("/nonexistent.toml").error().hint.find("--config"), std::string::npos);
 }

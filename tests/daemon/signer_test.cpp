@@ -25,7 +25,9 @@ class SignerTest : public testing::Test {
   protected:
     SignerTest() : real_(loop_, {}), workers_(real_) {}
     SignerOptions options() const {
-        return {.program = TINSMITH_SIGN, .key = folder_.path() / "signing.key", .publicKey = folder_.path() / "signing.key.pub"};
+        return {.program = TINSMITH_SIGN,
+                .key = folder_.path() / "signing.key",
+                .publicKey = folder_.path() / "signing.key.pub"};
     }
     Loop loop_;
     ChildWorkers real_;
@@ -42,7 +44,8 @@ TEST_F(SignerTest, SignsManyThingsWithOneChild) {
     std::optional<Result<Signature>> results[5];
     Nursery nursery;
     for (auto& result : results) {
-        nursery.spawn(keep(signer.sign(SignedThing::image, std::vector<std::uint8_t>(32, 7)), &result));
+        nursery.spawn(
+            keep(signer.sign(SignedThing::image, std::vector<std::uint8_t>(32, 7)), &result));
     }
     ASSERT_TRUE(turnUntil(loop_, [&] { return results[4].has_value(); }));
     for (const auto& result : results) {
@@ -69,14 +72,16 @@ TEST_F(SignerTest, OneBadRequestDoesNotSpoilTheOthers) {
 TEST_F(SignerTest, WithoutAKeyItSaysHowToMakeOne) {
     ChildSigner signer(loop_, workers_, options());
     EXPECT_TRUE(signer.publicKeys().empty());
-    const auto result = await(loop_, signer.sign(SignedThing::image, std::vector<std::uint8_t>(32, 7)));
+    const auto result =
+        await(loop_, signer.sign(SignedThing::image, std::vector<std::uint8_t>(32, 7)));
     ASSERT_FALSE(result.has_value());
     EXPECT_EQ(result.error().code, Code::signing_failed);
     EXPECT_NE(result.error().hint.find("tinsmith key new"), std::string::npos);
     // A key that appears later is found without a restart.
     ASSERT_TRUE(image::generateKey(options().key).has_value());
     EXPECT_EQ(signer.publicKeys().size(), 1u);
-    EXPECT_TRUE(await(loop_, signer.sign(SignedThing::image, std::vector<std::uint8_t>(32, 7))).has_value());
+    EXPECT_TRUE(await(loop_, signer.sign(SignedThing::image, std::vector<std::uint8_t>(32, 7)))
+                    .has_value());
 }
 
 }  // namespace

@@ -33,10 +33,13 @@ class WorkersTest : public testing::Test {
 
     Result<Exit> run(Child child) { return await(loop_, workers_.run(std::move(child), {})); }
 
-    // Cages are what this suite is about; where the system cannot make any, that is one clear error, tested below.
+    // Cages are what this suite is about; where the system cannot make any, that is one clear
+    // error, tested below.
     bool cagesWork() {
         const auto exit = run(hostile(Cage::compile, {"hello"}));
-        if (!exit) std::printf("no cages here: %s (%s)\n", exit.error().message.c_str(), exit.error().hint.c_str());
+        if (!exit)
+            std::printf("no cages here: %s (%s)\n", exit.error().message.c_str(),
+                        exit.error().hint.c_str());
         return exit.has_value();
     }
 
@@ -78,7 +81,8 @@ TEST_F(WorkersTest, MissingProgramIsAnErrorWithARemedy) {
 TEST_F(WorkersTest, MissingBubblewrapNeverRunsUncaged) {
     ChildWorkers without(loop_, {.bubblewrap = "/nonexistent/bwrap", .helper = TINSMITH_CAGE});
     const auto mark = folder_.path() / "ran";
-    const auto exit = await(loop_, without.run(hostile(Cage::compile, {"write", mark.string()}), {}));
+    const auto exit =
+        await(loop_, without.run(hostile(Cage::compile, {"write", mark.string()}), {}));
     ASSERT_FALSE(exit.has_value());
     EXPECT_NE(exit.error().hint.find("bubblewrap"), std::string::npos);
     EXPECT_FALSE(fs::exists(mark));
@@ -86,7 +90,8 @@ TEST_F(WorkersTest, MissingBubblewrapNeverRunsUncaged) {
 
 TEST_F(WorkersTest, BubblewrapThatMayNotMakeNamespacesIsAnError) {
     const auto fake = folder_.path() / "bwrap";
-    std::ofstream(fake) << "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n";
+    std::ofstream(fake)
+        << "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n";
     fs::permissions(fake, fs::perms::owner_all);
     ChildWorkers without(loop_, {.bubblewrap = fake, .helper = TINSMITH_CAGE});
     const auto exit = await(loop_, without.run(hostile(Cage::emulator, {"hello"}), {}));
@@ -95,7 +100,8 @@ TEST_F(WorkersTest, BubblewrapThatMayNotMakeNamespacesIsAnError) {
     EXPECT_NE(exit.error().hint.find("unprivileged_userns_clone"), std::string::npos);
 }
 
-// ---- limits, caged or not --------------------------------------------------------------------------------------------
+// ---- limits, caged or not
+// --------------------------------------------------------------------------------------------
 
 TEST_F(WorkersTest, WallClockEndsAnEndlessLoop) {
     for (const Cage cage : {Cage::none, Cage::compile}) {
@@ -158,7 +164,8 @@ TEST_F(WorkersTest, FileSizeIsBounded) {
     EXPECT_LE(fs::file_size(folder_.path() / "big"), 100'000u);
 }
 
-// ---- harm, first without the cage, then in it ---------------------------------------------------------------------------
+// ---- harm, first without the cage, then in it
+// ---------------------------------------------------------------------------
 
 struct Harm {
     const char* name;
@@ -262,14 +269,16 @@ TEST_F(WorkersTest, CancelKillsGrandchildren) {
         std::optional<Result<Exit>> result;
         Nursery nursery;
         nursery.spawn(keep(workers_.run(child, cancel.token()), &result));
-        ASSERT_TRUE(turnUntil(loop_, [&] { return left && fs::exists(note) && fs::file_size(note) > 0; }));
+        ASSERT_TRUE(
+            turnUntil(loop_, [&] { return left && fs::exists(note) && fs::file_size(note) > 0; }));
         const auto started = std::chrono::steady_clock::now();
         cancel.cancel();
         ASSERT_TRUE(turnUntil(loop_, [&] { return result.has_value(); }));
         EXPECT_LT(std::chrono::steady_clock::now() - started, std::chrono::seconds(2));
         ASSERT_FALSE(result->has_value());
         EXPECT_EQ(result->error().code, Code::cancelled);
-        // Nothing below us is left: a caged grandchild's id is of another namespace, so all processes are looked at.
+        // Nothing below us is left: a caged grandchild's id is of another namespace, so all
+        // processes are looked at.
         const std::string marker = cage == Cage::none ? "sleep" : kHostile;
         for (const auto& entry : fs::directory_iterator("/proc")) {
             std::ifstream file(entry.path() / "cmdline");
@@ -306,14 +315,25 @@ TEST_F(WorkersTest, DestroyedTaskEndsItsChild) {
     }
 }
 
-// ---- what the cages are for ----------------------------------------------------------------------------------------------
+// ---- what the cages are for
+// ----------------------------------------------------------------------------------------------
 
 TEST_F(WorkersTest, CrossCompilerRunsInItsCage) {
     NEEDS_CAGES();
-    if (findProgram("arm-none-eabi-g++", "/usr/bin:/bin").empty()) GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
-    std::ofstream(folder_.path() / "model.cpp") << "#include <cstdint>\nstd::int8_t twice(std::int8_t x) { return x * 2; }\n";
+    if (findProgram("arm-none-eabi-g++", "/usr/bin:/bin").empty())
+        GTEST_SKIP() << "arm-none-eabi-g++ is not installed";
+    std::ofstream(folder_.path() / "model.cpp")
+        << "#include <cstdint>\nstd::int8_t twice(std::int8_t x) { return x * 2; }\n";
     Child child;
-    child.argv = {"arm-none-eabi-g++", "-mcpu=cortex-m4", "-mthumb", "-O2", "-pipe", "-c", "model.cpp", "-o", "model.o"};
+    child.argv = {"arm-none-eabi-g++",
+                  "-mcpu=cortex-m4",
+                  "-mthumb",
+                  "-O2",
+                  "-pipe",
+                  "-c",
+                  "model.cpp",
+                  "-o",
+                  "model.o"};
     child.folder = folder_.path();
     child.cage = Cage::compile;
     const auto exit = run(child);
@@ -326,13 +346,15 @@ TEST_F(WorkersTest, IncludeOfASecretFailsInTheCage) {
     NEEDS_CAGES();
     TemporaryFolder state;
     std::ofstream(state.path() / "signing.key") << "secret";
-    std::ofstream(folder_.path() / "model.cpp") << "#include \"" << (state.path() / "signing.key").string() << "\"\n";
+    std::ofstream(folder_.path() / "model.cpp")
+        << "#include \"" << (state.path() / "signing.key").string() << "\"\n";
     Child child;
     child.argv = {"g++", "-c", "model.cpp", "-o", "model.o"};
     if (findProgram("g++", "/usr/bin:/bin").empty()) GTEST_SKIP() << "g++ is not installed";
     child.folder = folder_.path();
     const auto free = run(child);
-    EXPECT_NE(free->errors.find("secret"), std::string::npos) << "the compiler shows what it includes";
+    EXPECT_NE(free->errors.find("secret"), std::string::npos)
+        << "the compiler shows what it includes";
     child.cage = Cage::compile;
     const auto caged = run(child);
     EXPECT_EQ(caged->errors.find("secret"), std::string::npos);
@@ -342,14 +364,17 @@ TEST_F(WorkersTest, IncludeOfASecretFailsInTheCage) {
 TEST_F(WorkersTest, EmulatorRunsInItsCage) {
     NEEDS_CAGES();
     for (const char* program : {"qemu-system-arm", "arm-none-eabi-gcc"}) {
-        if (findProgram(program, "/usr/bin:/bin").empty()) GTEST_SKIP() << program << " is not installed";
+        if (findProgram(program, "/usr/bin:/bin").empty())
+            GTEST_SKIP() << program << " is not installed";
     }
     // Writes 0x21 to the start of the file-backed memory and spins.
-    std::ofstream(folder_.path() / "guest.s") << ".syntax unified\n.thumb\n.word 0x20001000\n.word start + 1\n"
-                                                 ".thumb_func\n.global start\nstart:\n ldr r0, =0x21000000\n movs r1, #0x21\n"
-                                                 " strb r1, [r0]\n1: b 1b\n.ltorg\n";
+    std::ofstream(folder_.path() / "guest.s")
+        << ".syntax unified\n.thumb\n.word 0x20001000\n.word start + 1\n"
+           ".thumb_func\n.global start\nstart:\n ldr r0, =0x21000000\n movs r1, #0x21\n"
+           " strb r1, [r0]\n1: b 1b\n.ltorg\n";
     Child compiler;
-    compiler.argv = {"arm-none-eabi-gcc", "-mcpu=cortex-m4", "-mthumb", "-nostdlib", "-Wl,-Ttext=0,-e,start", "guest.s", "-o", "guest.elf"};
+    compiler.argv = {"arm-none-eabi-gcc",     "-mcpu=cortex-m4", "-mthumb", "-nostdlib",
+                     "-Wl,-Ttext=0,-e,start", "guest.s",         "-o",      "guest.elf"};
     compiler.folder = folder_.path();
     compiler.cage = Cage::compile;
     const auto compiled = run(compiler);
@@ -357,9 +382,23 @@ TEST_F(WorkersTest, EmulatorRunsInItsCage) {
     std::ofstream(folder_.path() / "flash").close();
     fs::resize_file(folder_.path() / "flash", 16 << 20);
     Child child;
-    child.argv = {"qemu-system-arm", "-M", "mps2-an386,memory-backend=psram", "-object",
-                  "memory-backend-file,id=psram,size=16M,mem-path=flash,share=on", "-kernel", "guest.elf", "-display", "none",
-                  "-monitor", "none", "-serial", "file:uart.log", "-nic", "none", "-icount", "shift=0"};
+    child.argv = {"qemu-system-arm",
+                  "-M",
+                  "mps2-an386,memory-backend=psram",
+                  "-object",
+                  "memory-backend-file,id=psram,size=16M,mem-path=flash,share=on",
+                  "-kernel",
+                  "guest.elf",
+                  "-display",
+                  "none",
+                  "-monitor",
+                  "none",
+                  "-serial",
+                  "file:uart.log",
+                  "-nic",
+                  "none",
+                  "-icount",
+                  "shift=0"};
     child.folder = folder_.path();
     child.cage = Cage::emulator;
     child.limits.wallMs = 2'000;
