@@ -46,11 +46,11 @@ float sine(std::uint32_t index) {
     return cosine(index + 3 * kQuarter);
 }
 
-void centreAndWindow(float* frame, std::uint32_t size) {
+// `step` = kCircle / size: one sample's share of the circle.
+void centreAndWindow(float* frame, std::uint32_t size, std::uint32_t step) {
     float sum = 0.0f;
     for (std::uint32_t i = 0; i < size; ++i) sum = sum + frame[i];
     const float mean = sum / static_cast<float>(size);
-    const std::uint32_t step = kCircle / size;
     for (std::uint32_t i = 0; i < size; ++i) {
         frame[i] = (frame[i] - mean) * (0.5f - 0.5f * cosine(i * step));
     }
@@ -93,7 +93,9 @@ void transform(float* data, std::uint32_t count) {
 }  // namespace
 
 void magnitudes(float* frame, std::uint32_t size) {
-    centreAndWindow(frame, size);
+    if (size < kMinFft || size > kMaxFft) return;
+    const std::uint32_t step = kCircle / size;
+    centreAndWindow(frame, size, step);
     const std::uint32_t half = size / 2;
     // Even samples as real, odd ones as imaginary parts: one transform of half the size, separated
     // below.
@@ -101,7 +103,6 @@ void magnitudes(float* frame, std::uint32_t size) {
     const float scale = 4.0f / static_cast<float>(size);
     const float last = magnitudeOf(frame[0] - frame[1]) * scale;
     // Lines k and half - k use the same two numbers, and their magnitudes replace them.
-    const std::uint32_t step = kCircle / size;
     for (std::uint32_t k = 1; k <= half / 2; ++k) {
         const std::uint32_t mirror = half - k;
         const float evenReal = 0.5f * (frame[2 * k] + frame[2 * mirror]);
