@@ -1,5 +1,6 @@
-// Measured cost of the kernels: instructions for each multiply-accumulate (convolution, dense), input (pools, mean) or class
-// (softmax), everything around the inner loop included. Cortex-M4F, gcc 12 -O2, emulated mps2-an386 with
+// Measured cost of the kernels: instructions for each multiply-accumulate (convolution, dense),
+// input (pools, mean) or class (softmax), everything around the inner loop included. Cortex-M4F,
+// gcc 12 -O2, emulated mps2-an386 with
 // `-icount shift=0`. Measured and held to within 10 % by tests/firmware/nn/cost_test.cpp:
 //   ctest -R nn_cost_test --verbose
 #pragma once

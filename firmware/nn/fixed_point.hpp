@@ -1,6 +1,7 @@
-// The integer arithmetic that TensorFlow Lite Micro's reference kernels compute with, to the bit: the double-rounding
-// requantisation and the gemmlowp fixed-point functions below softmax and logistic. "Qm.n" = int32 with m integer bits.
-// Sources: TFLite 8-bit quantisation specification; gemmlowp fixedpoint design notes.
+// The integer arithmetic that TensorFlow Lite Micro's reference kernels compute with, to the bit:
+// the double-rounding requantisation and the gemmlowp fixed-point functions below softmax and
+// logistic. "Qm.n" = int32 with m integer bits. Sources: TFLite 8-bit quantisation specification;
+// gemmlowp fixedpoint design notes.
 #pragma once
 
 #include <bit>

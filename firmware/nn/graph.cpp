@@ -4,23 +4,40 @@ namespace tinsmith::nn {
 
 std::string_view opName(Op op) {
     switch (op) {
-        case Op::add: return "ADD";
-        case Op::averagePool2d: return "AVERAGE_POOL_2D";
-        case Op::concatenation: return "CONCATENATION";
-        case Op::conv2d: return "CONV_2D";
-        case Op::depthwiseConv2d: return "DEPTHWISE_CONV_2D";
-        case Op::fullyConnected: return "FULLY_CONNECTED";
-        case Op::logistic: return "LOGISTIC";
-        case Op::maxPool2d: return "MAX_POOL_2D";
-        case Op::mean: return "MEAN";
-        case Op::multiply: return "MUL";
-        case Op::pad: return "PAD";
-        case Op::padV2: return "PADV2";
-        case Op::quantize: return "QUANTIZE";
-        case Op::relu: return "RELU";
-        case Op::relu6: return "RELU6";
-        case Op::reshape: return "RESHAPE";
-        case Op::softmax: return "SOFTMAX";
+        case Op::add:
+            return "ADD";
+        case Op::averagePool2d:
+            return "AVERAGE_POOL_2D";
+        case Op::concatenation:
+            return "CONCATENATION";
+        case Op::conv2d:
+            return "CONV_2D";
+        case Op::depthwiseConv2d:
+            return "DEPTHWISE_CONV_2D";
+        case Op::fullyConnected:
+            return "FULLY_CONNECTED";
+        case Op::logistic:
+            return "LOGISTIC";
+        case Op::maxPool2d:
+            return "MAX_POOL_2D";
+        case Op::mean:
+            return "MEAN";
+        case Op::multiply:
+            return "MUL";
+        case Op::pad:
+            return "PAD";
+        case Op::padV2:
+            return "PADV2";
+        case Op::quantize:
+            return "QUANTIZE";
+        case Op::relu:
+            return "RELU";
+        case Op::relu6:
+            return "RELU6";
+        case Op::reshape:
+            return "RESHAPE";
+        case Op::softmax:
+            return "SOFTMAX";
     }
     return "?";
 }
@@ -48,7 +65,8 @@ std::int64_t macCount(const Graph& graph, const Operator& op) {
         }
         case Op::fullyConnected:
             return elementCount(tensor(op.outputs[0])) * tensor(op.inputs[1]).shape[1];
-        default: return 0;
+        default:
+            return 0;
     }
 }
 

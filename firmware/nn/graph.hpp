@@ -15,11 +15,13 @@ struct Tensor {
     std::string name;
     Type type = Type::int8;
     std::vector<std::int32_t> shape;
-    std::vector<float> scales;  // empty = not quantised; one; or one for each index of `channelAxis`
+    std::vector<float>
+        scales;  // empty = not quantised; one; or one for each index of `channelAxis`
     std::int32_t zeroPoint = 0;
     std::int32_t channelAxis = 0;
     bool constant = false;
-    std::vector<std::uint8_t> data;  // of constants: little endian, as many bytes as shape and type say
+    std::vector<std::uint8_t>
+        data;  // of constants: little endian, as many bytes as shape and type say
 };
 
 enum class Op : std::uint8_t {

@@ -1,9 +1,11 @@
-// Portable int8 kernels, the same source on gateway and microcontroller; bit-exact with the reference kernels of
-// TensorFlow Lite Micro. Freestanding C++20: no heap, no library calls, no floating point.
+// Portable int8 kernels, the same source on gateway and microcontroller; bit-exact with the
+// reference kernels of TensorFlow Lite Micro. Freestanding C++20: no heap, no library calls, no
+// floating point.
 //
-// Tensors are dense NHWC int8 in memory order. Quantities named `…Offset` are added: inputOffset = -zero point of the
-// input, outputOffset = zero point of the output. Accumulators are int32: a filter may have at most kMaxTaps taps, which
-// firmware/nn/prepare.hpp checks. Input and output must not overlap unless a kernel says so.
+// Tensors are dense NHWC int8 in memory order. Quantities named `…Offset` are added: inputOffset =
+// -zero point of the input, outputOffset = zero point of the output. Accumulators are int32: a
+// filter may have at most kMaxTaps taps, which firmware/nn/prepare.hpp checks. Input and output
+// must not overlap unless a kernel says so.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +14,8 @@ namespace tinsmith::nn {
 
 inline constexpr std::int32_t kMaxTaps = 65536;  // 65536 * 128 * 255 < 2^31
 
-// One window sliding over an image: convolution and pooling. Padding is what lies above and left of the image.
+// One window sliding over an image: convolution and pooling. Padding is what lies above and left of
+// the image.
 struct Window2d {
     std::int32_t batches, inHeight, inWidth, inChannels;
     std::int32_t outHeight, outWidth, outChannels;
@@ -114,8 +117,8 @@ struct Pad {
 };
 void pad(const Pad& shape, const std::int8_t* input, std::int8_t* output);
 
-// `rows` runs of `bytes` each, from a packed input to an output with `outputStride` bytes from run to run: one input of
-// a concatenation, or (rows = 1) a plain copy.
+// `rows` runs of `bytes` each, from a packed input to an output with `outputStride` bytes from run
+// to run: one input of a concatenation, or (rows = 1) a plain copy.
 struct CopyRows {
     std::int32_t rows, bytes, outputStride;
 };

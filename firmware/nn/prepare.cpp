@@ -66,23 +66,40 @@ Expected<void> checkTensor(const Tensor& tensor, std::size_t index) {
 
 Expected<Call> prepareCall(const Context& c, Op op) {
     switch (op) {
-        case Op::add: return prepareAdd(c);
-        case Op::averagePool2d: return preparePool(c, true);
-        case Op::concatenation: return prepareConcat(c);
-        case Op::conv2d: return prepareConv2d(c);
-        case Op::depthwiseConv2d: return prepareDepthwise(c);
-        case Op::fullyConnected: return prepareDense(c);
-        case Op::logistic: return prepareLogistic(c);
-        case Op::maxPool2d: return preparePool(c, false);
-        case Op::mean: return prepareMean(c);
-        case Op::multiply: return prepareMultiply(c);
-        case Op::pad: return preparePad(c, false);
-        case Op::padV2: return preparePad(c, true);
-        case Op::quantize: return prepareRescale(c);
-        case Op::relu: return prepareClip(c, Activation::relu);
-        case Op::relu6: return prepareClip(c, Activation::relu6);
-        case Op::reshape: return prepareReshape(c);
-        case Op::softmax: return prepareSoftmax(c);
+        case Op::add:
+            return prepareAdd(c);
+        case Op::averagePool2d:
+            return preparePool(c, true);
+        case Op::concatenation:
+            return prepareConcat(c);
+        case Op::conv2d:
+            return prepareConv2d(c);
+        case Op::depthwiseConv2d:
+            return prepareDepthwise(c);
+        case Op::fullyConnected:
+            return prepareDense(c);
+        case Op::logistic:
+            return prepareLogistic(c);
+        case Op::maxPool2d:
+            return preparePool(c, false);
+        case Op::mean:
+            return prepareMean(c);
+        case Op::multiply:
+            return prepareMultiply(c);
+        case Op::pad:
+            return preparePad(c, false);
+        case Op::padV2:
+            return preparePad(c, true);
+        case Op::quantize:
+            return prepareRescale(c);
+        case Op::relu:
+            return prepareClip(c, Activation::relu);
+        case Op::relu6:
+            return prepareClip(c, Activation::relu6);
+        case Op::reshape:
+            return prepareReshape(c);
+        case Op::softmax:
+            return prepareSoftmax(c);
     }
     return refuse("is not known");
 }
@@ -95,15 +112,21 @@ Arity arity(Op op) {
     switch (op) {
         case Op::conv2d:
         case Op::depthwiseConv2d:
-        case Op::fullyConnected: return {2, 3};
+        case Op::fullyConnected:
+            return {2, 3};
         case Op::add:
         case Op::multiply:
         case Op::mean:
-        case Op::pad: return {2, 2};
-        case Op::padV2: return {3, 3};
-        case Op::concatenation: return {1, 64};
-        case Op::reshape: return {1, 2};
-        default: return {1, 1};
+        case Op::pad:
+            return {2, 2};
+        case Op::padV2:
+            return {3, 3};
+        case Op::concatenation:
+            return {1, 64};
+        case Op::reshape:
+            return {1, 2};
+        default:
+            return {1, 1};
     }
 }
 

@@ -1,5 +1,6 @@
-// From a graph to kernel calls: shapes checked, multipliers, shifts and clamps computed as TensorFlow Lite Micro does.
-// Both the host runner and the code generator start from here, so the microcontroller computes what the host computed.
+// From a graph to kernel calls: shapes checked, multipliers, shifts and clamps computed as
+// TensorFlow Lite Micro does. Both the host runner and the code generator start from here, so the
+// microcontroller computes what the host computed.
 #pragma once
 
 #include <expected>
@@ -43,8 +44,8 @@ struct ConcatCall {
 using Call = std::variant<Conv2dCall, DepthwiseCall, DenseCall, PoolCall, Mean, Softmax, Logistic,
                           Add, Multiply, Clip, Rescale, Pad, CopyRows, ConcatCall>;
 
-// One operator ready to run. `inputs` are the tensors read at run time, in the kernel's order; constants among them
-// (of ADD, MUL) too; the weights of a layer are inside the call.
+// One operator ready to run. `inputs` are the tensors read at run time, in the kernel's order;
+// constants among them (of ADD, MUL) too; the weights of a layer are inside the call.
 struct Step {
     std::int32_t op = 0;  // index into Graph::operators
     std::vector<std::int32_t> inputs;
@@ -54,8 +55,9 @@ struct Step {
 
 inline constexpr std::int64_t kMaxTensorElements = std::int64_t{1} << 26;
 
-// The error names operator and index: "operator 3 CONV_2D: …". Refused: what a kernel cannot do exactly, and every
-// inconsistent shape, so that running the steps touches no memory outside the tensors.
+// The error names operator and index: "operator 3 CONV_2D: …". Refused: what a kernel cannot do
+// exactly, and every inconsistent shape, so that running the steps touches no memory outside the
+// tensors.
 [[nodiscard]] std::expected<std::vector<Step>, std::string> prepare(const Graph& graph);
 
 // real > 0 as multiplier / 2^31 * 2^shift, rounded to nearest; {0, 0} where it is below 2^-32.

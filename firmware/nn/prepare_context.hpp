@@ -39,7 +39,8 @@ Expected<void> needUnitOutput(const Tensor& tensor);
 
 Range rangeOf(const Tensor& input, const Tensor& output, Activation activation);
 
-// Reads sizes, strides, dilation and padding; `kernelHeight` and `kernelWidth` given, output shape checked.
+// Reads sizes, strides, dilation and padding; `kernelHeight` and `kernelWidth` given, output shape
+// checked.
 Expected<Window2d> slide(const Context& c, std::int32_t kernelHeight, std::int32_t kernelWidth,
                          std::int32_t outChannels);
 

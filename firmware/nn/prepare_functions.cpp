@@ -9,7 +9,8 @@ namespace tinsmith::nn {
 
 namespace {
 
-// Largest input difference that a Q`integerBits` number can hold after `leftShift`, with 31 bits in all.
+// Largest input difference that a Q`integerBits` number can hold after `leftShift`, with 31 bits in
+// all.
 std::int32_t inputRadius(std::int32_t integerBits, std::int32_t leftShift) {
     const double largest = static_cast<double>((1 << integerBits) - 1) *
                            static_cast<double>(std::int64_t{1} << (31 - integerBits)) /
@@ -80,8 +81,8 @@ Expected<Call> prepareSoftmax(const Context& c) {
     Softmax call{};
     call.depth = input.shape.back();
     call.rows = static_cast<std::int32_t>(elementCount(input) / call.depth);
-    const double real = std::min(static_cast<double>(beta) * input.scales[0] * (1 << 26),
-                                 2147483647.0);
+    const double real =
+        std::min(static_cast<double>(beta) * input.scales[0] * (1 << 26), 2147483647.0);
     if (!(real > 1)) return refuse("the input scale is too small");
     const auto [multiplier, shift] = quantizeMultiplier(real);
     call.multiplier = multiplier;
@@ -104,16 +105,15 @@ Expected<Call> prepareLogistic(const Context& c) {
 Expected<Call> prepareClip(const Context& c, Activation activation) {
     if (auto ok = needSameScale(c.input(0), c.output()); !ok) return refuse(ok.error());
     if (auto ok = needShape(c.output(), c.input(0).shape); !ok) return refuse(ok.error());
-    const Limits limits =
-        activationLimits(activation, c.output().scales[0], c.output().zeroPoint);
+    const Limits limits = activationLimits(activation, c.output().scales[0], c.output().zeroPoint);
     return Clip{static_cast<std::int32_t>(elementCount(c.output())), limits.minimum,
                 limits.maximum};
 }
 
 Expected<Call> prepareRescale(const Context& c) {
     if (auto ok = needShape(c.output(), c.input(0).shape); !ok) return refuse(ok.error());
-    const auto [multiplier, shift] = quantizeMultiplier(
-        static_cast<double>(c.input(0).scales[0]) / c.output().scales[0]);
+    const auto [multiplier, shift] =
+        quantizeMultiplier(static_cast<double>(c.input(0).scales[0]) / c.output().scales[0]);
     if (shift > 22) return refuse("the scales are too far apart");
     return Rescale{static_cast<std::int32_t>(elementCount(c.output())), -c.input(0).zeroPoint,
                    c.output().zeroPoint, multiplier, shift};

@@ -11,8 +11,8 @@ namespace {
 // SAME padding of TensorFlow: what is missing for ceil(size / stride) outputs, the odd one behind.
 std::int32_t paddingBefore(std::int64_t size, std::int64_t out, std::int64_t stride,
                            std::int64_t extent) {
-    return static_cast<std::int32_t>(
-        std::max<std::int64_t>(0, (out - 1) * stride + extent - size) / 2);
+    return static_cast<std::int32_t>(std::max<std::int64_t>(0, (out - 1) * stride + extent - size) /
+                                     2);
 }
 
 std::int64_t outputSize(Padding padding, std::int64_t size, std::int64_t stride,
@@ -28,14 +28,15 @@ std::vector<std::int8_t> int8Values(const Tensor& tensor) {
     return values;
 }
 
-// Checks weights and bias and computes how accumulators become int8. `singleScale` = the product of input and weight
-// scale is taken in float, as TFLM does for dense layers with one weight scale.
+// Checks weights and bias and computes how accumulators become int8. `singleScale` = the product of
+// input and weight scale is taken in float, as TFLM does for dense layers with one weight scale.
 Expected<void> takeWeights(const Context& c, std::int32_t channels, std::int32_t channelAxis,
                            bool singleScale, Weighted& call) {
     const Tensor& input = c.input(0);
     const Tensor& weights = c.input(1);
     const Tensor& output = c.output();
-    if (!weights.constant || weights.type != Type::int8) return refuse("weights must be constant int8");
+    if (!weights.constant || weights.type != Type::int8)
+        return refuse("weights must be constant int8");
     const std::size_t count = weights.scales.size();
     if (count != 1 && count != static_cast<std::size_t>(channels)) {
         return refuse("weights need one scale or one for each of " + std::to_string(channels) +
@@ -88,8 +89,8 @@ Expected<Window2d> slide(const Context& c, std::int32_t kernelHeight, std::int32
     w.inHeight = input.shape[1];
     w.inWidth = input.shape[2];
     w.inChannels = input.shape[3];
-    w.outHeight = static_cast<std::int32_t>(
-        outputSize(o.padding, w.inHeight, o.strideHeight, height));
+    w.outHeight =
+        static_cast<std::int32_t>(outputSize(o.padding, w.inHeight, o.strideHeight, height));
     w.outWidth = static_cast<std::int32_t>(outputSize(o.padding, w.inWidth, o.strideWidth, width));
     w.outChannels = outChannels;
     w.kernelHeight = kernelHeight;
@@ -167,7 +168,8 @@ Expected<Call> preparePool(const Context& c, bool average) {
     if (o.dilationHeight != 1 || o.dilationWidth != 1) return refuse("pooling has no dilation");
     auto window = slide(c, o.filterHeight, o.filterWidth, shape[3]);
     if (!window) return refuse(window.error());
-    if (std::int64_t{o.filterHeight} * o.filterWidth > 1 << 22) return refuse("the window is too large");
+    if (std::int64_t{o.filterHeight} * o.filterWidth > 1 << 22)
+        return refuse("the window is too large");
     call.window = *window;
     if (auto ok = needSameScale(c.input(0), c.output()); !ok) return refuse(ok.error());
     call.range = rangeOf(c.input(0), c.output(), o.activation);

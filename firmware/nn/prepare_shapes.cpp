@@ -50,14 +50,19 @@ Expected<Call> prepareAdd(const Context& c) {
     const double twiceMost = 2 * std::max(left, right);
     const Scaled l = quantizeMultiplier(left / twiceMost);
     const Scaled r = quantizeMultiplier(right / twiceMost);
-    const Scaled o = quantizeMultiplier(twiceMost / ((1 << 20) * static_cast<double>(
-                                                                    c.output().scales[0])));
+    const Scaled o =
+        quantizeMultiplier(twiceMost / ((1 << 20) * static_cast<double>(c.output().scales[0])));
     if (o.shift > 0) return refuse("the scales are too far apart");
-    return Add{*shape,         -c.input(0).zeroPoint,
-               -c.input(1).zeroPoint, l.multiplier,
-               l.shift,        r.multiplier,
-               r.shift,        o.multiplier,
-               o.shift,        rangeOf(c.input(0), c.output(), c.options().activation)};
+    return Add{*shape,
+               -c.input(0).zeroPoint,
+               -c.input(1).zeroPoint,
+               l.multiplier,
+               l.shift,
+               r.multiplier,
+               r.shift,
+               o.multiplier,
+               o.shift,
+               rangeOf(c.input(0), c.output(), c.options().activation)};
 }
 
 Expected<Call> prepareMultiply(const Context& c) {
@@ -66,8 +71,11 @@ Expected<Call> prepareMultiply(const Context& c) {
     const double product = static_cast<double>(c.input(0).scales[0]) * c.input(1).scales[0];
     const auto [multiplier, shift] = quantizeMultiplier(product / c.output().scales[0]);
     if (shift > 14) return refuse("the scales are too far apart");
-    return Multiply{*shape,     -c.input(0).zeroPoint, -c.input(1).zeroPoint,
-                    multiplier, shift,
+    return Multiply{*shape,
+                    -c.input(0).zeroPoint,
+                    -c.input(1).zeroPoint,
+                    multiplier,
+                    shift,
                     rangeOf(c.input(0), c.output(), c.options().activation)};
 }
 

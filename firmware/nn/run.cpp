@@ -27,8 +27,10 @@ struct Execute {
         fullyConnected(c.shape, c.range, perChannel(c), c.weights.data(), in[0], out);
     }
     void operator()(const PoolCall& c) const {
-        if (c.average) averagePool2d(c.window, c.range, in[0], out);
-        else maxPool2d(c.window, c.range, in[0], out);
+        if (c.average)
+            averagePool2d(c.window, c.range, in[0], out);
+        else
+            maxPool2d(c.window, c.range, in[0], out);
     }
     void operator()(const Mean& c) const { mean(c, in[0], out); }
     void operator()(const Softmax& c) const { softmax(c, in[0], out); }

@@ -30,7 +30,8 @@ class Runner {
 
   private:
     std::vector<Step> steps_;
-    std::vector<std::vector<std::int8_t>> tensors_;  // each tensor has its own memory: nothing is reused
+    std::vector<std::vector<std::int8_t>>
+        tensors_;  // each tensor has its own memory: nothing is reused
     std::vector<std::int32_t> inputs_, outputs_;
     std::size_t inputBytes_ = 0, outputBytes_ = 0;
 };

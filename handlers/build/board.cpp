@@ -11,7 +11,8 @@ namespace {
 
 bool plainName(const std::string& name) {
     return !name.empty() && name[0] != '.' && std::all_of(name.begin(), name.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '_' || c == '.';
     });
 }
 
@@ -40,8 +41,8 @@ class Numbers {
 
 Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::string& name) {
     const auto unknown = [&] {
-        return fail(Code::unknown_board, "there is no board " + name.substr(0, 80), "the daemon's info topic lists the boards",
-                    "/board");
+        return fail(Code::unknown_board, "there is no board " + name.substr(0, 80),
+                    "the daemon's info topic lists the boards", "/board");
     };
     if (!plainName(name)) return unknown();
     std::error_code ignored;
@@ -49,16 +50,20 @@ Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::str
     board.name = name;
     board.folder = std::filesystem::absolute(firmwareDir, ignored).lexically_normal() / name;
     auto file = BoardFile::open(board.folder);
-    if (!file) return file.error().code == Code::bad_path ? Result<Board>(unknown()) : std::unexpected(file.error());
+    if (!file)
+        return file.error().code == Code::bad_path ? Result<Board>(unknown())
+                                                   : std::unexpected(file.error());
 
     Numbers numbers(*file);
     board.clockHz = numbers.take("", "clock_hz");
     board.cyclesPerInstruction = numbers.take("", "cycles_per_instruction");
-    board.instructionsPerTick = static_cast<std::uint32_t>(numbers.whole("", "instructions_per_tick"));
+    board.instructionsPerTick =
+        static_cast<std::uint32_t>(numbers.whole("", "instructions_per_tick"));
     board.flashBytes = numbers.whole("", "flash_bytes");
     board.ramBytes = numbers.whole("", "ram_bytes");
     board.platformStack = numbers.whole("platform", "stack_bytes");
-    board.platformFlash = numbers.whole("platform", "flash_bytes") + numbers.whole("platform", "image_overhead_bytes");
+    board.platformFlash = numbers.whole("platform", "flash_bytes") +
+                          numbers.whole("platform", "image_overhead_bytes");
     board.platformRam = numbers.whole("platform", "static_ram_bytes") + board.platformStack;
     board.windowFloats = numbers.whole("platform", "window_floats");
     if (numbers.error) return std::unexpected(*numbers.error);

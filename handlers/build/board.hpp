@@ -1,5 +1,5 @@
-// What the gateway knows of a board: budget, speed, the platform's share, and how to emulate it. From `board.toml`, which
-// the firmware build writes with figures of the image that it built.
+// What the gateway knows of a board: budget, speed, the platform's share, and how to emulate it.
+// From `board.toml`, which the firmware build writes with figures of the image that it built.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@
 namespace tinsmith::build {
 
 struct Board {
-    std::filesystem::path folder;  // absolute; holds board.toml, libraries, linker scripts, boot.elf
+    std::filesystem::path
+        folder;  // absolute; holds board.toml, libraries, linker scripts, boot.elf
     std::string name;
     double clockHz = 0;
     double cyclesPerInstruction = 1;
@@ -23,13 +24,15 @@ struct Board {
     std::uint64_t platformFlash = 0;  // an image without any model: payload, header and TLVs
     std::uint64_t platformRam = 0;    // its .data, .bss and deepest stack
     std::uint64_t platformStack = 0;  // that stack alone
-    std::uint64_t windowFloats = 0;   // longest window, length * channels, that the firmware has room for
+    std::uint64_t windowFloats =
+        0;  // longest window, length * channels, that the firmware has room for
     std::vector<std::string> emulator;  // command; {flash}, {boot} and {log} stand for files
 };
 
-// unknown_board: no <firmwareDir>/<name>/board.toml, or a name that is no plain folder name. bad_data: the file is not
-// what it should be.
-[[nodiscard]] Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::string& name);
+// unknown_board: no <firmwareDir>/<name>/board.toml, or a name that is no plain folder name.
+// bad_data: the file is not what it should be.
+[[nodiscard]] Result<Board> loadBoard(const std::filesystem::path& firmwareDir,
+                                      const std::string& name);
 
 // The board's whole budget; no limit on latency.
 plan::BoardLimits limitsOf(const Board& board);

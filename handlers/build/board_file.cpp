@@ -14,7 +14,8 @@ namespace {
 const char* const kHint = "build or install the board's firmware again";
 
 std::unexpected<Error> wrong(const std::string& table, const std::string& key, const char* what) {
-    return fail(Code::bad_data, "board.toml: " + (table.empty() ? "" : table + ".") + key + " " + what, kHint);
+    return fail(Code::bad_data,
+                "board.toml: " + (table.empty() ? "" : table + ".") + key + " " + what, kHint);
 }
 
 // toml11 throws where a key is missing.
@@ -42,7 +43,8 @@ Result<BoardFile> BoardFile::open(const std::filesystem::path& boardFolder) {
 Result<double> BoardFile::number(const std::string& table, const std::string& key) const {
     try {
         const toml::value& value = find(content_->root, table, key);
-        const double number = value.is_integer() ? static_cast<double>(value.as_integer()) : value.as_floating();
+        const double number =
+            value.is_integer() ? static_cast<double>(value.as_integer()) : value.as_floating();
         if (!std::isfinite(number) || number < 0) return wrong(table, key, "is out of range");
         return number;
     } catch (const std::exception&) {
@@ -50,7 +52,8 @@ Result<double> BoardFile::number(const std::string& table, const std::string& ke
     }
 }
 
-Result<std::vector<std::string>> BoardFile::words(const std::string& table, const std::string& key) const {
+Result<std::vector<std::string>> BoardFile::words(const std::string& table,
+                                                  const std::string& key) const {
     try {
         auto words = toml::get<std::vector<std::string>>(find(content_->root, table, key));
         if (words.empty() || words[0].empty()) return wrong(table, key, "is empty");

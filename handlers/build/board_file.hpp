@@ -15,10 +15,12 @@ class BoardFile {
     // bad_path: no such file; bad_data: not TOML.
     [[nodiscard]] static Result<BoardFile> open(const std::filesystem::path& boardFolder);
 
-    // `table` "" = the top. bad_data where the key is missing or of another kind; a number must be at least 0.
+    // `table` "" = the top. bad_data where the key is missing or of another kind; a number must be
+    // at least 0.
     [[nodiscard]] Result<double> number(const std::string& table, const std::string& key) const;
     // A command: at least one word, the first not empty.
-    [[nodiscard]] Result<std::vector<std::string>> words(const std::string& table, const std::string& key) const;
+    [[nodiscard]] Result<std::vector<std::string>> words(const std::string& table,
+                                                         const std::string& key) const;
 
   private:
     struct Content;

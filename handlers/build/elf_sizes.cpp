@@ -24,7 +24,8 @@ class Reader {
     // The caller has checked with has().
     std::uint32_t number(std::uint64_t offset, int bytes) const {
         std::uint32_t value = 0;
-        for (int i = bytes - 1; i >= 0; --i) value = value << 8 | bytes_[offset + static_cast<std::uint64_t>(i)];
+        for (int i = bytes - 1; i >= 0; --i)
+            value = value << 8 | bytes_[offset + static_cast<std::uint64_t>(i)];
         return value;
     }
     std::string_view text(std::uint64_t offset) const {
@@ -38,18 +39,22 @@ class Reader {
     std::span<const std::uint8_t> bytes_;
 };
 
-std::unexpected<Error> notElf() { return fail(Code::bad_data, "the linked program is not a 32-bit ELF file"); }
+std::unexpected<Error> notElf() {
+    return fail(Code::bad_data, "the linked program is not a 32-bit ELF file");
+}
 
 }  // namespace
 
 Result<Sizes> elfSizes(std::span<const std::uint8_t> elf) {
     const Reader reader(elf);
-    if (!reader.has(0, 52) || reader.number(0, 4) != 0x464c457f || elf[4] != 1 || elf[5] != 1) return notElf();
+    if (!reader.has(0, 52) || reader.number(0, 4) != 0x464c457f || elf[4] != 1 || elf[5] != 1)
+        return notElf();
     const std::uint64_t table = reader.number(32, 4);
     const std::uint64_t entry = reader.number(46, 2);
     const std::uint64_t count = reader.number(48, 2);
     const std::uint64_t nameIndex = reader.number(50, 2);
-    if (entry < 40 || count == 0 || nameIndex >= count || !reader.has(table, entry * count)) return notElf();
+    if (entry < 40 || count == 0 || nameIndex >= count || !reader.has(table, entry * count))
+        return notElf();
     const std::uint64_t names = reader.number(table + nameIndex * entry + 16, 4);
     Sizes sizes;
     for (std::uint64_t i = 0; i < count; ++i) {
@@ -60,7 +65,8 @@ Result<Sizes> elfSizes(std::span<const std::uint8_t> elf) {
         const std::string_view name = reader.text(names + reader.number(section, 4));
         if (!(flags & kAlloc) || name == ".stack" || name == ".heap") continue;
         if (type != kNoBits) sizes.flash += size;
-        // Lists of constructors are marked writable too, but stay in flash: they have a type of their own.
+        // Lists of constructors are marked writable too, but stay in flash: they have a type of
+        // their own.
         if ((flags & kWrite) && (type == kProgBits || type == kNoBits)) sizes.ram += size;
     }
     return sizes;
@@ -69,7 +75,8 @@ Result<Sizes> elfSizes(std::span<const std::uint8_t> elf) {
 Result<Sizes> elfSizes(const std::filesystem::path& elf) {
     std::error_code error;
     const auto size = std::filesystem::file_size(elf, error);
-    if (error || size > kMaxElfBytes) return fail(Code::bad_path, "cannot read " + elf.filename().string());
+    if (error || size > kMaxElfBytes)
+        return fail(Code::bad_path, "cannot read " + elf.filename().string());
     std::vector<std::uint8_t> bytes(size);
     std::ifstream in(elf, std::ios::binary);
     in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));

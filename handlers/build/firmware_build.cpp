@@ -11,7 +11,8 @@ namespace {
 using Argv = std::vector<std::string>;
 
 void replaceAll(std::string& text, const std::string& mark, const std::string& value) {
-    for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + value.size())) {
+    for (std::size_t at = text.find(mark); at != std::string::npos;
+         at = text.find(mark, at + value.size())) {
         text.replace(at, mark.size(), value);
     }
 }
@@ -44,12 +45,15 @@ Result<BoardTools> loadBoardTools(const std::filesystem::path& boardFolder) {
 }
 
 std::vector<Command> buildCommands(const BoardTools& tools) {
-    std::vector<Command> commands = {{"compile", filled(tools.compile, tools.folder, "a"), "model.o"}};
+    std::vector<Command> commands = {
+        {"compile", filled(tools.compile, tools.folder, "a"), "model.o"}};
     constexpr const char* kSlots[2] = {"a", "b"};
     for (int i = 0; i < 2; ++i) {
         const std::string name = kSlots[i];
-        commands.push_back({"link slot " + name, filled(tools.link, tools.folder, kSlots[i]), kElfFiles[i]});
-        commands.push_back({"payload of slot " + name, filled(tools.objcopy, tools.folder, kSlots[i]), kPayloadFiles[i]});
+        commands.push_back(
+            {"link slot " + name, filled(tools.link, tools.folder, kSlots[i]), kElfFiles[i]});
+        commands.push_back({"payload of slot " + name,
+                            filled(tools.objcopy, tools.folder, kSlots[i]), kPayloadFiles[i]});
     }
     return commands;
 }

@@ -1,5 +1,5 @@
-// How one model.cpp becomes the payloads of both slots: which commands to run, and how large the result is. Nothing is
-// run here; the commands go through the Workers port, in the compile cage.
+// How one model.cpp becomes the payloads of both slots: which commands to run, and how large the
+// result is. Nothing is run here; the commands go through the Workers port, in the compile cage.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 
 namespace tinsmith::build {
 
-// The tool commands of a board, table [toolchain] of its `board.toml`. A word may hold {dir}, the board's folder, and
-// {slot}, "a" or "b". They work on the files below, in their working folder.
+// The tool commands of a board, table [toolchain] of its `board.toml`. A word may hold {dir}, the
+// board's folder, and {slot}, "a" or "b". They work on the files below, in their working folder.
 struct BoardTools {
     std::string folder;  // absolute, as the commands see it
     std::vector<std::string> compile, link, objcopy;
@@ -35,13 +35,14 @@ inline constexpr const char* kPayloadFiles[2] = {"model-a.bin", "model-b.bin"};
 // Compile, link a, payload of a, link b, payload of b; in this order.
 std::vector<Command> buildCommands(const BoardTools& tools);
 
-// Bytes in a linked program. flash = code, constants and the start values of .data; ram = .data and .bss.
+// Bytes in a linked program. flash = code, constants and the start values of .data; ram = .data and
+// .bss.
 struct Sizes {
     std::uint64_t flash = 0, ram = 0;
 };
 
-// From the section table of a 32-bit little-endian ELF file; bad_data for anything else. A section named .stack or .heap
-// is only reserved space and does not count.
+// From the section table of a 32-bit little-endian ELF file; bad_data for anything else. A section
+// named .stack or .heap is only reserved space and does not count.
 [[nodiscard]] Result<Sizes> elfSizes(std::span<const std::uint8_t> elf);
 [[nodiscard]] Result<Sizes> elfSizes(const std::filesystem::path& elf);
 

@@ -20,23 +20,28 @@ Status check(const GenerateInput& input) {
     const auto tensor = [&](std::int32_t index) -> const nn::Tensor& {
         return input.graph.tensors[static_cast<std::size_t>(index)];
     };
-    if (nn::byteCount(tensor(input.graph.inputs[0])) != std::int64_t{shape.steps} * shape.features) {
+    if (nn::byteCount(tensor(input.graph.inputs[0])) !=
+        std::int64_t{shape.steps} * shape.features) {
         return fail(Code::bad_data, "the network's input does not fit the features");
     }
-    if (nn::byteCount(tensor(input.graph.outputs[0])) != static_cast<std::int64_t>(input.labels.size())) {
+    if (nn::byteCount(tensor(input.graph.outputs[0])) !=
+        static_cast<std::int64_t>(input.labels.size())) {
         return fail(Code::bad_data, "the network's output does not fit the labels");
     }
     if (input.digest.size() != 32) return fail(Code::bad_data, "the model digest is not 32 bytes");
     const auto finite = [](const float* values, std::size_t count) {
-        return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+        return std::all_of(values, values + count,
+                           [](float value) { return std::isfinite(value); });
     };
-    if (!finite(pipeline.mean, shape.features) || !finite(pipeline.inverseDeviation, shape.features) ||
+    if (!finite(pipeline.mean, shape.features) ||
+        !finite(pipeline.inverseDeviation, shape.features) ||
         !std::isfinite(pipeline.inverseScale)) {
         return fail(Code::bad_data, "the normalisation is not finite");
     }
     for (const GoldenVector& golden : input.golden) {
         if (golden.window.size() != std::size_t{pipeline.length} * pipeline.channels ||
-            golden.output.size() != input.labels.size() || !finite(golden.window.data(), golden.window.size())) {
+            golden.output.size() != input.labels.size() ||
+            !finite(golden.window.data(), golden.window.size())) {
             return fail(Code::bad_data, "a golden vector does not fit the model");
         }
     }
@@ -46,10 +51,10 @@ Status check(const GenerateInput& input) {
 std::string blockText(const dsp::Block& block) {
     constexpr const char* kKinds[] = {"raw", "statistics", "spectrum"};
     const auto flag = [](bool value) { return value ? "true" : "false"; };
-    return std::string("    {dsp::BlockKind::") + kKinds[static_cast<std::size_t>(block.kind)] + ", " +
-           flag(block.magnitude) + ", " + flag(block.center) + ", " + flag(block.log) + ", " +
-           std::to_string(block.decimate) + ", " + std::to_string(block.fft) + ", " + std::to_string(block.hop) + ", " +
-           std::to_string(block.bins) + "},\n";
+    return std::string("    {dsp::BlockKind::") + kKinds[static_cast<std::size_t>(block.kind)] +
+           ", " + flag(block.magnitude) + ", " + flag(block.center) + ", " + flag(block.log) +
+           ", " + std::to_string(block.decimate) + ", " + std::to_string(block.fft) + ", " +
+           std::to_string(block.hop) + ", " + std::to_string(block.bins) + "},\n";
 }
 
 std::string pipelineText(const dsp::Pipeline& p) {
@@ -58,9 +63,10 @@ std::string pipelineText(const dsp::Pipeline& p) {
     for (std::uint16_t i = 0; i < p.blockCount; ++i) text += blockText(p.blocks[i]);
     text += "};\n" + arrayOf("float", "kMean", std::span(p.mean, columns)) +
             arrayOf("float", "kInverseDeviation", std::span(p.inverseDeviation, columns)) +
-            "constexpr dsp::Pipeline kPipeline = {" + std::to_string(p.length) + ", " + std::to_string(p.channels) +
-            ", kBlocks, " + std::to_string(p.blockCount) + ", kMean, kInverseDeviation, " + literal(p.inverseScale) +
-            ", " + std::to_string(p.zeroPoint) + "};\n";
+            "constexpr dsp::Pipeline kPipeline = {" + std::to_string(p.length) + ", " +
+            std::to_string(p.channels) + ", kBlocks, " + std::to_string(p.blockCount) +
+            ", kMean, kInverseDeviation, " + literal(p.inverseScale) + ", " +
+            std::to_string(p.zeroPoint) + "};\n";
     return text;
 }
 
@@ -109,25 +115,25 @@ Result<Generated> generate(const GenerateInput& input) {
         "namespace app = tinsmith::app;\n"
         "namespace dsp = tinsmith::dsp;\n"
         "namespace nn = tinsmith::nn;\n\n" +
-        pipelineText(input.pipeline) + infer->text + "\n" + goldenText(input.golden) + labelText(input.labels) +
-        "\nfloat scratch[" + std::to_string(scratch) + "];\n\n" +
-        "constexpr app::Model kOwnModel = {\n    " + literal(std::string_view(input.name)) + ",\n    " +
-        literal(std::string_view(input.version)) + ",\n    " + digestText(input.digest) + ",\n    " +
-        std::to_string(input.stride) + ", " + std::to_string(input.labels.size()) + ", kLabels, &kPipeline, " +
-        std::to_string(shape.steps * shape.features) + ", arena + " + std::to_string(infer->inputOffset) +
-        ", scratch, infer, kGolden, " + std::to_string(input.golden.size()) + "};\n\n" +
+        pipelineText(input.pipeline) + infer->text + "\n" + goldenText(input.golden) +
+        labelText(input.labels) + "\nfloat scratch[" + std::to_string(scratch) + "];\n\n" +
+        "constexpr app::Model kOwnModel = {\n    " + literal(std::string_view(input.name)) +
+        ",\n    " + literal(std::string_view(input.version)) + ",\n    " +
+        digestText(input.digest) + ",\n    " + std::to_string(input.stride) + ", " +
+        std::to_string(input.labels.size()) + ", kLabels, &kPipeline, " +
+        std::to_string(shape.steps * shape.features) + ", arena + " +
+        std::to_string(infer->inputOffset) + ", scratch, infer, kGolden, " +
+        std::to_string(input.golden.size()) + "};\n\n" +
         "}  // namespace\n\n"
         "namespace tinsmith::app {\n"
         "const Model* const kModel = &kOwnModel;\n"
         "}  // namespace tinsmith::app\n";
     const std::size_t goldenBytes =
-        input.golden.size() * (4u * input.pipeline.length * input.pipeline.channels + input.labels.size());
-    result.report = {{"arena_bytes", infer->arenaBytes},
-                     {"scratch_bytes", 4 * scratch},
-                     {"constant_bytes", infer->constantBytes},
-                     {"golden_bytes", goldenBytes},
-                     {"macs", nn::macCount(input.graph)},
-                     {"operators", infer->operators}};
+        input.golden.size() *
+        (4u * input.pipeline.length * input.pipeline.channels + input.labels.size());
+    result.report = {{"arena_bytes", infer->arenaBytes},       {"scratch_bytes", 4 * scratch},
+                     {"constant_bytes", infer->constantBytes}, {"golden_bytes", goldenBytes},
+                     {"macs", nn::macCount(input.graph)},      {"operators", infer->operators}};
     return result;
 }
 

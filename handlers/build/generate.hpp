@@ -1,5 +1,5 @@
-// From a quantised network and its feature pipeline to model.cpp, the one source file that makes an image of its own:
-// see firmware/app/model.hpp for what it defines. Same input, same text.
+// From a quantised network and its feature pipeline to model.cpp, the one source file that makes an
+// image of its own: see firmware/app/model.hpp for what it defines. Same input, same text.
 #pragma once
 
 #include <cstdint>
@@ -31,10 +31,12 @@ struct GenerateInput {
 
 struct Generated {
     std::string source;
-    Json report;  // {"arena_bytes","scratch_bytes","constant_bytes","golden_bytes","macs","operators":[…]}
+    Json
+        report;  // {"arena_bytes","scratch_bytes","constant_bytes","golden_bytes","macs","operators":[…]}
 };
 
-// bad_data: parts that do not fit each other, or a value that is not finite. unsupported: see inferSource().
+// bad_data: parts that do not fit each other, or a value that is not finite. unsupported: see
+// inferSource().
 [[nodiscard]] Result<Generated> generate(const GenerateInput& input);
 
 }  // namespace tinsmith::build

@@ -1,4 +1,5 @@
-// Where each activation of a network lies in one static arena: tensors that are never alive together share bytes.
+// Where each activation of a network lies in one static arena: tensors that are never alive
+// together share bytes.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct MemoryPlan {
 
 inline constexpr std::int64_t kArenaAlignment = 8;
 
-// First fit, largest first: near the least possible for chains of layers, and the same for the same input.
+// First fit, largest first: near the least possible for chains of layers, and the same for the same
+// input.
 MemoryPlan planMemory(const std::vector<Lifetime>& lifetimes);
 
 }  // namespace tinsmith::build

@@ -15,7 +15,8 @@ std::string literal(std::string_view text) {
             continue;
         }
         char escape[8];
-        std::snprintf(escape, sizeof escape, "\\%03o", static_cast<unsigned>(static_cast<unsigned char>(c)));
+        std::snprintf(escape, sizeof escape, "\\%03o",
+                      static_cast<unsigned>(static_cast<unsigned char>(c)));
         result += escape;
     }
     return result + "\"";
@@ -29,9 +30,15 @@ std::string literal(float value) {
 
 namespace {
 
-std::string number(std::int8_t value) { return std::to_string(value); }
-std::string number(std::uint8_t value) { return std::to_string(value); }
-std::string number(float value) { return literal(value); }
+std::string number(std::int8_t value) {
+    return std::to_string(value);
+}
+std::string number(std::uint8_t value) {
+    return std::to_string(value);
+}
+std::string number(float value) {
+    return literal(value);
+}
 std::string number(std::int32_t value) {
     // -2147483648 would be a minus before a number that does not fit.
     if (value == std::numeric_limits<std::int32_t>::min()) return "-2147483647 - 1";
@@ -56,13 +63,16 @@ std::string array(std::string_view type, std::string_view name, std::span<const 
 
 }  // namespace
 
-std::string arrayOf(std::string_view type, std::string_view name, std::span<const std::int8_t> values) {
+std::string arrayOf(std::string_view type, std::string_view name,
+                    std::span<const std::int8_t> values) {
     return array(type, name, values);
 }
-std::string arrayOf(std::string_view type, std::string_view name, std::span<const std::uint8_t> values) {
+std::string arrayOf(std::string_view type, std::string_view name,
+                    std::span<const std::uint8_t> values) {
     return array(type, name, values);
 }
-std::string arrayOf(std::string_view type, std::string_view name, std::span<const std::int32_t> values) {
+std::string arrayOf(std::string_view type, std::string_view name,
+                    std::span<const std::int32_t> values) {
     return array(type, name, values);
 }
 std::string arrayOf(std::string_view type, std::string_view name, std::span<const float> values) {

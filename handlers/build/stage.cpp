@@ -20,10 +20,12 @@ Result<std::string> textMember(const Json& json, const char* key) {
     const auto it = json.find(key);
     if (it != json.end() && it->is_string()) return it->get<std::string>();
     if (it != json.end() && it->is_number_integer()) return std::to_string(it->get<std::int64_t>());
-    return fail(Code::schema, std::string("\"") + key + "\" is missing", "", std::string("/") + key);
+    return fail(Code::schema, std::string("\"") + key + "\" is missing", "",
+                std::string("/") + key);
 }
 
-Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& input, const nn::Graph& graph,
+Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& input,
+                                                const nn::Graph& graph,
                                                 quantize::Features& features, std::size_t count) {
     auto runner = nn::Runner::create(graph);
     if (!runner) return fail(Code::bad_data, runner.error());
@@ -44,7 +46,8 @@ Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& inpu
 
 }  // namespace
 
-Result<Json> generateStage(const std::filesystem::path& jobDir, const std::function<void(const Json&)>& progress) {
+Result<Json> generateStage(const std::filesystem::path& jobDir,
+                           const std::function<void(const Json&)>& progress) {
     auto input = quantize::readStageInput(jobDir);
     if (!input) return std::unexpected(input.error());
     auto name = textMember(input->json, "model");
@@ -56,8 +59,9 @@ Result<Json> generateStage(const std::filesystem::path& jobDir, const std::funct
     auto tflite = textMember(input->json, "tflite");
     if (!tflite) return std::unexpected(tflite.error());
     const auto golden = input->json.find("golden");
-    const std::size_t count =
-        golden != input->json.end() && golden->is_number_unsigned() ? golden->get<std::size_t>() : 4;
+    const std::size_t count = golden != input->json.end() && golden->is_number_unsigned()
+                                  ? golden->get<std::size_t>()
+                                  : 4;
 
     auto graph = quantize::loadTflite(jobDir / *tflite);
     if (!graph) return std::unexpected(graph.error());
@@ -82,7 +86,8 @@ Result<Json> generateStage(const std::filesystem::path& jobDir, const std::funct
     parts.pipeline = features->pipeline();
     parts.graph = std::move(*graph);
     parts.labels = input->data.classes;
-    parts.stride = static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));
+    parts.stride =
+        static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));
     parts.golden = std::move(*vectors);
     auto generated = generate(parts);
     if (!generated) return std::unexpected(generated.error());
@@ -92,7 +97,10 @@ Result<Json> generateStage(const std::filesystem::path& jobDir, const std::funct
     out.flush();
     if (!out) return fail(Code::storage_full, "cannot write model.cpp", "free disk space");
     progress({{"percent", 100}, {"text", "source generated"}});
-    return Json{{"source", "model.cpp"}, {"model_digest", *hex}, {"board", *board}, {"report", generated->report}};
+    return Json{{"source", "model.cpp"},
+                {"model_digest", *hex},
+                {"board", *board},
+                {"report", generated->report}};
 }
 
 }  // namespace tinsmith::build

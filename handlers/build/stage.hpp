@@ -9,12 +9,14 @@
 namespace tinsmith::build {
 
 // JOBDIR/input.json:
-//   {"tflite":"model.tflite","dataset":"path.tsd","plan":{…},"network":"folder","model":"fruit","version":"3" or 3,
+//   {"tflite":"model.tflite","dataset":"path.tsd","plan":{…},"network":"folder","model":"fruit","version":"3"
+//   or 3,
 //    "golden":4,"board":"mps2-an386"}   paths relative to JOBDIR or absolute
 // Writes JOBDIR/model.cpp and returns
 //   {"source":"model.cpp","model_digest":hex,"board","report":{"arena_bytes","scratch_bytes","constant_bytes",
 //    "golden_bytes","macs","operators":[{"index","op","macs","offset","bytes"}]}}
-// Golden vectors are validation windows spread evenly, with what the host's kernels answer. The caller writes output.json.
+// Golden vectors are validation windows spread evenly, with what the host's kernels answer. The
+// caller writes output.json.
 [[nodiscard]] Result<Json> generateStage(const std::filesystem::path& jobDir,
                                          const std::function<void(const Json&)>& progress);
 

@@ -11,8 +11,8 @@ int largest(const std::int8_t* scores, std::size_t count) {
     return static_cast<int>(std::max_element(scores, scores + count) - scores);
 }
 
-Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork* network, Features& features,
-                            const dataset::Dataset& data, dataset::Part part,
+Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork* network,
+                            Features& features, const dataset::Dataset& data, dataset::Part part,
                             const std::function<void(double)>& progress) {
     auto runner = nn::Runner::create(graph);
     if (!runner) return fail(Code::internal, runner.error());
@@ -35,7 +35,8 @@ Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork* n
         if (network != nullptr) {
             train::forward(*network, features.normalised(window.samples), floats);
             const auto& logits = floats.back();
-            const auto chosen = static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+            const auto chosen =
+                static_cast<int>(std::max_element(logits.begin(), logits.end()) - logits.begin());
             floatCorrect += chosen == window.label ? 1 : 0;
             agree += chosen == predicted.back() ? 1 : 0;
         }
@@ -50,7 +51,8 @@ Result<Evaluation> evaluate(const nn::Graph& graph, const train::FloatNetwork* n
         result.report["agreement"] = static_cast<double>(agree) / count;
     }
     Json perClass = Json::object();
-    for (std::size_t i = 0; i < classes; ++i) perClass[data.classes[i]] = result.report["per_class"][i];
+    for (std::size_t i = 0; i < classes; ++i)
+        perClass[data.classes[i]] = result.report["per_class"][i];
     result.report["per_class"] = std::move(perClass);
     return result;
 }

@@ -12,9 +12,11 @@ Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShap
     result.pipeline_.blocks = result.blocks_.data();
     result.pipeline_.mean = result.mean_.data();
     result.pipeline_.inverseDeviation = result.inverseDeviation_.data();
-    if (!dsp::valid(result.pipeline_)) return fail(Code::bad_data, "the plan's features do not fit the window");
+    if (!dsp::valid(result.pipeline_))
+        return fail(Code::bad_data, "the plan's features do not fit the window");
     const dsp::Shape shape = dsp::outputShape(result.pipeline_);
-    if (result.mean_.size() != shape.features || result.inverseDeviation_.size() != shape.features) {
+    if (result.mean_.size() != shape.features ||
+        result.inverseDeviation_.size() != shape.features) {
         return fail(Code::bad_data, "the network was trained on other features than the plan's");
     }
     result.count_ = std::size_t{shape.steps} * shape.features;

@@ -1,4 +1,5 @@
-// Features as the microcontroller computes them, for the gateway: a dsp pipeline that owns its tables.
+// Features as the microcontroller computes them, for the gateway: a dsp pipeline that owns its
+// tables.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@ namespace tinsmith::quantize {
 class Features {
   public:
     // bad_data where the normalisation does not fit the plan's features.
-    [[nodiscard]] static Result<Features> create(const plan::Plan& plan, const plan::WindowShape& window,
+    [[nodiscard]] static Result<Features> create(const plan::Plan& plan,
+                                                 const plan::WindowShape& window,
                                                  const train::Normalisation& normalisation);
 
     Features(Features&&) = default;

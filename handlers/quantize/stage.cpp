@@ -17,7 +17,8 @@ namespace {
 using Progress = std::function<void(const Json&)>;
 
 // `count` train windows spread evenly over all of them.
-std::vector<std::vector<float>> calibrationInputs(const dataset::Dataset& data, int count, Features& features) {
+std::vector<std::vector<float>> calibrationInputs(const dataset::Dataset& data, int count,
+                                                  Features& features) {
     const auto windows = dataset::windows(data, dataset::Part::train);
     const std::size_t take = std::min(windows.size(), static_cast<std::size_t>(std::max(count, 1)));
     std::vector<std::vector<float>> inputs;
@@ -32,7 +33,8 @@ Status writeBytes(const std::filesystem::path& path, const void* bytes, std::siz
     out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
     out.flush();
     if (!out) {
-        return fail(Code::storage_full, "cannot write " + path.filename().string(), "free disk space");
+        return fail(Code::storage_full, "cannot write " + path.filename().string(),
+                    "free disk space");
     }
     return {};
 }
@@ -43,18 +45,21 @@ struct Evaluate {
     int percentBefore = 0;
 };
 
-using TakeOutputs = std::function<Status(const std::string& part, const std::vector<std::int8_t>& outputs)>;
+using TakeOutputs =
+    std::function<Status(const std::string& part, const std::vector<std::int8_t>& outputs)>;
 
 Result<Json> evaluateParts(const StageInput& input, const Evaluate& what, const nn::Graph& graph,
-                           const train::FloatNetwork* network, Features& features, const Progress& progress,
-                           const TakeOutputs& take) {
+                           const train::FloatNetwork* network, Features& features,
+                           const Progress& progress, const TakeOutputs& take) {
     Json reports = Json::object();
     double done = what.percentBefore;
-    const double share = (100.0 - done) / static_cast<double>(std::max<std::size_t>(what.parts.size(), 1));
+    const double share =
+        (100.0 - done) / static_cast<double>(std::max<std::size_t>(what.parts.size(), 1));
     for (const dataset::Part part : what.parts) {
         const std::string name(dataset::partName(part));
         const auto report = [&](double fraction) {
-            progress({{"percent", static_cast<int>(done + fraction * share)}, {"text", "evaluating " + name}});
+            progress({{"percent", static_cast<int>(done + fraction * share)},
+                      {"text", "evaluating " + name}});
         };
         auto evaluation = evaluate(graph, network, features, input.data, part, report);
         if (!evaluation) return std::unexpected(evaluation.error());
@@ -67,12 +72,16 @@ Result<Json> evaluateParts(const StageInput& input, const Evaluate& what, const 
 }
 
 // Writes outputs-<part>.bin for `most` windows at most.
-TakeOutputs outputsWriter(const std::filesystem::path& jobDir, const Json& json, std::size_t classes) {
+TakeOutputs outputsWriter(const std::filesystem::path& jobDir, const Json& json,
+                          std::size_t classes) {
     const auto it = json.find("windows_out");
     const bool limited = it != json.end() && it->is_number_unsigned();
-    const std::size_t most = limited ? std::min<std::size_t>(it->get<std::size_t>(), 1u << 24) : 1u << 24;
-    return [jobDir, bytes = most * classes](const std::string& part, const std::vector<std::int8_t>& outputs) {
-        return writeBytes(jobDir / ("outputs-" + part + ".bin"), outputs.data(), std::min(outputs.size(), bytes));
+    const std::size_t most =
+        limited ? std::min<std::size_t>(it->get<std::size_t>(), 1u << 24) : 1u << 24;
+    return [jobDir, bytes = most * classes](const std::string& part,
+                                            const std::vector<std::int8_t>& outputs) {
+        return writeBytes(jobDir / ("outputs-" + part + ".bin"), outputs.data(),
+                          std::min(outputs.size(), bytes));
     };
 }
 
@@ -86,7 +95,8 @@ Result<Made> make(const StageInput& input, const train::FloatNetwork& network, F
                   const Progress& progress) {
     progress({{"percent", 5}, {"text", "calibrating"}});
     const auto inputs = calibrationInputs(input.data, input.plan.calibrationWindows, features);
-    if (inputs.empty()) return fail(Code::bad_data, "the dataset has no train windows to calibrate on");
+    if (inputs.empty())
+        return fail(Code::bad_data, "the dataset has no train windows to calibrate on");
     auto graph = quantize(network, calibrate(network, inputs));
     if (!graph) return std::unexpected(graph.error());
     features.setInput(*graph);
@@ -107,16 +117,19 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
     if (!parts) return std::unexpected(parts.error());
     auto features = Features::create(input->plan, input->window, normalisationOf(*network));
     if (!features) return std::unexpected(features.error());
-    if (features->count() != static_cast<std::size_t>(network->steps) * static_cast<std::size_t>(network->features)) {
+    if (features->count() !=
+        static_cast<std::size_t>(network->steps) * static_cast<std::size_t>(network->features)) {
         return fail(Code::bad_data, "the network was trained on other features than the plan's");
     }
     auto made = make(*input, *network, *features, progress);
     if (!made) return std::unexpected(made.error());
-    if (auto ok = writeBytes(jobDir / "model.tflite", made->model.data(), made->model.size()); !ok) {
+    if (auto ok = writeBytes(jobDir / "model.tflite", made->model.data(), made->model.size());
+        !ok) {
         return std::unexpected(ok.error());
     }
     const auto take = outputsWriter(jobDir, input->json, input->data.classes.size());
-    auto reports = evaluateParts(*input, {*parts, 30}, made->graph, &*network, *features, progress, take);
+    auto reports =
+        evaluateParts(*input, {*parts, 30}, made->graph, &*network, *features, progress, take);
     if (!reports) return std::unexpected(reports.error());
     for (const dataset::Part part : *parts) {
         const std::string name(dataset::partName(part));
@@ -124,7 +137,8 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
     }
     const nn::Tensor& first = made->graph.tensors[static_cast<std::size_t>(made->graph.inputs[0])];
     return Json{{"tflite", "model.tflite"},
-                {"sha256", sha256Hex({reinterpret_cast<const char*>(made->model.data()), made->model.size()})},
+                {"sha256", sha256Hex({reinterpret_cast<const char*>(made->model.data()),
+                                      made->model.size()})},
                 {"bytes", made->model.size()},
                 {"macs", nn::macCount(made->graph)},
                 {"input", {{"scale", first.scales[0]}, {"zero_point", first.zeroPoint}}},
@@ -145,7 +159,9 @@ Result<Json> evaluateStage(const std::filesystem::path& jobDir, const Progress& 
     auto graph = loadTflite(*path);
     if (!graph) return std::unexpected(graph.error());
     features->setInput(*graph);
-    const auto ignore = [](const std::string&, const std::vector<std::int8_t>&) { return Status(); };
+    const auto ignore = [](const std::string&, const std::vector<std::int8_t>&) {
+        return Status();
+    };
     auto reports = evaluateParts(*input, {*parts, 0}, *graph, nullptr, *features, progress, ignore);
     if (!reports) return std::unexpected(reports.error());
     return Json{{"parts", std::move(*reports)}};

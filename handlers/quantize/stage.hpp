@@ -1,4 +1,5 @@
-// The quantise and evaluate stages as child processes run them (`tinsmith-work quantize JOBDIR`, `… evaluate JOBDIR`).
+// The quantise and evaluate stages as child processes run them (`tinsmith-work quantize JOBDIR`, `…
+// evaluate JOBDIR`).
 #pragma once
 
 #include <filesystem>
@@ -9,15 +10,18 @@
 namespace tinsmith::quantize {
 
 // JOBDIR/input.json:
-//   {"dataset":"path.tsd","plan":{…},"network":"folder","evaluate":["validation"] or ["validation","test"],
-//    "windows_out":N}   paths relative to JOBDIR or absolute; windows_out: most windows a part in outputs-<part>.bin,
+//   {"dataset":"path.tsd","plan":{…},"network":"folder","evaluate":["validation"] or
+//   ["validation","test"],
+//    "windows_out":N}   paths relative to JOBDIR or absolute; windows_out: most windows a part in
+//    outputs-<part>.bin,
 //                       absent = all
-// Calibrates on the train part, writes JOBDIR/model.tflite and outputs-<part>.bin (int8 scores, window after window,
-// in the order of dataset::windows) and returns
+// Calibrates on the train part, writes JOBDIR/model.tflite and outputs-<part>.bin (int8 scores,
+// window after window, in the order of dataset::windows) and returns
 //   {"tflite":"model.tflite","sha256","bytes","macs","input":{"scale","zero_point"},
 //    "parts":{"validation":{"windows","correct","accuracy","lower90","float_accuracy","agreement","confusion":[[…]],
 //             "per_class":{label: recall or null},"outputs":"outputs-validation.bin"}}}
-// The int8 graph is evaluated with the microcontroller's own features and kernels. The caller writes output.json.
+// The int8 graph is evaluated with the microcontroller's own features and kernels. The caller
+// writes output.json.
 [[nodiscard]] Result<Json> quantizeStage(const std::filesystem::path& jobDir,
                                          const std::function<void(const Json&)>& progress);
 

@@ -26,10 +26,12 @@ std::unexpected<Error> wrongMember(const std::string& key, const char* what) {
 Result<std::vector<float>> floats(const Json& json, const char* key) {
     std::vector<float> values;
     const auto it = json.find(key);
-    if (it == json.end() || !it->is_array()) return wrongMember("network_json", "has no normalisation");
+    if (it == json.end() || !it->is_array())
+        return wrongMember("network_json", "has no normalisation");
     for (const Json& value : *it) {
         const float number = value.is_number() ? value.get<float>() : NAN;
-        if (!std::isfinite(number)) return wrongMember("network_json", "has a value that is not finite");
+        if (!std::isfinite(number))
+            return wrongMember("network_json", "has a value that is not finite");
         values.push_back(number);
     }
     return values;
@@ -37,7 +39,8 @@ Result<std::vector<float>> floats(const Json& json, const char* key) {
 
 }  // namespace
 
-Result<std::filesystem::path> pathMember(const Json& json, const char* key, const std::filesystem::path& jobDir) {
+Result<std::filesystem::path> pathMember(const Json& json, const char* key,
+                                         const std::filesystem::path& jobDir) {
     const auto it = json.find(key);
     if (it == json.end() || !it->is_string()) return wrongMember(key, "is not a path");
     return jobDir / it->get<std::string>();
@@ -49,7 +52,8 @@ Result<std::vector<dataset::Part>> partsMember(const Json& json, const char* key
     if (it == json.end()) return parts;
     if (!it->is_array()) return wrongMember(key, "is not a list");
     for (const Json& name : *it) {
-        const auto part = name.is_string() ? dataset::partFromName(name.get<std::string>()) : std::nullopt;
+        const auto part =
+            name.is_string() ? dataset::partFromName(name.get<std::string>()) : std::nullopt;
         if (!part) return wrongMember(key, "names an unknown part");
         parts.push_back(*part);
     }
@@ -64,9 +68,11 @@ Result<train::FloatNetwork> networkMember(const Json& json, const std::filesyste
 
 Result<train::Normalisation> normalisationMember(const Json& json) {
     const auto network = json.find("network_json");
-    if (network == json.end() || !network->is_object()) return wrongMember("network_json", "is missing");
+    if (network == json.end() || !network->is_object())
+        return wrongMember("network_json", "is missing");
     const auto features = network->find("features");
-    if (features == network->end() || !features->is_object()) return wrongMember("network_json", "has no features");
+    if (features == network->end() || !features->is_object())
+        return wrongMember("network_json", "has no features");
     auto mean = floats(*features, "mean");
     if (!mean) return std::unexpected(mean.error());
     auto inverse = floats(*features, "inverse_deviation");
@@ -86,7 +92,8 @@ Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
     input.data = std::move(*data);
     input.window = train::windowShape(input.data);
     const auto member = input.json.find("plan");
-    auto plan = plan::parsePlan(member == input.json.end() ? Json::object() : *member, input.window);
+    auto plan =
+        plan::parsePlan(member == input.json.end() ? Json::object() : *member, input.window);
     if (!plan) return std::unexpected(plan.error());
     input.plan = std::move(*plan);
     return input;

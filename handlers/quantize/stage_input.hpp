@@ -19,8 +19,8 @@ struct StageInput {
     plan::WindowShape window;
 };
 
-// Reads JOBDIR/input.json with the members "dataset" and "plan". `schema` with the path of what is wrong; else what
-// loading the dataset fails with.
+// Reads JOBDIR/input.json with the members "dataset" and "plan". `schema` with the path of what is
+// wrong; else what loading the dataset fails with.
 [[nodiscard]] Result<StageInput> readStageInput(const std::filesystem::path& jobDir);
 
 // Members of input.json that not every stage has; `schema` with the path where they are wrong.
@@ -30,8 +30,10 @@ struct StageInput {
 // A list of names of parts; empty where it is absent.
 [[nodiscard]] Result<std::vector<dataset::Part>> partsMember(const Json& json, const char* key);
 // The folder named by "network".
-[[nodiscard]] Result<train::FloatNetwork> networkMember(const Json& json, const std::filesystem::path& jobDir);
-// "network_json": what network.json holds; only its {"features":{"mean","inverse_deviation"}} is read.
+[[nodiscard]] Result<train::FloatNetwork> networkMember(const Json& json,
+                                                        const std::filesystem::path& jobDir);
+// "network_json": what network.json holds; only its {"features":{"mean","inverse_deviation"}} is
+// read.
 [[nodiscard]] Result<train::Normalisation> normalisationMember(const Json& json);
 
 inline train::Normalisation normalisationOf(const train::FloatNetwork& network) {

@@ -19,7 +19,8 @@ constexpr std::size_t kMaxRank = 8;
 constexpr std::size_t kMaxListed = 64;  // inputs or outputs of one operator or graph
 
 std::unexpected<Error> broken(std::string message) {
-    return fail(Code::bad_data, std::move(message), "export the model again as a full int8 .tflite file");
+    return fail(Code::bad_data, std::move(message),
+                "export the model again as a full int8 .tflite file");
 }
 
 std::unexpected<Error> unsupported(std::string message) {
@@ -47,10 +48,15 @@ std::int64_t int64At(const flatbuffers::Vector<std::int64_t>& vector, std::size_
 Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, std::size_t index) {
     nn::Tensor tensor;
     if (from.name() != nullptr) tensor.name = from.name()->str();
-    const std::string label = "tensor " + std::to_string(index) + " '" + tensor.name.substr(0, 80) + "'";
+    const std::string label =
+        "tensor " + std::to_string(index) + " '" + tensor.name.substr(0, 80) + "'";
     switch (from.type()) {
-        case fb::TensorType::INT8: tensor.type = nn::Type::int8; break;
-        case fb::TensorType::INT32: tensor.type = nn::Type::int32; break;
+        case fb::TensorType::INT8:
+            tensor.type = nn::Type::int8;
+            break;
+        case fb::TensorType::INT32:
+            tensor.type = nn::Type::int32;
+            break;
         default:
             return unsupported(label + " has element type " +
                                std::to_string(static_cast<int>(from.type())) +
@@ -77,7 +83,8 @@ Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, st
     }
     if (from.buffer() >= sizeOf(model.buffers())) return broken(label + " names a missing buffer");
     const fb::Buffer* buffer = model.buffers()->Get(from.buffer());
-    if (buffer != nullptr && buffer->offset() > 1) return unsupported(label + " lies outside of the file's tables");
+    if (buffer != nullptr && buffer->offset() > 1)
+        return unsupported(label + " lies outside of the file's tables");
     if (buffer != nullptr && sizeOf(buffer->data()) > 0) {
         tensor.constant = true;
         tensor.data.assign(buffer->data()->begin(), buffer->data()->end());
@@ -87,9 +94,12 @@ Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, st
 
 nn::Activation activation(fb::ActivationKind kind, bool& known) {
     switch (kind) {
-        case fb::ActivationKind::NONE: return nn::Activation::none;
-        case fb::ActivationKind::RELU: return nn::Activation::relu;
-        case fb::ActivationKind::RELU6: return nn::Activation::relu6;
+        case fb::ActivationKind::NONE:
+            return nn::Activation::none;
+        case fb::ActivationKind::RELU:
+            return nn::Activation::relu;
+        case fb::ActivationKind::RELU6:
+            return nn::Activation::relu6;
     }
     known = false;
     return nn::Activation::none;
@@ -97,7 +107,8 @@ nn::Activation activation(fb::ActivationKind kind, bool& known) {
 
 template <class From>
 void readWindow(const From& from, nn::Options& to, bool& known) {
-    if (from.padding() != fb::PaddingKind::SAME && from.padding() != fb::PaddingKind::VALID) known = false;
+    if (from.padding() != fb::PaddingKind::SAME && from.padding() != fb::PaddingKind::VALID)
+        known = false;
     to.padding = from.padding() == fb::PaddingKind::SAME ? nn::Padding::same : nn::Padding::valid;
     to.strideHeight = from.stride_h();
     to.strideWidth = from.stride_w();
@@ -177,19 +188,24 @@ bool readOptions(const fb::Operator& from, nn::Op op, nn::Options& to) {
                 to.newShape = numbers(o->new_shape());
             }
             return true;
-        default: return true;
+        default:
+            return true;
     }
 }
 
-Result<nn::Operator> readOperator(const fb::Model& model, const fb::Operator& from, std::size_t index) {
+Result<nn::Operator> readOperator(const fb::Model& model, const fb::Operator& from,
+                                  std::size_t index) {
     const std::string label = "operator " + std::to_string(index);
-    if (from.opcode_index() >= sizeOf(model.operator_codes())) return broken(label + " names a missing code");
+    if (from.opcode_index() >= sizeOf(model.operator_codes()))
+        return broken(label + " names a missing code");
     const fb::OperatorCode* entry = model.operator_codes()->Get(from.opcode_index());
-    const std::int32_t code = std::max<std::int32_t>(entry->deprecated_builtin_code(), entry->builtin_code());
+    const std::int32_t code =
+        std::max<std::int32_t>(entry->deprecated_builtin_code(), entry->builtin_code());
     const auto found = std::find_if(kOpCodes.begin(), kOpCodes.end(),
                                     [code](const OpCode& known) { return known.code == code; });
     if (found == kOpCodes.end()) {
-        return unsupported(label + " has builtin code " + std::to_string(code) + ", which is not supported");
+        return unsupported(label + " has builtin code " + std::to_string(code) +
+                           ", which is not supported");
     }
     const std::string name = label + " " + std::string(nn::opName(found->op));
     if (sizeOf(from.inputs()) > kMaxListed || sizeOf(from.outputs()) > kMaxListed) {
@@ -206,8 +222,10 @@ Result<nn::Operator> readOperator(const fb::Model& model, const fb::Operator& fr
 }
 
 Result<nn::Graph> readGraph(const fb::Model& model) {
-    if (model.version() != 3) return unsupported("model format version " + std::to_string(model.version()));
-    if (sizeOf(model.subgraphs()) != 1) return unsupported("the model has not exactly one subgraph");
+    if (model.version() != 3)
+        return unsupported("model format version " + std::to_string(model.version()));
+    if (sizeOf(model.subgraphs()) != 1)
+        return unsupported("the model has not exactly one subgraph");
     const fb::SubGraph* from = model.subgraphs()->Get(0);
     if (sizeOf(from->tensors()) > kMaxTensors || sizeOf(from->operators()) > kMaxOperators ||
         sizeOf(from->inputs()) > kMaxListed || sizeOf(from->outputs()) > kMaxListed) {
@@ -215,17 +233,20 @@ Result<nn::Graph> readGraph(const fb::Model& model) {
     }
     nn::Graph graph;
     for (std::size_t i = 0; i < sizeOf(from->operators()); ++i) {
-        auto op = readOperator(model, *from->operators()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
+        auto op =
+            readOperator(model, *from->operators()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
         if (!op) return std::unexpected(op.error());
         graph.operators.push_back(std::move(*op));
     }
     // Several tensors may name one buffer: what they copy together is bounded too.
     std::size_t constantBytes = 0;
     for (std::size_t i = 0; i < sizeOf(from->tensors()); ++i) {
-        auto tensor = readTensor(model, *from->tensors()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
+        auto tensor =
+            readTensor(model, *from->tensors()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
         if (!tensor) return std::unexpected(tensor.error());
         constantBytes += tensor->data.size();
-        if (constantBytes > 2 * kMaxModelBytes) return fail(Code::too_large, "the model has too many constants");
+        if (constantBytes > 2 * kMaxModelBytes)
+            return fail(Code::too_large, "the model has too many constants");
         graph.tensors.push_back(std::move(*tensor));
     }
     graph.inputs = numbers(from->inputs());
@@ -245,7 +266,8 @@ Result<nn::Graph> readTflite(std::span<const std::uint8_t> bytes) {
     auto* data = reinterpret_cast<std::uint8_t*>(aligned.data());
     std::copy(bytes.begin(), bytes.end(), data);
     flatbuffers::Verifier verifier(data, bytes.size(), 16, 100000);
-    if (bytes.size() < 8 || !fb::VerifyModelBuffer(verifier)) return broken("not a .tflite file, or damaged");
+    if (bytes.size() < 8 || !fb::VerifyModelBuffer(verifier))
+        return broken("not a .tflite file, or damaged");
     auto graph = readGraph(*fb::GetModel(data));
     if (!graph) return graph;
     if (auto steps = nn::prepare(*graph); !steps) return broken(steps.error());

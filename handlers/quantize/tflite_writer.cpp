@@ -16,9 +16,12 @@ using Offset = flatbuffers::Offset<T>;
 
 fb::ActivationKind activation(nn::Activation activation) {
     switch (activation) {
-        case nn::Activation::none: return fb::ActivationKind::NONE;
-        case nn::Activation::relu: return fb::ActivationKind::RELU;
-        case nn::Activation::relu6: return fb::ActivationKind::RELU6;
+        case nn::Activation::none:
+            return fb::ActivationKind::NONE;
+        case nn::Activation::relu:
+            return fb::ActivationKind::RELU;
+        case nn::Activation::relu6:
+            return fb::ActivationKind::RELU6;
     }
     return fb::ActivationKind::NONE;
 }
@@ -38,8 +41,8 @@ Written writeOptions(Builder& builder, const nn::Operator& op) {
     switch (op.op) {
         case nn::Op::conv2d:
             return {fb::BuiltinOptions::Conv2DOptions,
-                    fb::CreateConv2DOptions(builder, padding(o.padding), o.strideWidth, o.strideHeight,
-                                            act, o.dilationWidth, o.dilationHeight)
+                    fb::CreateConv2DOptions(builder, padding(o.padding), o.strideWidth,
+                                            o.strideHeight, act, o.dilationWidth, o.dilationHeight)
                         .Union()};
         case nn::Op::depthwiseConv2d:
             return {fb::BuiltinOptions::DepthwiseConv2DOptions,
@@ -50,14 +53,15 @@ Written writeOptions(Builder& builder, const nn::Operator& op) {
         case nn::Op::averagePool2d:
         case nn::Op::maxPool2d:
             return {fb::BuiltinOptions::Pool2DOptions,
-                    fb::CreatePool2DOptions(builder, padding(o.padding), o.strideWidth, o.strideHeight,
-                                            o.filterWidth, o.filterHeight, act)
+                    fb::CreatePool2DOptions(builder, padding(o.padding), o.strideWidth,
+                                            o.strideHeight, o.filterWidth, o.filterHeight, act)
                         .Union()};
         case nn::Op::fullyConnected:
             return {fb::BuiltinOptions::FullyConnectedOptions,
                     fb::CreateFullyConnectedOptions(builder, act, 0, o.keepDimensions).Union()};
         case nn::Op::softmax:
-            return {fb::BuiltinOptions::SoftmaxOptions, fb::CreateSoftmaxOptions(builder, o.beta).Union()};
+            return {fb::BuiltinOptions::SoftmaxOptions,
+                    fb::CreateSoftmaxOptions(builder, o.beta).Union()};
         case nn::Op::concatenation:
             return {fb::BuiltinOptions::ConcatenationOptions,
                     fb::CreateConcatenationOptions(builder, o.axis, act).Union()};
@@ -71,7 +75,8 @@ Written writeOptions(Builder& builder, const nn::Operator& op) {
         case nn::Op::mean:
             return {fb::BuiltinOptions::ReducerOptions,
                     fb::CreateReducerOptions(builder, o.keepDimensions).Union()};
-        default: return {};  // no options
+        default:
+            return {};  // no options
     }
 }
 
@@ -79,11 +84,12 @@ Offset<fb::Tensor> writeTensor(Builder& builder, const nn::Tensor& tensor, std::
     Offset<fb::QuantizationParameters> quantization;
     if (!tensor.scales.empty()) {
         const std::vector<std::int64_t> zeros(tensor.scales.size(), tensor.zeroPoint);
-        quantization = fb::CreateQuantizationParametersDirect(builder, nullptr, nullptr, &tensor.scales,
-                                                              &zeros, 0, tensor.channelAxis);
+        quantization = fb::CreateQuantizationParametersDirect(
+            builder, nullptr, nullptr, &tensor.scales, &zeros, 0, tensor.channelAxis);
     }
     const auto type = tensor.type == nn::Type::int8 ? fb::TensorType::INT8 : fb::TensorType::INT32;
-    return fb::CreateTensorDirect(builder, &tensor.shape, type, buffer, tensor.name.c_str(), quantization);
+    return fb::CreateTensorDirect(builder, &tensor.shape, type, buffer, tensor.name.c_str(),
+                                  quantization);
 }
 
 }  // namespace
@@ -111,19 +117,20 @@ Result<std::vector<std::uint8_t>> writeTflite(const nn::Graph& graph) {
         if (place == used.end()) place = used.insert(used.end(), op.op);
         const auto code = static_cast<std::uint32_t>(place - used.begin());
         const Written options = writeOptions(builder, op);
-        operators.push_back(fb::CreateOperatorDirect(builder, code, &op.inputs, &op.outputs, options.type,
-                                                     options.value));
+        operators.push_back(fb::CreateOperatorDirect(builder, code, &op.inputs, &op.outputs,
+                                                     options.type, options.value));
     }
     std::vector<Offset<fb::OperatorCode>> codes;
     for (const nn::Op op : used) {
         const auto entry = std::find_if(kOpCodes.begin(), kOpCodes.end(),
                                         [op](const OpCode& known) { return known.op == op; });
-        codes.push_back(fb::CreateOperatorCodeDirect(builder, static_cast<std::int8_t>(entry->code), nullptr,
-                                                     entry->version, entry->code));
+        codes.push_back(fb::CreateOperatorCodeDirect(builder, static_cast<std::int8_t>(entry->code),
+                                                     nullptr, entry->version, entry->code));
     }
-    const std::vector<Offset<fb::SubGraph>> subgraphs = {
-        fb::CreateSubGraphDirect(builder, &tensors, &graph.inputs, &graph.outputs, &operators, "main")};
-    fb::FinishModelBuffer(builder, fb::CreateModelDirect(builder, 3, &codes, &subgraphs, "Tinsmith", &buffers));
+    const std::vector<Offset<fb::SubGraph>> subgraphs = {fb::CreateSubGraphDirect(
+        builder, &tensors, &graph.inputs, &graph.outputs, &operators, "main")};
+    fb::FinishModelBuffer(
+        builder, fb::CreateModelDirect(builder, 3, &codes, &subgraphs, "Tinsmith", &buffers));
     return std::vector<std::uint8_t>(builder.GetBufferPointer(),
                                      builder.GetBufferPointer() + builder.GetSize());
 }

@@ -22,9 +22,9 @@ std::int32_t sumOfTaps(const Window2d& w, std::int32_t inputOffset, Taps rows, T
             continue;
         }
         for (std::int32_t kx = columns.first; kx < columns.last; ++kx) {
-            sum += dot(taps + kx * w.inChannels,
-                       line + (left + kx * w.dilationWidth) * w.inChannels, w.inChannels,
-                       inputOffset);
+            sum +=
+                dot(taps + kx * w.inChannels, line + (left + kx * w.dilationWidth) * w.inChannels,
+                    w.inChannels, inputOffset);
         }
     }
     return sum;

@@ -5,7 +5,8 @@
 
 namespace tinsmith::nn {
 
-// sum of weights[i] * (input[i] + inputOffset). Four at a time: the loop costs as much as one product otherwise.
+// sum of weights[i] * (input[i] + inputOffset). Four at a time: the loop costs as much as one
+// product otherwise.
 inline std::int32_t dot(const std::int8_t* weights, const std::int8_t* input, std::int32_t count,
                         std::int32_t inputOffset) {
     std::int32_t sum = 0;

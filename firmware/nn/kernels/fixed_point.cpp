@@ -40,7 +40,7 @@ std::int32_t expOfNegative(std::int32_t a, std::int32_t integerBits) {
 }
 
 std::int32_t reciprocalOfOnePlus(std::int32_t a) {
-    constexpr std::int32_t k48Over17 = 1515870810;       // Q2.29
+    constexpr std::int32_t k48Over17 = 1515870810;        // Q2.29
     constexpr std::int32_t kMinus32Over17 = -1010580540;  // Q2.29
     const std::int32_t half =
         static_cast<std::int32_t>((static_cast<std::int64_t>(a) + kOne + 1) / 2);

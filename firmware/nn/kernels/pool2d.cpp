@@ -38,8 +38,8 @@ void pool2d(const Window2d& w, const Range& range, const std::int8_t* input, std
                     Reduction reduction;
                     for (std::int32_t ky = rows.first; ky < rows.last; ++ky) {
                         const std::int8_t* tap =
-                            image +
-                            ((top + ky) * w.inWidth + left + columns.first) * w.inChannels + c;
+                            image + ((top + ky) * w.inWidth + left + columns.first) * w.inChannels +
+                            c;
                         for (std::int32_t i = 0; i < width; ++i, tap += w.inChannels) {
                             reduction.take(*tap);
                         }

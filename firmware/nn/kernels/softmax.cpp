@@ -27,8 +27,8 @@ void softmax(const Softmax& shape, const std::int8_t* input, std::int8_t* output
         }
         // sum = (1 + fraction) * 2^n; its reciprocal is 1 / (1 + fraction) / 2^n.
         const std::int32_t headroom = std::countl_zero(static_cast<std::uint32_t>(sum));
-        const auto fraction = static_cast<std::int32_t>((static_cast<std::uint32_t>(sum) << headroom) -
-                                                        (std::uint32_t{1} << 31));
+        const auto fraction = static_cast<std::int32_t>(
+            (static_cast<std::uint32_t>(sum) << headroom) - (std::uint32_t{1} << 31));
         const std::int32_t reciprocal = reciprocalOfOnePlus(fraction);
         const std::int32_t exponent = 12 - headroom + 31 - 8;
 
@@ -39,8 +39,7 @@ void softmax(const Softmax& shape, const std::int8_t* input, std::int8_t* output
                 const std::int32_t scaled =
                     roundingHighMultiply(reciprocal, expOfDifference(shape, difference));
                 // Beyond 31 places nothing is left: a row of more than 511 nearly equal values.
-                const std::int32_t share =
-                    exponent > 31 ? 0 : roundingShiftRight(scaled, exponent);
+                const std::int32_t share = exponent > 31 ? 0 : roundingShiftRight(scaled, exponent);
                 value = clamp(share - 128, -128, 127);
             }
             output[i] = static_cast<std::int8_t>(value);

@@ -15,7 +15,7 @@ constexpr std::int32_t kHighest = std::numeric_limits<std::int32_t>::max();
 
 TEST(FixedPoint, HighMultiplyRoundsHalvesUpAndSaturatesOnce) {
     EXPECT_EQ(roundingHighMultiply(kLowest, kLowest), kHighest);
-    EXPECT_EQ(roundingHighMultiply(1 << 30, 1), 1);   // 0.5
+    EXPECT_EQ(roundingHighMultiply(1 << 30, 1), 1);     // 0.5
     EXPECT_EQ(roundingHighMultiply(-(1 << 30), 1), 0);  // -0.5
     EXPECT_EQ(roundingHighMultiply(3 << 29, 1), 1);
     std::mt19937 random(1);

@@ -14,7 +14,8 @@ namespace {
 class Folder {
   public:
     Folder() {
-        path = std::filesystem::temp_directory_path() / ("tinsmith-board-" + std::to_string(::getpid()));
+        path = std::filesystem::temp_directory_path() /
+               ("tinsmith-board-" + std::to_string(::getpid()));
         std::filesystem::create_directories(path);
     }
     ~Folder() { std::filesystem::remove_all(path); }
@@ -51,12 +52,13 @@ TEST(BoardTools, PlaceholdersAreFilledForEachSlot) {
     const auto commands = build::buildCommands(*tools);
     ASSERT_EQ(commands.size(), 5u);
     const std::string board = folder.path.string();
-    EXPECT_EQ(commands[0].argv,
-              (std::vector<std::string>{"cc", "-I" + board + "/include", "-c", "model.cpp", "-o", "model.o"}));
-    EXPECT_EQ(commands[1].argv,
-              (std::vector<std::string>{"cc", "-T" + board + "/slot-a.ld", "model.o", "-o", "model-a.elf"}));
+    EXPECT_EQ(commands[0].argv, (std::vector<std::string>{"cc", "-I" + board + "/include", "-c",
+                                                          "model.cpp", "-o", "model.o"}));
+    EXPECT_EQ(commands[1].argv, (std::vector<std::string>{"cc", "-T" + board + "/slot-a.ld",
+                                                          "model.o", "-o", "model-a.elf"}));
     EXPECT_EQ(commands[2].output, "model-a.bin");
-    EXPECT_EQ(commands[4].argv, (std::vector<std::string>{"objcopy", "model-b.elf", "model-b.bin"}));
+    EXPECT_EQ(commands[4].argv,
+              (std::vector<std::string>{"objcopy", "model-b.elf", "model-b.bin"}));
 }
 
 TEST(BoardTools, MissingOrBrokenFilesAreRefused) {
@@ -107,7 +109,8 @@ TEST(Board, UnknownOrBrokenBoardsAreRefused) {
 std::vector<std::uint8_t> elf(const std::vector<std::array<std::uint32_t, 3>>& sections) {
     std::vector<std::uint8_t> bytes(52);
     const auto put = [&](std::size_t at, std::uint32_t value, int count) {
-        for (int i = 0; i < count; ++i) bytes[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
+        for (int i = 0; i < count; ++i)
+            bytes[at + static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(value >> (8 * i));
     };
     put(0, 0x464c457f, 4);
     bytes[4] = bytes[5] = 1;
@@ -125,7 +128,8 @@ std::vector<std::uint8_t> elf(const std::vector<std::array<std::uint32_t, 3>>& s
 
 TEST(ElfSizes, CountsWhatIsLoadedAndWhatIsWritten) {
     // text, rodata, data, bss, init_array, debug info
-    const auto bytes = elf({{1, 6, 1000}, {1, 2, 200}, {1, 3, 40}, {8, 3, 5000}, {14, 3, 8}, {1, 0, 99999}});
+    const auto bytes =
+        elf({{1, 6, 1000}, {1, 2, 200}, {1, 3, 40}, {8, 3, 5000}, {14, 3, 8}, {1, 0, 99999}});
     const auto sizes = build::elfSizes(bytes);
     ASSERT_TRUE(sizes) << sizes.error().message;
     EXPECT_EQ(sizes->flash, 1248u);
@@ -138,7 +142,8 @@ TEST(ElfSizes, AnythingElseIsRefused) {
     for (std::size_t cut = 0; cut < bytes.size(); ++cut) {
         EXPECT_FALSE(build::elfSizes(std::span(bytes).first(cut)));
     }
-    for (std::size_t at = 0; at < bytes.size(); ++at) {  // whatever a byte holds, nothing outside is read
+    for (std::size_t at = 0; at < bytes.size();
+         ++at) {  // whatever a byte holds, nothing outside is read
         for (const std::uint8_t value : {0x00, 0x7f, 0xff}) {
             auto copy = bytes;
             copy[at] = value;

@@ -33,8 +33,8 @@ TEST(MemoryPlan, NeverOverlapsInTimeAndSpace) {
             EXPECT_EQ(plan.offsets[a] % build::kArenaAlignment, 0);
             EXPECT_LE(plan.offsets[a] + lifetimes[a].bytes, plan.bytes);
             for (std::size_t b = 0; b < a; ++b) {
-                const bool sameTime =
-                    lifetimes[a].first <= lifetimes[b].last && lifetimes[b].first <= lifetimes[a].last;
+                const bool sameTime = lifetimes[a].first <= lifetimes[b].last &&
+                                      lifetimes[b].first <= lifetimes[a].last;
                 const bool apart = plan.offsets[a] + lifetimes[a].bytes <= plan.offsets[b] ||
                                    plan.offsets[b] + lifetimes[b].bytes <= plan.offsets[a];
                 EXPECT_TRUE(!sameTime || apart);
@@ -49,21 +49,26 @@ TEST(MemoryPlan, AChainNeedsItsTwoLargestNeighbours) {
 }
 
 TEST(SourceText, FloatsReadBackBitForBit) {
-    for (const float value : {0.1F, -1.0F / 3, 1e-30F, 3.4e38F, std::numeric_limits<float>::denorm_min(), 0.0F}) {
+    for (const float value :
+         {0.1F, -1.0F / 3, 1e-30F, 3.4e38F, std::numeric_limits<float>::denorm_min(), 0.0F}) {
         EXPECT_EQ(std::strtof(build::literal(value).c_str(), nullptr), value);
     }
 }
 
 TEST(SourceText, HostileTextStaysInsideItsQuotes) {
     EXPECT_EQ(build::literal(std::string_view("left 1")), "\"left 1\"");
-    EXPECT_EQ(build::literal(std::string_view("a\"; system(\"x\n\\")), "\"a\\042\\073 system\\050\\042x\\012\\134\"");
+    EXPECT_EQ(build::literal(std::string_view("a\"; system(\"x\n\\")),
+              "\"a\\042\\073 system\\050\\042x\\012\\134\"");
     EXPECT_EQ(build::literal(std::string_view("\xc3\xa9")), "\"\\303\\251\"");
-    EXPECT_EQ(build::literal(std::string_view("?" "?/")), "\"\\077\\077\\057\"");
+    EXPECT_EQ(build::literal(std::string_view("?"
+                                              "?/")),
+              "\"\\077\\077\\057\"");
 }
 
 TEST(SourceText, TheSmallestIntegerIsAnExpression) {
     const std::int32_t values[] = {std::numeric_limits<std::int32_t>::min(), 5};
-    EXPECT_NE(build::arrayOf("std::int32_t", "k", std::span(values)).find("-2147483647 - 1"), std::string::npos);
+    EXPECT_NE(build::arrayOf("std::int32_t", "k", std::span(values)).find("-2147483647 - 1"),
+              std::string::npos);
 }
 
 TEST(Generate, SameInputSameText) {

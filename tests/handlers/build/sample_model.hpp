@@ -15,7 +15,8 @@ inline nn::Graph randomGraph(int kind, std::uint32_t seed) {
     auto network = randomNetwork(kind, seed);
     std::vector<std::vector<float>> inputs;
     for (int i = 0; i < 64; ++i) inputs.push_back(network.input());
-    return quantize::quantize(network.network, quantize::calibrate(network.network, inputs)).value();
+    return quantize::quantize(network.network, quantize::calibrate(network.network, inputs))
+        .value();
 }
 
 // Owns the tables that its GenerateInput points to.
@@ -29,9 +30,16 @@ struct SampleModel {
         mean = {0.25F, 0.1F, -1.0F / 3};
         inverseDeviation = {1.5F, 2, 0.7F};
         input.graph = randomGraph(1, 9);
-        const nn::Tensor& tensor = input.graph.tensors[static_cast<std::size_t>(input.graph.inputs[0])];
-        input.pipeline = {100,          3,  blocks.data(), 1, mean.data(), inverseDeviation.data(),
-                          1 / tensor.scales[0], tensor.zeroPoint};
+        const nn::Tensor& tensor =
+            input.graph.tensors[static_cast<std::size_t>(input.graph.inputs[0])];
+        input.pipeline = {100,
+                          3,
+                          blocks.data(),
+                          1,
+                          mean.data(),
+                          inverseDeviation.data(),
+                          1 / tensor.scales[0],
+                          tensor.zeroPoint};
         input.name = "sample";
         input.version = "7";
         input.digest.assign(32, 0xab);
@@ -41,7 +49,8 @@ struct SampleModel {
         std::vector<float> scratch(dsp::scratchFloats(input.pipeline) + 1);
         for (int g = 0; g < 2; ++g) {
             build::GoldenVector golden;
-            for (int i = 0; i < 300; ++i) golden.window.push_back(static_cast<float>((i * 37 + g * 11) % 100) / 50 - 1);
+            for (int i = 0; i < 300; ++i)
+                golden.window.push_back(static_cast<float>((i * 37 + g * 11) % 100) / 50 - 1);
             std::vector<std::int8_t> features(300);
             dsp::run(input.pipeline, golden.window.data(), scratch.data(), features.data());
             golden.output = runner.run(features).value();

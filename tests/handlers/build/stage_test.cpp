@@ -53,7 +53,8 @@ TEST(GenerateStage, MissingMembersAreNamed) {
         EXPECT_EQ(result.error().path, std::string("/") + key);
     }
     job.write(generateInput());
-    EXPECT_EQ(build::generateStage(job.path, ignore).error().code, Code::bad_path) << "no model.tflite yet";
+    EXPECT_EQ(build::generateStage(job.path, ignore).error().code, Code::bad_path)
+        << "no model.tflite yet";
 }
 
 }  // namespace

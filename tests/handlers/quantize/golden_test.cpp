@@ -1,4 +1,5 @@
-// Our kernels against the golden vectors of TensorFlow Lite Micro's reference kernels: equal to the last bit.
+// Our kernels against the golden vectors of TensorFlow Lite Micro's reference kernels: equal to the
+// last bit.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -39,7 +40,8 @@ TEST(Golden, SingleOperatorsAreEqual) {
             auto output = runner->run(input);
             ASSERT_TRUE(output) << output.error();
             std::vector<int> values(output->begin(), output->end());
-            EXPECT_EQ(values, golden["output"].get<std::vector<int>>()) << name << " seed " << golden["seed"];
+            EXPECT_EQ(values, golden["output"].get<std::vector<int>>())
+                << name << " seed " << golden["seed"];
             same = same && values == golden["output"].get<std::vector<int>>();
         }
         if (same) ++equal;
@@ -68,7 +70,8 @@ void compareModel(const std::string& name) {
             const auto bytes = runner->operatorOutput(layer["op"]);
             char hash[9];
             std::snprintf(hash, sizeof hash, "%08x", test::fnv1a(bytes.data(), bytes.size()));
-            EXPECT_EQ(hash, layer["fnv1a32"].get<std::string>()) << name << " operator " << layer["op"];
+            EXPECT_EQ(hash, layer["fnv1a32"].get<std::string>())
+                << name << " operator " << layer["op"];
             ++tensors;
         }
     }
@@ -82,22 +85,41 @@ void compareReal(const std::string& name) {
     ASSERT_TRUE(graph) << graph.error().message;
     auto runner = nn::Runner::create(*graph);
     ASSERT_TRUE(runner) << runner.error();
-    std::ifstream in(sharedModels() / "golden" / "inputs" / (name + ".real0.bin"), std::ios::binary);
-    const std::vector<char> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::ifstream in(sharedModels() / "golden" / "inputs" / (name + ".real0.bin"),
+                     std::ios::binary);
+    const std::vector<char> bytes{std::istreambuf_iterator<char>(in),
+                                  std::istreambuf_iterator<char>()};
     auto output = runner->run(std::vector<std::int8_t>(bytes.begin(), bytes.end()));
     ASSERT_TRUE(output) << output.error();
     const Json golden = readJson(sharedModels() / "golden" / (name + ".real.json"));
-    EXPECT_EQ(std::vector<int>(output->begin(), output->end()), golden[0]["output"].get<std::vector<int>>());
+    EXPECT_EQ(std::vector<int>(output->begin(), output->end()),
+              golden[0]["output"].get<std::vector<int>>());
 }
 
-TEST(Golden, KeywordSpotting) { compareModel("kws_ref_model"); }
-TEST(Golden, ImageClassification) { compareModel("pretrainedResnet_quant"); }
-TEST(Golden, VisualWakeWords) { compareModel("vww_96_int8"); }
-TEST(Golden, AnomalyDetection) { compareModel("ad01_int8"); }
-TEST(Golden, HelloWorld) { compareModel("hello_world_int8"); }
-TEST(Golden, MicroSpeech) { compareModel("micro_speech_quantized"); }
-TEST(Golden, KeywordSpottingRealInput) { compareReal("kws_ref_model"); }
-TEST(Golden, ImageClassificationRealInput) { compareReal("pretrainedResnet_quant"); }
+TEST(Golden, KeywordSpotting) {
+    compareModel("kws_ref_model");
+}
+TEST(Golden, ImageClassification) {
+    compareModel("pretrainedResnet_quant");
+}
+TEST(Golden, VisualWakeWords) {
+    compareModel("vww_96_int8");
+}
+TEST(Golden, AnomalyDetection) {
+    compareModel("ad01_int8");
+}
+TEST(Golden, HelloWorld) {
+    compareModel("hello_world_int8");
+}
+TEST(Golden, MicroSpeech) {
+    compareModel("micro_speech_quantized");
+}
+TEST(Golden, KeywordSpottingRealInput) {
+    compareReal("kws_ref_model");
+}
+TEST(Golden, ImageClassificationRealInput) {
+    compareReal("pretrainedResnet_quant");
+}
 
 }  // namespace
 }  // namespace tinsmith

@@ -1,4 +1,5 @@
-// Google's own runtime in WebAssembly (tests/handlers/quantize/tfjs), as an independent check of exported models.
+// Google's own runtime in WebAssembly (tests/handlers/quantize/tfjs), as an independent check of
+// exported models.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,8 @@ class GoogleRuntime {
     static std::optional<GoogleRuntime> install() {
         GoogleRuntime runtime;
         const std::string script = runtime.scripts_ + "/install.sh " + runtime.packages_;
-        if (std::system("command -v node >/dev/null 2>&1") != 0 || std::system(script.c_str()) != 0) return std::nullopt;
+        if (std::system("command -v node >/dev/null 2>&1") != 0 || std::system(script.c_str()) != 0)
+            return std::nullopt;
         return runtime;
     }
 
@@ -32,8 +34,8 @@ class GoogleRuntime {
         write(folder / "inputs.bin", inputs.data(), inputs.size());
         const std::string output = (folder / "outputs.json").string();
         const std::string command = "node " + scripts_ + "/run.js " + packages_ + " " +
-                                    (folder / "model.tflite").string() + " " + (folder / "inputs.bin").string() + " >" +
-                                    output;
+                                    (folder / "model.tflite").string() + " " +
+                                    (folder / "inputs.bin").string() + " >" + output;
         if (std::system(command.c_str()) != 0) return std::nullopt;
         std::ifstream in(output);
         return Json::parse(in)["outputs"].get<std::vector<std::vector<int>>>();
@@ -41,7 +43,8 @@ class GoogleRuntime {
 
   private:
     static void write(const std::filesystem::path& path, const void* bytes, std::size_t count) {
-        std::ofstream(path, std::ios::binary).write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
+        std::ofstream(path, std::ios::binary)
+            .write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
     }
 
     std::string scripts_ = std::string(TINSMITH_SOURCE_DIR) + "/tests/handlers/quantize/tfjs";
@@ -59,12 +62,14 @@ inline Comparison compareScores(const std::string& name, const std::vector<std::
     std::size_t at = 0;
     for (const auto& row : theirs) {
         const auto first = ours.begin() + static_cast<std::ptrdiff_t>(at);
-        const auto best = std::max_element(first, first + static_cast<std::ptrdiff_t>(row.size())) - first;
+        const auto best =
+            std::max_element(first, first + static_cast<std::ptrdiff_t>(row.size())) - first;
         result.sameClass += best == std::max_element(row.begin(), row.end()) - row.begin() ? 1 : 0;
         for (std::size_t c = 0; c < row.size(); ++c, ++at) {
             if (std::abs(row[c] - ours[at]) <= 1) continue;
             ++result.overOne;
-            std::printf("%s window %zu class %zu: ours %d, theirs %d\n", name.c_str(), result.windows, c, ours[at], row[c]);
+            std::printf("%s window %zu class %zu: ours %d, theirs %d\n", name.c_str(),
+                        result.windows, c, ours[at], row[c]);
         }
         result.values += row.size();
         ++result.windows;

@@ -13,13 +13,17 @@ namespace {
 
 TEST(GoogleRuntime, OpensEveryKindOfNetworkAndAgrees) {
     const auto runtime = test::GoogleRuntime::install();
-    if (!runtime) GTEST_SKIP() << "GoogleRuntime.OpensEveryKindOfNetworkAndAgrees: no node, npm or package registry";
+    if (!runtime)
+        GTEST_SKIP()
+            << "GoogleRuntime.OpensEveryKindOfNetworkAndAgrees: no node, npm or package registry";
     test::Comparison all;
     for (int kind = 0; kind < 5; ++kind) {
         auto network = test::randomNetwork(kind, 11);
         std::vector<std::vector<float>> windows;
         for (int i = 0; i < 400; ++i) windows.push_back(network.input());
-        const auto graph = quantize::quantize(network.network, quantize::calibrate(network.network, windows)).value();
+        const auto graph =
+            quantize::quantize(network.network, quantize::calibrate(network.network, windows))
+                .value();
         const nn::Tensor& tensor = graph.tensors[static_cast<std::size_t>(graph.inputs[0])];
         auto runner = nn::Runner::create(graph).value();
         std::vector<std::int8_t> inputs, outputs;
@@ -36,8 +40,8 @@ TEST(GoogleRuntime, OpensEveryKindOfNetworkAndAgrees) {
         ASSERT_TRUE(theirs) << "network " << kind;
         ASSERT_EQ(theirs->size(), windows.size());
         const auto one = test::compareScores("network " + std::to_string(kind), outputs, *theirs);
-        std::printf("network %d: same class %zu of %zu, %zu of %zu scores differ by more than 1\n", kind, one.sameClass,
-                    one.windows, one.overOne, one.values);
+        std::printf("network %d: same class %zu of %zu, %zu of %zu scores differ by more than 1\n",
+                    kind, one.sameClass, one.windows, one.overOne, one.values);
         all.windows += one.windows;
         all.sameClass += one.sameClass;
     }

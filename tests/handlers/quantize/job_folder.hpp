@@ -1,4 +1,5 @@
-// A job folder with a small made-up dataset, a plan and an untrained network: what the stages after training read.
+// A job folder with a small made-up dataset, a plan and an untrained network: what the stages after
+// training read.
 #pragma once
 
 #include <unistd.h>
@@ -30,10 +31,12 @@ class JobFolder {
         for (int label = 0; label < 4; ++label) {
             for (int part = 0; part < 3; ++part) {
                 const std::size_t samples = 1000;
-                data.segments.push_back({label, std::to_string(part), static_cast<dataset::Part>(part), samples,
+                data.segments.push_back({label, std::to_string(part),
+                                         static_cast<dataset::Part>(part), samples,
                                          data.samples.size()});
                 for (std::size_t i = 0; i < samples * 3; ++i) {
-                    data.samples.push_back(std::sin(0.01F * static_cast<float>((i + 7) * (label + 1 + part % 2))));
+                    data.samples.push_back(
+                        std::sin(0.01F * static_cast<float>((i + 7) * (label + 1 + part % 2))));
                 }
             }
         }

@@ -1,4 +1,5 @@
-// From float to int8: agreement with the float network, the rules of the TFLite specification, and repeatable bytes.
+// From float to int8: agreement with the float network, the rules of the TFLite specification, and
+// repeatable bytes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -26,7 +27,8 @@ std::vector<std::vector<float>> inputs(test::RandomNetwork& network, int count) 
 std::vector<std::int8_t> quantised(const nn::Graph& graph, const std::vector<float>& input) {
     const nn::Tensor& tensor = graph.tensors[static_cast<std::size_t>(graph.inputs[0])];
     std::vector<std::int8_t> result;
-    for (const float value : input) result.push_back(dsp::quantize(value, 1.0F / tensor.scales[0], tensor.zeroPoint));
+    for (const float value : input)
+        result.push_back(dsp::quantize(value, 1.0F / tensor.scales[0], tensor.zeroPoint));
     return result;
 }
 
@@ -54,9 +56,11 @@ TEST(PostTraining, AgreesWithTheFloatNetwork) {
                 same += quantize::largest(scores->data(), scores->size()) == best ? 1 : 0;
                 // Probabilities stay close where the float network is certain of its choice.
                 double sum = 0;
-                for (const float logit : logits) sum += std::exp(static_cast<double>(logit - sorted[0]));
+                for (const float logit : logits)
+                    sum += std::exp(static_cast<double>(logit - sorted[0]));
                 const double probability = 1 / sum;
-                EXPECT_NEAR(((*scores)[static_cast<std::size_t>(best)] + 128) / 256.0, probability, 0.12);
+                EXPECT_NEAR(((*scores)[static_cast<std::size_t>(best)] + 128) / 256.0, probability,
+                            0.12);
             }
         }
     }
@@ -67,7 +71,8 @@ TEST(PostTraining, AgreesWithTheFloatNetwork) {
 TEST(PostTraining, FollowsTheSpecification) {
     for (int kind = 0; kind < 5; ++kind) {
         auto network = randomNetwork(kind, 7);
-        auto graph = quantize::quantize(network.network, quantize::calibrate(network.network, inputs(network, 64)));
+        auto graph = quantize::quantize(network.network,
+                                        quantize::calibrate(network.network, inputs(network, 64)));
         ASSERT_TRUE(graph);
         for (const nn::Operator& op : graph->operators) {
             const nn::Tensor& output = graph->tensors[static_cast<std::size_t>(op.outputs[0])];
@@ -77,7 +82,8 @@ TEST(PostTraining, FollowsTheSpecification) {
             const nn::Tensor& weights = graph->tensors[static_cast<std::size_t>(op.inputs[1])];
             const nn::Tensor& bias = graph->tensors[static_cast<std::size_t>(op.inputs[2])];
             EXPECT_EQ(weights.zeroPoint, 0);
-            EXPECT_EQ(std::count(weights.data.begin(), weights.data.end(), 0x80), 0) << "-128 is not used";
+            EXPECT_EQ(std::count(weights.data.begin(), weights.data.end(), 0x80), 0)
+                << "-128 is not used";
             EXPECT_EQ(weights.scales.size(),
                       op.op == nn::Op::conv2d ? static_cast<std::size_t>(weights.shape[0]) : 1u);
             ASSERT_EQ(bias.scales.size(), weights.scales.size());
@@ -97,7 +103,8 @@ TEST(PostTraining, FollowsTheSpecification) {
 TEST(PostTraining, ExportsAndImportsWithTheSameOutputs) {
     for (int kind = 0; kind < 5; ++kind) {
         auto network = randomNetwork(kind, 3);
-        auto graph = quantize::quantize(network.network, quantize::calibrate(network.network, inputs(network, 64)));
+        auto graph = quantize::quantize(network.network,
+                                        quantize::calibrate(network.network, inputs(network, 64)));
         ASSERT_TRUE(graph);
         auto bytes = quantize::writeTflite(*graph);
         ASSERT_TRUE(bytes);
@@ -109,7 +116,8 @@ TEST(PostTraining, ExportsAndImportsWithTheSameOutputs) {
         auto second = nn::Runner::create(*read);
         ASSERT_TRUE(first && second);
         for (const auto& input : inputs(network, 50)) {
-            EXPECT_EQ(first->run(quantised(*graph, input)).value(), second->run(quantised(*graph, input)).value());
+            EXPECT_EQ(first->run(quantised(*graph, input)).value(),
+                      second->run(quantised(*graph, input)).value());
         }
     }
 }
@@ -117,7 +125,8 @@ TEST(PostTraining, ExportsAndImportsWithTheSameOutputs) {
 TEST(PostTraining, SameInputsSameBytes) {
     const auto make = [] {
         auto network = randomNetwork(1, 5);
-        auto graph = quantize::quantize(network.network, quantize::calibrate(network.network, inputs(network, 64)));
+        auto graph = quantize::quantize(network.network,
+                                        quantize::calibrate(network.network, inputs(network, 64)));
         return quantize::writeTflite(graph.value()).value();
     };
     EXPECT_EQ(make(), make());
@@ -138,7 +147,8 @@ TEST(PostTraining, ALayerOfZerosIsQuantised) {
         std::fill(layer.weights.begin(), layer.weights.end(), 0.0F);
         std::fill(layer.bias.begin(), layer.bias.end(), 0.0F);
     }
-    auto graph = quantize::quantize(network.network, quantize::calibrate(network.network, inputs(network, 8)));
+    auto graph = quantize::quantize(network.network,
+                                    quantize::calibrate(network.network, inputs(network, 8)));
     ASSERT_TRUE(graph) << graph.error().message;
     auto runner = nn::Runner::create(*graph);
     ASSERT_TRUE(runner);

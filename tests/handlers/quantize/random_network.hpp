@@ -55,9 +55,10 @@ class RandomNetwork {
         const float speed = 0.3F + 0.2F * uniform(random_);
         for (int s = 0; s < network.steps; ++s) {
             for (int f = 0; f < network.features; ++f) {
-                values.push_back(height * std::sin(speed * static_cast<float>(s) +
-                                                   phase_[phase_.size() - 1 - static_cast<std::size_t>(f)]) +
-                                 0.3F * uniform(random_));
+                values.push_back(
+                    height * std::sin(speed * static_cast<float>(s) +
+                                      phase_[phase_.size() - 1 - static_cast<std::size_t>(f)]) +
+                    0.3F * uniform(random_));
             }
         }
         return values;
@@ -91,12 +92,21 @@ inline RandomNetwork randomNetwork(int kind, std::uint32_t seed) {
         }
         case 1: {
             RandomNetwork n(seed, 100, 3);
-            n.conv(16, 5).plain(Op::max_pool, 2).conv(24, 3).plain(Op::global_average_pool).dense(4, false);
+            n.conv(16, 5)
+                .plain(Op::max_pool, 2)
+                .conv(24, 3)
+                .plain(Op::global_average_pool)
+                .dense(4, false);
             return n;
         }
         case 2: {
             RandomNetwork n(seed, 64, 6);
-            n.conv(12, 4, 2).plain(Op::average_pool, 3).conv(8, 3).plain(Op::flatten).dense(20, true).dense(5, false);
+            n.conv(12, 4, 2)
+                .plain(Op::average_pool, 3)
+                .conv(8, 3)
+                .plain(Op::flatten)
+                .dense(20, true)
+                .dense(5, false);
             return n;
         }
         case 3: {

@@ -19,7 +19,9 @@ inline std::filesystem::path sharedModels() {
     return shared / "models";
 }
 
-inline bool haveModels() { return std::filesystem::exists(sharedModels() / "ops" / "golden.json"); }
+inline bool haveModels() {
+    return std::filesystem::exists(sharedModels() / "ops" / "golden.json");
+}
 
 inline Json readJson(const std::filesystem::path& path) {
     std::ifstream in(path);
@@ -41,7 +43,8 @@ inline std::vector<std::int8_t> goldenInput(std::uint32_t seed, std::size_t byte
 
 inline std::uint32_t fnv1a(const std::int8_t* bytes, std::size_t count) {
     std::uint32_t hash = 2166136261u;
-    for (std::size_t i = 0; i < count; ++i) hash = (hash ^ static_cast<std::uint8_t>(bytes[i])) * 16777619u;
+    for (std::size_t i = 0; i < count; ++i)
+        hash = (hash ^ static_cast<std::uint8_t>(bytes[i])) * 16777619u;
     return hash;
 }
 

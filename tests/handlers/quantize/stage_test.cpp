@@ -73,7 +73,8 @@ TEST(EvaluateStage, FindsWhatTheQuantiserFound) {
     const auto result = quantize::evaluateStage(job.path, ignore);
     ASSERT_TRUE(result) << result.error().message;
     const Json& report = (*result)["parts"]["test"];
-    for (const char* key : {"windows", "correct", "accuracy", "confusion", "per_class", "lower90"}) {
+    for (const char* key :
+         {"windows", "correct", "accuracy", "confusion", "per_class", "lower90"}) {
         EXPECT_EQ(report[key], (*made)["parts"]["test"][key]) << key;
     }
     EXPECT_FALSE(report.contains("agreement"));

@@ -10,7 +10,8 @@
 namespace tinsmith {
 namespace {
 
-nn::Tensor activation(std::string name, std::vector<std::int32_t> shape, float scale, std::int32_t zero) {
+nn::Tensor activation(std::string name, std::vector<std::int32_t> shape, float scale,
+                      std::int32_t zero) {
     nn::Tensor tensor;
     tensor.name = std::move(name);
     tensor.shape = std::move(shape);
@@ -19,7 +20,8 @@ nn::Tensor activation(std::string name, std::vector<std::int32_t> shape, float s
     return tensor;
 }
 
-nn::Tensor constant(nn::Type type, std::vector<std::int32_t> shape, std::vector<std::uint8_t> data) {
+nn::Tensor constant(nn::Type type, std::vector<std::int32_t> shape,
+                    std::vector<std::uint8_t> data) {
     nn::Tensor tensor;
     tensor.name = "constant";
     tensor.type = type;
@@ -97,7 +99,8 @@ TEST(Tflite, WritesAndReadsBackTheSame) {
 }
 
 TEST(Tflite, EveryReferenceModelSurvivesWritingAndReading) {
-    if (!test::haveModels()) GTEST_SKIP() << "EveryReferenceModelSurvivesWritingAndReading: no ../shared/models";
+    if (!test::haveModels())
+        GTEST_SKIP() << "EveryReferenceModelSurvivesWritingAndReading: no ../shared/models";
     std::size_t models = 0;
     for (const auto& folder : {test::sharedModels(), test::sharedModels() / "ops"}) {
         for (const auto& entry : std::filesystem::directory_iterator(folder)) {

@@ -1,4 +1,5 @@
-// Instructions of each kernel on typical shapes of ours: `name work ticks`, work = multiply-accumulates or inputs.
+// Instructions of each kernel on typical shapes of ours: `name work ticks`, work =
+// multiply-accumulates or inputs.
 #include "firmware/nn/kernels.hpp"
 #include "tests/firmware/nn/board/startup.hpp"
 
@@ -25,15 +26,19 @@ void measure(const char* name, std::uint32_t work, const Call& call) {
 }
 
 // A conv1d layer with SAME padding as the quantiser writes it.
-void conv(const char* name, std::int32_t steps, std::int32_t in, std::int32_t out, std::int32_t kernel) {
-    const nn::Window2d w = {1, 1, steps, in, 1, steps, out, 1, kernel, 1, 1, 1, 1, 0, (kernel - 1) / 2};
+void conv(const char* name, std::int32_t steps, std::int32_t in, std::int32_t out,
+          std::int32_t kernel) {
+    const nn::Window2d w = {1, 1, steps, in, 1, steps,           out, 1, kernel,
+                            1, 1, 1,     1,  0, (kernel - 1) / 2};
     measure(name, static_cast<std::uint32_t>(steps * in * out * kernel),
             [&] { nn::conv2d(w, kRange, {bias, multipliers, shifts}, weights, input, output); });
 }
 
 void dense(const char* name, std::int32_t in, std::int32_t out) {
-    measure(name, static_cast<std::uint32_t>(in * out),
-            [&] { nn::fullyConnected({1, in, out}, kRange, {bias, multipliers, shifts}, weights, input, output); });
+    measure(name, static_cast<std::uint32_t>(in * out), [&] {
+        nn::fullyConnected({1, in, out}, kRange, {bias, multipliers, shifts}, weights, input,
+                           output);
+    });
 }
 
 }  // namespace
@@ -53,7 +58,8 @@ void boardMain() {
     const nn::Window2d pool = {1, 1, 100, 16, 1, 50, 16, 1, 2, 1, 2, 1, 1, 0, 0};
     measure("max_pool_100x16_2", 1600, [&] { nn::maxPool2d(pool, kRange, input, output); });
     measure("average_pool_100x16_2", 1600, [&] { nn::averagePool2d(pool, kRange, input, output); });
-    measure("mean_100x16", 1600, [&] { nn::mean({1, 100, 16, 3, -5, 1500000000, -7}, input, output); });
+    measure("mean_100x16", 1600,
+            [&] { nn::mean({1, 100, 16, 3, -5, 1500000000, -7}, input, output); });
     measure("softmax_4", 4, [&] { nn::softmax({1, 4, 1717986918, 22, -63}, input, output); });
     measure("softmax_12", 12, [&] { nn::softmax({1, 12, 1717986918, 22, -63}, input, output); });
 }

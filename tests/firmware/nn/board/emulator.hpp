@@ -1,4 +1,5 @@
-// Compiles the kernels and a program for the emulated board and runs it: what its UART printed comes back.
+// Compiles the kernels and a program for the emulated board and runs it: what its UART printed
+// comes back.
 #pragma once
 
 #include <cstdio>
@@ -16,10 +17,13 @@ inline bool haveBoardTools() {
     return std::system("command -v arm-none-eabi-g++ qemu-system-arm >/dev/null 2>&1") == 0;
 }
 
-inline bool quiet(const std::string& command) { return std::system((command + " >/dev/null").c_str()) == 0; }
+inline bool quiet(const std::string& command) {
+    return std::system((command + " >/dev/null").c_str()) == 0;
+}
 
 // `folder` is made; nullopt where compiler or emulator fail (both print why).
-inline std::optional<std::string> runOnBoard(const std::filesystem::path& program, const std::filesystem::path& folder) {
+inline std::optional<std::string> runOnBoard(const std::filesystem::path& program,
+                                             const std::filesystem::path& folder) {
     const std::string root = TINSMITH_SOURCE_DIR;
     const std::string board = root + "/tests/firmware/nn/board/";
     std::filesystem::create_directories(folder);
@@ -29,14 +33,17 @@ inline std::optional<std::string> runOnBoard(const std::filesystem::path& progra
     }
     const std::string elf = (folder / "program.elf").string();
     const std::string compile =
-        "arm-none-eabi-g++ -std=c++20 -O2 -Wall -Wextra -Werror -mcpu=cortex-m4 -mthumb -mfloat-abi=hard"
-        " -mfpu=fpv4-sp-d16 -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections -nostartfiles"
+        "arm-none-eabi-g++ -std=c++20 -O2 -Wall -Wextra -Werror -mcpu=cortex-m4 -mthumb "
+        "-mfloat-abi=hard"
+        " -mfpu=fpv4-sp-d16 -fno-exceptions -fno-rtti -ffunction-sections -fdata-sections "
+        "-nostartfiles"
         " --specs=nano.specs -Wl,--gc-sections -Wl,--no-warn-rwx-segments -I" +
         root + " -T " + board + "board.ld " + sources + " -o " + elf;
     if (!quiet(compile)) return std::nullopt;
     const std::string output = (folder / "uart.txt").string();
     const std::string run =
-        "timeout 300 qemu-system-arm -M mps2-an386 -display none -monitor none -nic none -icount shift=0"
+        "timeout 300 qemu-system-arm -M mps2-an386 -display none -monitor none -nic none -icount "
+        "shift=0"
         " -semihosting-config enable=on,target=native -serial file:" +
         output + " -kernel " + elf;
     if (!quiet(run)) return std::nullopt;

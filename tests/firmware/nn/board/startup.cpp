@@ -1,4 +1,5 @@
-// The least that runs a program on the emulated board and reports: vectors, FPU, UART0, TIMER0, exit by semihosting.
+// The least that runs a program on the emulated board and reports: vectors, FPU, UART0, TIMER0,
+// exit by semihosting.
 #include "tests/firmware/nn/board/startup.hpp"
 
 extern "C" {
@@ -8,13 +9,15 @@ void resetHandler();
 
 namespace {
 
-volatile std::uint32_t& at(std::uint32_t address) { return *reinterpret_cast<volatile std::uint32_t*>(address); }
+volatile std::uint32_t& at(std::uint32_t address) {
+    return *reinterpret_cast<volatile std::uint32_t*>(address);
+}
 
 constexpr std::uint32_t kUart = 0x40004000;
 constexpr std::uint32_t kTimer = 0x40000000;
 
 [[noreturn]] void leave(std::uint32_t code) {
-    const std::uint32_t block[2] = {0x20026, code};  // ADP_Stopped_ApplicationExit
+    const std::uint32_t block[2] = {0x20026, code};     // ADP_Stopped_ApplicationExit
     register std::uint32_t operation asm("r0") = 0x20;  // SYS_EXIT_EXTENDED
     register const std::uint32_t* argument asm("r1") = block;
     asm volatile("bkpt 0xab" : : "r"(operation), "r"(argument) : "memory");
@@ -22,7 +25,9 @@ constexpr std::uint32_t kTimer = 0x40000000;
     }
 }
 
-[[noreturn]] void fault() { leave(99); }
+[[noreturn]] void fault() {
+    leave(99);
+}
 
 }  // namespace
 
@@ -44,7 +49,9 @@ extern "C" void resetHandler() {
     leave(0);
 }
 
-std::uint32_t ticks() { return 0xffffffff - at(kTimer + 4); }
+std::uint32_t ticks() {
+    return 0xffffffff - at(kTimer + 4);
+}
 
 void print(const char* text) {
     for (; *text != 0; ++text) {
