@@ -120,7 +120,7 @@ Result<Json> wrap(World& world, const FirmwareSpec& spec, const fs::path& folder
 
 Task<Result<Json>> runBuild(Job& job, FirmwareSpec spec) {
     World& world = job.world();
-    const auto board = build::loadBoard(world.settings.firmwareDir, spec.goal.board);
+    const auto board = build::loadBoard(world.settings.firmwareDir / "boards", spec.goal.board);
     if (!board) co_return std::unexpected(board.error());
     const auto tools = build::loadBoardTools(board->folder);
     if (!tools) co_return std::unexpected(tools.error());
@@ -230,7 +230,7 @@ Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::ui
 }
 
 Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
-    const auto board = build::loadBoard(job.world().settings.firmwareDir, spec.goal.board);
+    const auto board = build::loadBoard(job.world().settings.firmwareDir / "boards", spec.goal.board);
     if (!board) co_return std::unexpected(board.error());
     const int half = (kGenerated + kProven) / 2;
     Result<Json> validation = co_await provePart(job, spec, *board, built, "validation", kGenerated, half);

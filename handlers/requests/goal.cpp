@@ -131,7 +131,7 @@ Result<Goal> makeGoal(World& world, const GoalRequest& request) {
     goal.data = (**dataset).value("digest", "");
     goal.card = (**dataset).value("card", Json::object());
     goal.board = request.board.empty() ? settings.board : request.board;
-    const auto board = build::loadBoard(settings.firmwareDir, goal.board);
+    const auto board = build::loadBoard(settings.firmwareDir / "boards", goal.board);
     if (!board) return std::unexpected(board.error());
     goal.limits = build::limitsOf(*board);
     if (auto narrowed = narrow(goal.limits, request.limits); !narrowed) {

@@ -6,8 +6,8 @@
 namespace tinsmith::rollout {
 
 namespace {
-constexpr std::int64_t kTickMs = 1000;
-constexpr std::int64_t kSettleMs = 20;    // messages of one moment are judged together
+constexpr std::int64_t kJudgeAgainMs = 1000;
+constexpr std::int64_t kGatherMs = 20;    // messages of one moment are judged together
 constexpr std::int64_t kPublishMs = 200;  // at most five states a second
 }  // namespace
 
@@ -43,8 +43,8 @@ Task<Result<Json>> Rollouts::drive(RunPtr run, CancelToken cancel) {
             co_return ended;
         }
         show(*run, false);
-        co_await run->waker.wait(world_.clock, kTickMs);
-        const Status settled = co_await world_.clock.sleep(kSettleMs, cancel);
+        co_await run->waker.wait(world_.clock, kJudgeAgainMs);
+        const Status settled = co_await world_.clock.sleep(kGatherMs, cancel);
         (void)settled;  // a cancellation is seen at the top
     }
 }
@@ -242,7 +242,7 @@ Task<Result<Json>> Rollouts::end(RunPtr run, RolloutState state, std::string rea
     // The verdict must be durable before anybody hears of it; a full disk only delays it.
     Status committed = world_.journal.commit(writes);
     while (!committed) {
-        const Status slept = co_await world_.clock.sleep(kTickMs, CancelToken());
+        const Status slept = co_await world_.clock.sleep(kJudgeAgainMs, CancelToken());
         (void)slept;
         committed = world_.journal.commit(writes);
     }

@@ -57,7 +57,7 @@ std::string settingsFromEnvironment() {
     const char* model = std::getenv("TINSMITH_LLM_MODEL");
     if (url == nullptr || model == nullptr) return "";
     std::string toml = "[llm]\nurl = \"" + std::string(url) + "\"\nmodel = \"" + model + "\"\n";
-    if (std::getenv("TINSMITH_LLM_KEY") != nullptr) toml += "key_env = \"TINSMITH_LLM_KEY\"\n";
+    if (std::getenv("TINSMITH_LLM_KEY") != nullptr) toml += "key_variable = \"TINSMITH_LLM_KEY\"\n";
     return toml;
 }
 
@@ -103,7 +103,8 @@ class Watcher {
 
 Json finish(Client& client, Watcher& watcher, const std::string& job, int ms) {
     const auto ended = [&] {
-        const std::string state = watcher.states[job].value("state", "");
+        const Json& json = watcher.states[job];
+        const std::string state = json.is_object() ? json.value("state", "") : "";
         return state == "succeeded" || state == "failed" || state == "cancelled";
     };
     if (!waitFor(client, ended, ms)) giveUp("job " + job + " did not end in time");
@@ -129,7 +130,7 @@ void record(House& house, Client& client, Watcher& watcher) {
                               {"device", "dev-1"},
                               {"label", condition},
                               {"seconds", kRecordSeconds},
-                              {"window", {{"length", kWindow}, {"stride", kWindow}}},
+                              {"window", {{"length", kWindow}}},
                               {"channels", {"x", "y", "z"}},
                               {"rate_hz", kRateHz},
                               {"units", "g"}};

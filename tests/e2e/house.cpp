@@ -72,11 +72,7 @@ House::~House() {
 // Users of a throw-away broker on the loopback address; nothing secret.
 std::string House::password(const std::string& user) const { return "secret-of-" + user; }
 
-fs::path House::program(const std::string& name) const {
-    if (name == "tinsmith-device" || name == "tinsmith-sign") return kBuild / "firmware" / "image" / name;
-    if (name == "tinsmith-train") return kBuild / "handlers" / "train" / name;
-    return kBuild / "daemon" / name;
-}
+fs::path House::program(const std::string& name) const { return kBuild / "bin" / name; }
 
 std::string House::log(const std::string& name) const {
     return tail(readText(folder_ / (name + ".log")));
@@ -96,7 +92,6 @@ void House::writeBrokerFiles() {
     conf += "\nuser root\nlog_dest stderr\n";
     writeText(folder / "mosquitto.conf", conf);
     std::string acl = readText(kSource / "config" / "acl.conf");
-    acl = std::regex_replace(acl, std::regex("tinsmith/gateway"), root());
     writeText(folder / "acl.conf", acl);
     std::string users;
     for (const char* user : {kDaemonUser, kPeople[0], kPeople[1]}) {
@@ -110,6 +105,21 @@ void House::writeBrokerFiles() {
     if (runToEnd({"mosquitto_passwd", "-U", folder / "passwords"}, folder_ / "passwd.log") != 0) {
         throw std::runtime_error("no password file could be made: " + log("passwd"));
     }
+}
+
+void House::writeSettings() {
+    const auto text = [](const fs::path& path) { return "\"" + path.string() + "\"\n"; };
+    std::string toml = "[gateway]\nroot = \"" + root() + "\"\n";
+    toml += "[paths]\nstate = " + text(folder_ / "state") + "data = " + text(options_.dataDir) +
+            "share = " + text(kSource / "config") + "firmware = " + text(kBuild / "firmware") +
+            "programs = " + text(kBuild / "bin");
+    toml += "[broker]\nport = " + std::to_string(port_) + "\nuser = \"" + kDaemonUser +
+            "\"\npassword_file = " + text(folder_ / "daemon.password") + "retry_max_ms = 1000\n";
+    toml += "[signing]\nkey_file = " + text(folder_ / "gateway.key");
+    for (const char* asker : kPeople) toml += std::string("[askers.") + asker + "]\nallow = [\"*\"]\n";
+    writeText(folder_ / "tinsmithd.toml", toml + options_.extraSettings);
+    writeText(folder_ / "daemon.password", password(kDaemonUser) + "\n");
+    fs::permissions(folder_ / "daemon.password", fs::perms::owner_read | fs::perms::owner_write);
 }
 
 void House::startBroker() {
