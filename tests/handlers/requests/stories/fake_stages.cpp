@@ -1,0 +1,123 @@
+#include "tests/handlers/requests/stories/fake_stages.hpp"
+
+#include <fstream>
+
+namespace tinsmith::testing {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kBoard = R"(name = "mps2-an386"
+clock_hz = 25000000
+cycles_per_instruction = 1.5
+instructions_per_tick = 40
+flash_bytes = 1044480
+ram_bytes = 262144
+[platform]
+flash_bytes = 80000
+image_overhead_bytes = 1536
+static_ram_bytes = 35000
+stack_bytes = 6144
+window_floats = 2048
+[toolchain]
+compiler = "fake-cc"
+compile = ["fake-cc", "model.cpp"]
+link = ["fake-ld", "{slot}"]
+objcopy = ["fake-objcopy", "{slot}"]
+size = ["fake-size", "{slot}"]
+[emulator]
+command = ["fake-emulator", "{flash}", "{boot}", "{log}"]
+flash_file_bytes = 16777216
+)";
+
+void put(const fs::path& path, const std::string& bytes) {
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << bytes;
+}
+
+// An ELF32 header with one empty section: a program without code or data.
+std::string emptyElf() {
+    std::string elf(52 + 40, '\0');
+    elf[0] = '\x7f', elf[1] = 'E', elf[2] = 'L', elf[3] = 'F', elf[4] = 1, elf[5] = 1;
+    elf[32] = 52;  // section table
+    elf[46] = 40;  // bytes an entry
+    elf[48] = 1;   // entries
+    return elf;
+}
+
+Json part(double accuracy) {
+    return {{"windows", 100}, {"correct", static_cast<int>(accuracy * 100)}, {"accuracy", accuracy},
+            {"lower90", accuracy - 0.02}, {"confusion", Json::array()}};
+}
+
+}  // namespace
+
+FakeStages::FakeStages(FakeWorld& world) : world_(world) {
+    world.settings.firmwareDir = world.folder.path() / "firmware";
+    put(world.settings.firmwareDir / "boards" / "mps2-an386" / "board.toml", kBoard);
+    const auto data = world.artefacts.put("the windows");
+    world.journal.records[{"dataset", "toy"}] = {
+        {"dataset", "toy"},
+        {"digest", *data},
+        {"card",
+         {{"channels", {"x", "y", "z"}},
+          {"rate_hz", 50},
+          {"window", {{"length", 64}, {"stride", 32}}},
+          {"classes", {"a", "b"}},
+          {"windows", {{"train", {{"total", 200}}}}},
+          {"groups", {{"train", {{"count", 5}}}}}}}};
+    world.workers.script = [this](const Child& child) { return run(child); };
+}
+
+void FakeStages::write(const fs::path& folder, const Json& output) {
+    put(folder / "output.json", output.dump());
+}
+
+std::optional<Result<Exit>> FakeStages::run(const Child& child) {
+    const std::string program = fs::path(child.argv[0]).filename();
+    const std::string stage = program == "tinsmith-work" ? child.argv[1] : program;
+    ++runs[stage];
+    const fs::path folder = child.folder;
+    if (stage == "tinsmith-train") {
+        put(folder / "network" / "network.json", R"({"layers":[]})");
+        put(folder / "network" / "weights.bin", "weights");
+        write(folder, {{"network", "network"}, {"epochs", 10}, {"best_epoch", 8}, {"validation", part(validation)}});
+    } else if (stage == "quantize") {
+        put(folder / "model.tflite", "tflite");
+        put(folder / "outputs-validation.bin", "v");
+        put(folder / "outputs-test.bin", "t");
+        write(folder, {{"tflite", "model.tflite"}, {"parts", {{"validation", part(validation)}, {"test", part(test)}}}});
+    } else if (stage == "evaluate") {
+        write(folder, {{"parts", {{"test", part(test)}}}});
+    } else if (stage == "generate") {
+        put(folder / "model.cpp", "// a model");
+        write(folder, {{"source", "model.cpp"}, {"report", {{"macs", 1}}}});
+    } else if (stage == "fake-cc") {
+        if (compilerFails) {
+            Exit exit;
+            exit.code = 1;
+            exit.errors = "model.cpp:1: error: nothing here";
+            return Result<Exit>(exit);
+        }
+    } else if (stage == "fake-ld") {
+        put(folder / ("model-" + child.argv[1] + ".elf"), emptyElf());
+    } else if (stage == "fake-objcopy") {
+        put(folder / ("model-" + child.argv[1] + ".bin"), "payload of " + child.argv[1]);
+    } else if (stage == "preflight-prepare") {
+        write(folder, {{"boot", "boot.elf"}, {"windows", 1}, {"runs", Json::array()}});
+    } else if (stage == "preflight-check") {
+        if (!preflightError.is_null()) {
+            write(folder, {{"error", preflightError}});
+            Exit exit;
+            exit.code = 1;
+            return Result<Exit>(exit);
+        }
+        write(folder, {{"slots", Json::object()},
+                       {"stack_high_water", 900},
+                       {"instructions", {{"total", {{"mean", 1000}, {"max", 1100}}}}}});
+    }
+    return Result<Exit>(Exit{});
+}
+
+}  // namespace tinsmith::testing

@@ -1,0 +1,31 @@
+// The stage programs, the cross compiler and the emulator as one function: outputs of the right form with numbers that a test
+// chooses. What they compute is tested where they live; here only the stories are.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "tests/fakes/fake_world.hpp"
+
+namespace tinsmith::testing {
+
+class FakeStages {
+  public:
+    // Installs itself as the world's workers, with a board, a dataset `toy` and its file.
+    explicit FakeStages(FakeWorld& world);
+
+    double validation = 0.99;  // int8 accuracy, and its lower bound a little below
+    double test = 0.95;
+    Json preflightError;       // what the check answers instead of figures
+    bool compilerFails = false;
+    std::map<std::string, int> runs;  // how often each stage ran
+
+  private:
+    std::optional<Result<Exit>> run(const Child& child);
+    void write(const std::filesystem::path& folder, const Json& output);
+
+    FakeWorld& world_;
+};
+
+}  // namespace tinsmith::testing

@@ -1,0 +1,276 @@
+#include <gtest/gtest.h>
+
+#include "handlers/plan/plan.hpp"
+#include "handlers/plan/search.hpp"
+#include "handlers/requests/registry.hpp"
+#include "handlers/requests/versions.hpp"
+#include "tests/handlers/requests/stories/fake_stages.hpp"
+
+namespace tinsmith {
+namespace {
+
+using testing::FakeStages;
+using testing::FakeWorld;
+
+struct Story {
+    FakeWorld fake;
+    FakeStages stages{fake};
+    std::unique_ptr<Fleet> fleet;
+    std::unique_ptr<Jobs> jobs;
+
+    Story() { restart(); }
+
+    void restart() {
+        jobs.reset();
+        fleet.reset();
+        fleet = std::make_unique<Fleet>(fake.world);
+        jobs = std::make_unique<Jobs>(fake.world);
+        addStories(*jobs, *fleet);
+        EXPECT_TRUE(fleet->start());
+    }
+
+    // The job's record after its end.
+    Json run(const std::string& verb, const Json& request, const std::string& id = "j-1") {
+        EXPECT_TRUE(fake.journal.commit({jobs->admit(id, verb, "ann", request)}));
+        jobs->start(id);
+        settle(id);
+        return fake.journal.records.at({"job", id});
+    }
+
+    void settle(const std::string& id) {
+        while (jobs->unfinished() > 0 && fake.clock.advanceToNext()) {
+        }
+        const std::string state = fake.journal.records.at({"job", id}).value("state", "");
+        EXPECT_TRUE(state != "queued" && state != "running") << id << " is still " << state;
+    }
+
+    // The texts of a job's events of one kind.
+    std::vector<std::string> events(const std::string& kind) {
+        std::vector<std::string> texts;
+        for (const auto& [key, value] : fake.journal.records) {
+            if (key.first == "event" && value.value("kind", "") == kind) texts.push_back(value.value("text", ""));
+        }
+        return texts;
+    }
+};
+
+Json regenerate(double target = 0.9) {
+    return {{"id", "r-1"}, {"model", "m"}, {"dataset", "toy"}, {"task", "tell a from b"},
+            {"target", {{"accuracy", target}}}, {"budget", {{"minutes", 1}}}};
+}
+
+std::string validPlan(FakeWorld&) {
+    plan::SearchInput input;
+    input.window = {64, 3, 2};
+    input.rateHz = 50;
+    input.trainWindows = 200;
+    input.trainGroups = 5;
+    input.limits = {"board", 25e6, 1.5, 1000000, 250000, 80000, 40000, 0};
+    const auto trials = plan::nextTrials(input, {});
+    return trials.empty() ? "" : "Here it is:\n```json\n" + plan::toJson(trials[0].plan).dump() + "\n```";
+}
+
+TEST(Regenerate, EndsWithASignedVersionAndStopsWhenTheTargetHolds) {
+    Story story;
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job.value("state", ""), "succeeded") << job.dump(1);
+    const Json result = job["result"];
+    EXPECT_EQ(result["version"], 1);
+    EXPECT_EQ(result["images"].size(), 2U);
+    EXPECT_EQ(result["accuracy"]["test"], 0.95);
+    EXPECT_EQ(story.fake.signer.signatures, 2);
+    EXPECT_LE(story.stages.runs["tinsmith-train"], 8) << "it went on although the target held";
+    const Json version = story.fake.journal.records.at({"version", "m/000001"});
+    EXPECT_EQ(version["counter"], 2) << "factory firmware has 1";
+    EXPECT_EQ(story.fake.journal.records.at({"model", "m"}).at("current"), 1);
+    EXPECT_TRUE(story.fake.broker.retained.contains("tinsmith/gw/model/m"));
+}
+
+TEST(Regenerate, AMissedTargetKeepsTheBestAndBuildsNothing) {
+    Story story;
+    story.stages.test = 0.7;
+    const Json job = story.run("regenerate", regenerate());
+    EXPECT_EQ(job["state"], "failed");
+    EXPECT_EQ(job["error"]["code"], "target_missed");
+    EXPECT_EQ(job["result"]["accuracy"]["test"], 0.7);
+    EXPECT_EQ(story.stages.runs["generate"], 0);
+    EXPECT_EQ(story.fake.journal.records.at({"version", "m/000001"}).at("released"), false);
+    EXPECT_TRUE(story.fake.journal.records.at({"model", "m"}).at("current").is_null());
+}
+
+TEST(Regenerate, WhatCannotFitIsSaidBeforeAnyTraining) {
+    for (const Json& limits : {Json{{"flash_kb", 50}}, Json{{"ram_kb", 20}}, Json{{"latency_ms", 0.0001}}}) {
+        Story story;
+        Json request = regenerate();
+        request["limits"] = limits;
+        const Json job = story.run("regenerate", request);
+        EXPECT_EQ(job["error"]["code"], "not_feasible") << limits << job.dump();
+        EXPECT_NE(job["error"]["hint"], "");
+        EXPECT_EQ(story.stages.runs["tinsmith-train"], 0);
+    }
+}
+
+TEST(Regenerate, ADryRunStopsAfterFeasibility) {
+    Story story;
+    Json request = regenerate();
+    request["dry_run"] = true;
+    const Json job = story.run("regenerate", request);
+    EXPECT_EQ(job["state"], "succeeded");
+    EXPECT_TRUE(job["result"]["fit"]["fits"].get<bool>()) << job.dump();
+    EXPECT_EQ(story.stages.runs["tinsmith-train"], 0);
+}
+
+TEST(Regenerate, FailuresOnTheWayAreTheJobsErrorsAndSignNothing) {
+    {
+        Story story;
+        story.stages.compilerFails = true;
+        const Json job = story.run("regenerate", regenerate());
+        EXPECT_EQ(job["error"]["code"], "build_failed");
+        EXPECT_NE(job["error"]["message"].get<std::string>().find("nothing here"), std::string::npos);
+        EXPECT_EQ(story.fake.signer.signatures, 0);
+    }
+    {
+        Story story;
+        story.stages.preflightError = {{"code", "preflight_failed"}, {"message", "slot b, window 3, class 1: 5, expected 6"}, {"hint", "h"}};
+        const Json job = story.run("regenerate", regenerate());
+        EXPECT_EQ(job["error"]["code"], "preflight_failed");
+        EXPECT_EQ(job["error"]["message"], "slot b, window 3, class 1: 5, expected 6");
+        EXPECT_EQ(story.fake.signer.signatures, 0);
+    }
+    {
+        Story story;
+        story.fake.signer.failWith = Error{Code::signing_failed, "no key", "make one", ""};
+        const Json job = story.run("regenerate", regenerate());
+        EXPECT_EQ(job["error"]["code"], "signing_failed");
+    }
+}
+
+TEST(Regenerate, KilledAroundEveryCommitThereIsOneJobOneVersionAndNoLostCounter) {
+    int commits = 0;
+    {
+        Story story;
+        const int before = story.fake.journal.commits;
+        ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+        commits = story.fake.journal.commits - before;
+    }
+    for (int kill = 2; kill <= commits; ++kill) {
+        for (const bool early : {true, false}) {
+            SCOPED_TRACE("killed " + std::string(early ? "before" : "after") + " commit " + std::to_string(kill));
+            Story story;
+            auto& journal = story.fake.journal;
+            const int base = journal.commits;
+            (early ? journal.beforeCommit : journal.afterCommit) = [&, kill](int n) {
+                if (n - base == kill) journal.dead = story.fake.broker.dead = true;
+            };
+            ASSERT_TRUE(journal.commit({story.jobs->admit("j-1", "regenerate", "ann", regenerate())}));
+            story.jobs->start("j-1");
+            while (!journal.dead && story.fake.clock.advanceToNext()) {
+            }
+            story.jobs.reset();
+            story.fleet.reset();
+            journal.beforeCommit = journal.afterCommit = nullptr;
+            journal.dead = story.fake.broker.dead = false;
+            story.restart();
+            ASSERT_TRUE(story.jobs->resume());
+            story.settle("j-1");
+            const Json job = journal.records.at({"job", "j-1"});
+            EXPECT_EQ(job["state"], "succeeded") << job.dump();
+            const int version = job["result"].value("version", 0);
+            EXPECT_LE(version, 2);
+            int released = 0;
+            for (const auto& [key, value] : journal.records) {
+                if (key.first == "version") released += value.value("released", false) ? 1 : 0;
+            }
+            EXPECT_EQ(released, 1);
+            const Json record = journal.records.at({"version", versionKey("m", version)});
+            EXPECT_EQ(record["counter"], journal.records.at({"counter", "mps2-an386"}).at("value"));
+        }
+    }
+    std::printf("killed before and after each of %d commits of a whole job\n", commits - 1);
+}
+
+TEST(Planner, TheModelsPlanIsUsedAndARepairIsAskedForOnce) {
+    Story story;
+    Json bad = Json::parse(plan::toJson(plan::Plan{}).dump());
+    bad["network"] = Json::array({{{"layer", "transformer"}}});
+    story.fake.llm.say("```json\n" + bad.dump() + "\n```");
+    story.fake.llm.say(validPlan(story.fake));
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
+    ASSERT_EQ(story.fake.llm.requests.size(), 2U);
+    const std::string repair = story.fake.llm.requests[1].messages.back().content;
+    EXPECT_NE(repair.find("/network"), std::string::npos) << repair;
+    EXPECT_EQ(story.events("reply").size(), 1U);
+}
+
+TEST(Planner, AModelThatIsDownOrTalksNonsenseIsReplacedByTheSearch) {
+    struct Case {
+        const char* name;
+        std::vector<Result<LlmReply>> replies;
+    };
+    const LlmReply nonsense{"I would rather talk about the weather. {", "scripted", "stop", 10, 10};
+    const Case cases[] = {
+        {"down", {fail(Code::llm_unavailable, "connection refused")}},
+        {"slow", {fail(Code::llm_unavailable, "timed out after 120 s")}},
+        {"nonsense", {nonsense, nonsense, nonsense, nonsense, nonsense, nonsense}},
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.name);
+        Story story;
+        story.fake.llm.replies = {c.replies.begin(), c.replies.end()};
+        story.fake.llm.always = true;
+        const Json job = story.run("regenerate", regenerate());
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        EXPECT_EQ(job["result"]["origin"]["planner"], "search");
+        EXPECT_FALSE(story.events("planner").empty()) << "the log does not say why";
+        EXPECT_LE(story.fake.llm.requests.size(), 4U);
+    }
+}
+
+TEST(Planner, CallsAndTokensAreBudgeted) {
+    Story story;
+    Json request = regenerate(0.999);
+    request["budget"] = {{"minutes", 1}, {"llm_calls", 1}};
+    for (int i = 0; i < 5; ++i) story.fake.llm.say(validPlan(story.fake));
+    story.stages.validation = 0.6;
+    story.run("regenerate", request);
+    EXPECT_EQ(story.fake.llm.requests.size(), 1U);
+}
+
+TEST(Retrain, RequantizeAndRetrainMakeVersionsOfTheirOwn) {
+    Story story;
+    ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+    const Json retrained = story.run("retrain", {{"id", "r-2"}, {"model", "m"}}, "j-2");
+    ASSERT_EQ(retrained["state"], "succeeded") << retrained.dump();
+    EXPECT_EQ(retrained["result"]["version"], 2);
+    const Json requantized = story.run("requantize", {{"id", "r-3"}, {"model", "m"}, {"windows", 64}}, "j-3");
+    ASSERT_EQ(requantized["state"], "succeeded") << requantized.dump();
+    EXPECT_EQ(requantized["result"]["version"], 3);
+    EXPECT_EQ(requantized["result"]["plan"]["quantization"]["windows"], 64);
+    EXPECT_EQ(story.fake.journal.records.at({"counter", "mps2-an386"}).at("value"), 4);
+}
+
+TEST(Rollout, AVersionThatIsNotBetterIsKeptAndNotRolledOut) {
+    Story story;
+    ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+    story.stages.test = 0.93;
+    Json request = regenerate();
+    request["rollout"] = {{"group", "bench"}};
+    const Json job = story.run("regenerate", request, "j-2");
+    EXPECT_EQ(job["error"]["code"], "not_better") << job.dump();
+    EXPECT_EQ(job["result"]["version"], 2);
+    EXPECT_EQ(story.fake.journal.records.at({"model", "m"}).at("current"), 1);
+}
+
+TEST(Rollout, AGroupWithoutDevicesIsSaidSo) {
+    Story story;
+    Json request = regenerate();
+    request["rollout"] = {{"group", "nobody"}};
+    const Json job = story.run("regenerate", request);
+    EXPECT_EQ(job["error"]["code"], "no_devices") << job.dump();
+    EXPECT_EQ(job["result"]["version"], 1);
+}
+
+}  // namespace
+}  // namespace tinsmith
