@@ -67,7 +67,7 @@ Status Devices::setGroups(const std::string& id, std::vector<std::string> groups
     Device* device = find(id);
     if (device == nullptr) {
         return fail(Code::unknown_device, "no device \"" + id + "\" has said hello",
-                    "see the list of devices");
+                    "`device` with action list names those that are known", "/device");
     }
     std::sort(groups.begin(), groups.end());
     groups.erase(std::unique(groups.begin(), groups.end()), groups.end());

@@ -190,7 +190,7 @@ Json Fleet::Impl::describe(const Device& device) const {
 Status Fleet::Impl::remove(const std::string& id) {
     if (devices_.find(id) == nullptr) {
         return fail(Code::unknown_device, "no device \"" + id + "\" has said hello",
-                    "see the list of devices");
+                    "`device` with action list names those that are known", "/device");
     }
     if (rollouts_.claims(id)) {
         return fail(Code::conflict, "device \"" + id + "\" is part of a running rollout",
@@ -234,7 +234,7 @@ Result<Json> Fleet::device(const std::string& id) const {
     const Device* device = impl_->devices_.find(id);
     if (device == nullptr) {
         return fail(Code::unknown_device, "no device \"" + id + "\" has said hello",
-                    "see the list of devices");
+                    "`device` with action list names those that are known", "/device");
     }
     return impl_->describe(*device);
 }

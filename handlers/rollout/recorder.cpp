@@ -46,7 +46,7 @@ Status Recorder::admit(const RecordSpec& spec) {
     const Device* device = devices_.find(spec.device);
     if (device == nullptr) {
         return fail(Code::unknown_device, "no device \"" + spec.device + "\" has said hello",
-                    "see the list of devices");
+                    "`device` with action list names those that are known", "/device");
     }
     if (spec.channels == 0 || spec.channels > 255 || spec.length == 0 || spec.length > 65535 ||
         spec.count == 0) {

@@ -184,7 +184,7 @@ Status Rollouts::abort(const std::string& id) {
     if (!stored) return std::unexpected(stored.error());
     if (!*stored) {
         return fail(Code::unknown_rollout, "there is no rollout \"" + id + "\"",
-                    "see the list of jobs");
+                    "`job` with action list shows the jobs that rolled out", "/rollout");
     }
     RolloutRecord record = recordFromJson(**stored);
     if (record.state != RolloutState::running) {

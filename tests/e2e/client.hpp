@@ -45,7 +45,7 @@ class Client {
     std::string root_;
     std::vector<std::string> filters_;
     bool online_ = false;
-    int nextId_ = 0;
+    inline static int nextId_ = 0;  // of all clients of this process: an id belongs to the asker
 };
 
 }  // namespace tinsmith::e2e
