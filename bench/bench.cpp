@@ -19,7 +19,8 @@ void checkInterrupt() {
 }  // namespace
 
 void report(const std::string& name, double value, int decimals, const std::string& unit) {
-    std::printf("%-44s %10.*f %s\n", name.c_str(), decimals, value, unit.c_str());
+    std::printf("%-44s %10.*f%s%s\n", name.c_str(), decimals, value, unit.empty() ? "" : " ",
+                unit.c_str());
     std::fflush(stdout);
 }
 

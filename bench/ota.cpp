@@ -2,6 +2,7 @@
 // last one that has confirmed the new image (download, verification, reboot, self-test). All
 // devices of a group are updated in one wave. Each round has fresh devices with factory firmware,
 // because a device that runs the version already has nothing to do.
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 
@@ -40,6 +41,19 @@ class Progress {
     std::set<std::string> confirmed_;  // by topic
 };
 
+// A figure counts only when the device says by its own greeting that it runs one of the model's
+// images.
+void checkRuns(e2e::Client& client, const std::string& device, const Json& result) {
+    const Json images = result.value("images", Json::array());
+    const auto runs = [&] {
+        const Json known = e2e::House::device(client, device);
+        return std::any_of(images.begin(), images.end(), [&](const Json& image) {
+            return known.is_object() && image.value("digest", "") == known.value("running", "");
+        });
+    };
+    await(client, runs, 10, device + " does not run the image");
+}
+
 }  // namespace
 
 void ota(const Options&) {
@@ -48,7 +62,8 @@ void ota(const Options&) {
     const auto client = house.client();
     succeed(*client, "dataset", wavesImport(), 60);
     const Json model = succeed(*client, "regenerate", wavesRegenerate(), 240);
-    const Json measured = model.value("result", Json::object()).value("measured", Json::object());
+    const Json result = model.value("result", Json::object());
+    const Json measured = result.value("measured", Json::object());
     report("over the air, signed image", measured.value("image_bytes", 0.0) / 1000, 1, "KB");
     client->subscribe(client->root() + "/device/+/update");
 
@@ -78,6 +93,7 @@ void ota(const Options&) {
             *client, [&] { return progress.confirmed() == names.size(); }, 30,
             "not all devices have said that they confirmed");
         client->onMessage = nullptr;
+        for (const std::string& name : names) checkRuns(*client, name, result);
         report("over the air, " + std::to_string(devices) + (devices == 1 ? " device" : " devices"),
                progress.seconds(), 1, "s");
         for (const std::string& name : names) house.stopDevice(name);
