@@ -1,0 +1,138 @@
+// A language model's HTTP server on a loopback port that says what a test wants: one thread, one connection at a time.
+#pragma once
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "handlers/flow/json.hpp"
+#include "tests/e2e/process.hpp"
+
+namespace tinsmith::e2e {
+
+class ScriptedModel {
+  public:
+    // Status and body for the n-th request (from 0) since `open`; status 0 = no answer at all.
+    using Script = std::function<std::pair<int, std::string>(int n)>;
+
+    ScriptedModel() : port_(freePort()) {}
+    ScriptedModel(const ScriptedModel&) = delete;
+    ScriptedModel& operator=(const ScriptedModel&) = delete;
+    ~ScriptedModel() { close(); }
+
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port_) + "/v1"; }
+
+    // Listens from now on; before and after `close` connections are refused.
+    bool open(Script script) {
+        close();
+        script_ = std::move(script);
+        bodies_.clear();
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int yes = 1;
+        ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(static_cast<std::uint16_t>(port_));
+        const bool listens = ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                             ::listen(listener_, 8) == 0;
+        stop_ = false;
+        if (listens) thread_ = std::thread([this] { serve(); });
+        return listens;
+    }
+
+    void close() {
+        stop_ = true;
+        if (thread_.joinable()) thread_.join();
+        if (listener_ >= 0) ::close(listener_);
+        listener_ = -1;
+    }
+
+    // What was sent to it since `open`.
+    std::vector<std::string> bodies() {
+        const std::lock_guard lock(mutex_);
+        return bodies_;
+    }
+
+    // A chat completion that says `text`.
+    static std::string saying(const std::string& text) {
+        const Json choice = {{"message", {{"role", "assistant"}, {"content", text}}}, {"finish_reason", "stop"}};
+        return Json{{"model", "scripted"},
+                    {"choices", Json::array({choice})},
+                    {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 10}}}}
+            .dump();
+    }
+
+  private:
+    bool readable(int fd) const {
+        while (!stop_) {
+            pollfd poll{fd, POLLIN, 0};
+            if (::poll(&poll, 1, 100) > 0) return true;
+        }
+        return false;
+    }
+
+    void serve() {
+        while (readable(listener_)) {
+            const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+            if (fd < 0) continue;
+            answer(fd);
+            ::close(fd);
+        }
+    }
+
+    void answer(int fd) {
+        std::string got;
+        std::size_t body = std::string::npos;
+        std::size_t length = 0;
+        while (body == std::string::npos || got.size() < body + length) {
+            char buffer[65536];
+            if (!readable(fd)) return;
+            const auto size = ::read(fd, buffer, sizeof buffer);
+            if (size <= 0) return;
+            got.append(buffer, static_cast<std::size_t>(size));
+            const std::size_t end = got.find("\r\n\r\n");
+            if (body != std::string::npos || end == std::string::npos) continue;
+            body = end + 4;
+            const std::size_t at = got.find("Content-Length: ");
+            if (at < end) length = std::strtoul(got.c_str() + at + 16, nullptr, 10);
+        }
+        int number = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            number = static_cast<int>(bodies_.size());
+            bodies_.push_back(got.substr(body));
+        }
+        const auto [status, text] = script_(number);
+        if (status == 0) {
+            readable(fd);  // until the other side gives up
+            return;
+        }
+        const std::string reply = "HTTP/1.1 " + std::to_string(status) + " X\r\nConnection: close\r\nContent-Length: " +
+                                  std::to_string(text.size()) + "\r\n\r\n" + text;
+        for (std::size_t done = 0; done < reply.size();) {
+            const auto sent = ::send(fd, reply.data() + done, reply.size() - done, MSG_NOSIGNAL);
+            if (sent <= 0) return;
+            done += static_cast<std::size_t>(sent);
+        }
+    }
+
+    int port_;
+    int listener_ = -1;
+    Script script_;
+    std::atomic<bool> stop_ = true;
+    std::thread thread_;
+    std::mutex mutex_;
+    std::vector<std::string> bodies_;
+};
+
+}  // namespace tinsmith::e2e
