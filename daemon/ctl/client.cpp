@@ -65,10 +65,10 @@ Client::Client(ClientOptions options) : options_(std::move(options)), topics_(op
         client_, [](mosquitto*, void* self, int reason, int, const mosquitto_property* properties) {
             static_cast<Client*>(self)->onConnect(reason, properties);
         });
-    mosquitto_disconnect_v5_callback_set(client_,
-                                         [](mosquitto*, void* self, int, const mosquitto_property*) {
-                                             static_cast<Client*>(self)->connected_ = false;
-                                         });
+    mosquitto_disconnect_v5_callback_set(
+        client_, [](mosquitto*, void* self, int, const mosquitto_property*) {
+            static_cast<Client*>(self)->connected_ = false;
+        });
     mosquitto_publish_v5_callback_set(
         client_, [](mosquitto*, void* self, int id, int reason, const mosquitto_property*) {
             static_cast<Client*>(self)->onPublished(id, reason);
@@ -121,16 +121,19 @@ void Client::onConnect(int reason, const mosquitto_property* properties) {
     if (!connected_) return;
     limits_ = {};
     std::uint8_t byte = 0;
-    mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &limits_.receiveMaximum, false);
-    mosquitto_property_read_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE, &limits_.maximumPacketBytes,
+    mosquitto_property_read_int16(properties, MQTT_PROP_RECEIVE_MAXIMUM, &limits_.receiveMaximum,
                                   false);
+    mosquitto_property_read_int32(properties, MQTT_PROP_MAXIMUM_PACKET_SIZE,
+                                  &limits_.maximumPacketBytes, false);
     if (mosquitto_property_read_byte(properties, MQTT_PROP_MAXIMUM_QOS, &byte, false) != nullptr) {
         limits_.maximumQos = byte;
     }
-    if (mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &byte, false) != nullptr) {
+    if (mosquitto_property_read_byte(properties, MQTT_PROP_RETAIN_AVAILABLE, &byte, false) !=
+        nullptr) {
         limits_.retainAvailable = byte != 0;
     }
-    if (mosquitto_property_read_byte(properties, MQTT_PROP_WILDCARD_SUB_AVAILABLE, &byte, false) != nullptr) {
+    if (mosquitto_property_read_byte(properties, MQTT_PROP_WILDCARD_SUB_AVAILABLE, &byte, false) !=
+        nullptr) {
         limits_.wildcardSubscriptions = byte != 0;
     }
     subscribeAll();
@@ -152,7 +155,9 @@ void Client::forget(const std::string& filter) {
     if (connected_) mosquitto_unsubscribe(client_, nullptr, filter.c_str());
 }
 
-void Client::onPublished(int id, int reason) { published_[id] = reason; }
+void Client::onPublished(int id, int reason) {
+    published_[id] = reason;
+}
 
 void Client::onMessage(const mosquitto_message& message, const mosquitto_property* properties) {
     const std::string topic = message.topic;
@@ -162,12 +167,13 @@ void Client::onMessage(const mosquitto_message& message, const mosquitto_propert
         void* data = nullptr;
         std::uint16_t length = 0;
         std::string correlation;
-        if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &length, false) !=
-            nullptr) {
+        if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &length,
+                                           false) != nullptr) {
             correlation.assign(static_cast<const char*>(data), length);
             std::free(data);
         }
-        if (auto reply = parseJson(payload, 64u << 20, 64)) replies_[correlation] = std::move(*reply);
+        if (auto reply = parseJson(payload, 64u << 20, 64))
+            replies_[correlation] = std::move(*reply);
         return;
     }
     for (const auto& [filter, listener] : listeners_) {
@@ -203,12 +209,14 @@ bool Client::wait(std::int64_t ms, const std::function<bool()>& until) {
 
 Delivery Client::publish(const std::string& topic, const std::string& payload) {
     int id = 0;
-    const int error = mosquitto_publish_v5(client_, &id, topic.c_str(), static_cast<int>(payload.size()),
-                                           payload.data(), 1, false, nullptr);
+    const int error =
+        mosquitto_publish_v5(client_, &id, topic.c_str(), static_cast<int>(payload.size()),
+                             payload.data(), 1, false, nullptr);
     if (error != MOSQ_ERR_SUCCESS) return Delivery::unanswered;
     if (!wait(5'000, [&] { return published_.contains(id); })) return Delivery::unanswered;
     if (isRefusal(published_[id])) return Delivery::refused;
-    return published_[id] == MQTT_RC_NO_MATCHING_SUBSCRIBERS ? Delivery::noSubscriber : Delivery::delivered;
+    return published_[id] == MQTT_RC_NO_MATCHING_SUBSCRIBERS ? Delivery::noSubscriber
+                                                             : Delivery::delivered;
 }
 
 Status Client::send(const std::string& verb, const std::string& payload, const std::string& id) {
@@ -219,18 +227,21 @@ Status Client::send(const std::string& verb, const std::string& payload, const s
     mosquitto_property_add_string(properties.out(), MQTT_PROP_CONTENT_TYPE, "application/json");
     const std::string topic = topics_.request(options_.user, verb);
     int number = 0;
-    const int error = mosquitto_publish_v5(client_, &number, topic.c_str(), static_cast<int>(payload.size()),
-                                           payload.data(), 1, false, properties.get());
+    const int error =
+        mosquitto_publish_v5(client_, &number, topic.c_str(), static_cast<int>(payload.size()),
+                             payload.data(), 1, false, properties.get());
     if (error == MOSQ_ERR_OVERSIZE_PACKET) {
-        return fail(Code::too_large, "the broker takes no packet of this size", "send a smaller request");
+        return fail(Code::too_large, "the broker takes no packet of this size",
+                    "send a smaller request");
     }
     if (error != MOSQ_ERR_SUCCESS && error != MOSQ_ERR_NO_CONN && error != MOSQ_ERR_CONN_LOST) {
         return fail(Code::internal, mosquitto_strerror(error), "see --help");
     }
     wait(kRepeatMs, [&] { return published_.contains(number) || replies_.contains(id); });
     if (published_.contains(number) && isRefusal(published_[number])) {
-        return fail(Code::forbidden, "the broker does not let " + options_.user + " publish to " + topic,
-                    "give --user and --password-file of an asker that its ACL knows, and the right --root");
+        return fail(
+            Code::forbidden, "the broker does not let " + options_.user + " publish to " + topic,
+            "give --user and --password-file of an asker that its ACL knows, and the right --root");
     }
     return {};
 }
@@ -260,11 +271,14 @@ Result<Json> Client::ask(const std::string& verb, Json request) {
             return replies_[id];
         }
     }
-    const std::string seen = daemonState_ == "offline"  ? "the daemon says that it is offline"
-                             : daemonState_ == "online" ? "the daemon is online"
-                                                        : "no daemon has shown itself below " + options_.root;
-    return fail(Code::timeout, "no reply within " + std::to_string(options_.timeoutS) + " s; " + seen,
-                "is tinsmithd running, and --root right? `tinsmith doctor` looks closer. The same id may be sent again: " +
+    const std::string seen = daemonState_ == "offline" ? "the daemon says that it is offline"
+                             : daemonState_ == "online"
+                                 ? "the daemon is online"
+                                 : "no daemon has shown itself below " + options_.root;
+    return fail(Code::timeout,
+                "no reply within " + std::to_string(options_.timeoutS) + " s; " + seen,
+                "is tinsmithd running, and --root right? `tinsmith doctor` looks closer. The same "
+                "id may be sent again: " +
                     id);
 }
 

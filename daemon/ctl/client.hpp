@@ -26,7 +26,8 @@ struct ClientOptions {
     int timeoutS = 30;  // for a reply, with repeats
 };
 
-// What the broker said of itself in CONNACK (MQTT 5, section 3.2.2.3); absent properties have their defaults.
+// What the broker said of itself in CONNACK (MQTT 5, section 3.2.2.3); absent properties have their
+// defaults.
 struct BrokerLimits {
     std::uint16_t receiveMaximum = 65535;
     std::uint32_t maximumPacketBytes = 0;  // 0 = none told
@@ -55,13 +56,15 @@ class Client {
     // Subscribes now and again after a reconnect.
     void listen(const std::string& filter, Listener listener);
     void forget(const std::string& filter);
-    // Lets messages in until `until()` holds or `ms` have passed; true when it holds. Reconnects when the broker goes away.
+    // Lets messages in until `until()` holds or `ms` have passed; true when it holds. Reconnects
+    // when the broker goes away.
     bool wait(std::int64_t ms, const std::function<bool()>& until);
 
     [[nodiscard]] Delivery publish(const std::string& topic, const std::string& payload);
 
-    // Sends a request and waits for its reply, sending the same id again every few seconds. `request` gets an id if it has
-    // none. An error reply is a value here; errors are timeout and forbidden, with a hint about what was seen meanwhile.
+    // Sends a request and waits for its reply, sending the same id again every few seconds.
+    // `request` gets an id if it has none. An error reply is a value here; errors are timeout and
+    // forbidden, with a hint about what was seen meanwhile.
     [[nodiscard]] Result<Json> ask(const std::string& verb, Json request);
 
   private:
@@ -70,7 +73,8 @@ class Client {
     void onMessage(const mosquitto_message& message, const mqtt5__property* properties);
     void subscribeAll();
     [[nodiscard]] bool loopOnce(int ms);
-    [[nodiscard]] Status send(const std::string& verb, const std::string& payload, const std::string& id);
+    [[nodiscard]] Status send(const std::string& verb, const std::string& payload,
+                              const std::string& id);
 
     ClientOptions options_;
     Topics topics_;

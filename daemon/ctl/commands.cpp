@@ -62,7 +62,9 @@ int ask(Client& client, const Asking& asking) {
         return kSucceeded;
     }
     if (asking.wait) return watch(client, job, asking.json);
-    if (!asking.json) std::printf("accepted as job %s; follow it with: tinsmith watch %s\n", job.c_str(), job.c_str());
+    if (!asking.json)
+        std::printf("accepted as job %s; follow it with: tinsmith watch %s\n", job.c_str(),
+                    job.c_str());
     return kSucceeded;
 }
 
@@ -72,11 +74,14 @@ Result<Json> readJsonArgument(const std::string& argument) {
         text.assign(std::istreambuf_iterator<char>(std::cin), std::istreambuf_iterator<char>());
     } else if (argument.starts_with("@")) {
         std::ifstream in(argument.substr(1), std::ios::binary);
-        if (!in) return fail(Code::bad_path, argument.substr(1) + " cannot be read", "name a file with JSON in it");
+        if (!in)
+            return fail(Code::bad_path, argument.substr(1) + " cannot be read",
+                        "name a file with JSON in it");
         text.assign(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());
     }
     auto json = parseJson(text, kRequestBytes);
-    if (json && !json->is_object()) return fail(Code::bad_json, "a request is a JSON object", "like {\"action\":\"list\"}");
+    if (json && !json->is_object())
+        return fail(Code::bad_json, "a request is a JSON object", "like {\"action\":\"list\"}");
     return json;
 }
 
@@ -89,7 +94,10 @@ int makeKey(const std::string& file, bool json) {
     std::array<std::uint8_t, 32> bytes{};
     std::copy(key->begin(), key->end(), bytes.begin());
     if (json) {
-        std::printf("%s\n", canonical({{"file", file}, {"public_key", toHex(bytes)}, {"key_id", keyId(bytes)}}).c_str());
+        std::printf(
+            "%s\n",
+            canonical({{"file", file}, {"public_key", toHex(bytes)}, {"key_id", keyId(bytes)}})
+                .c_str());
         return kSucceeded;
     }
     std::printf("key file    %s (keep it secret; make a copy offline)\n", file.c_str());

@@ -1,4 +1,5 @@
-// The commands that ask the daemon something: one request, its reply in words or as JSON, and the job it started.
+// The commands that ask the daemon something: one request, its reply in words or as JSON, and the
+// job it started.
 #pragma once
 
 #include <string>

@@ -27,8 +27,8 @@ std::vector<Finding> examineDisk(const daemon::DaemonSettings& settings);
 std::vector<Finding> examineClock();
 std::vector<Finding> examineKey(const daemon::DaemonSettings& settings);
 
-// All of it, printed line by line as it is found. Without settings (another machine than the gateway) only the broker and
-// the clock are looked at. Exit code: 0, or 1 when something failed.
+// All of it, printed line by line as it is found. Without settings (another machine than the
+// gateway) only the broker and the clock are looked at. Exit code: 0, or 1 when something failed.
 int doctor(const ClientOptions& options, const std::optional<daemon::DaemonSettings>& settings,
            const std::string& settingsProblem, bool json);
 

@@ -42,7 +42,8 @@ int act(const CommandLine& line) {
         complain(options.error());
         return kUsage;
     }
-    if (line.what == CommandLine::What::doctor) return doctor(*options, settings, problem, line.json);
+    if (line.what == CommandLine::What::doctor)
+        return doctor(*options, settings, problem, line.json);
     Client client(*options);
     if (auto connected = client.connect(); !connected) {
         complain(connected.error());
@@ -62,7 +63,8 @@ int main(int argc, char** argv) {
         return parsed.line ? act(*parsed.line) : parsed.exitCode;
     } catch (const std::exception& e) {
         // A reply in another form than the contract's, say.
-        complain({tinsmith::Code::internal, e.what(), "does the daemon have the same version?", ""});
+        complain(
+            {tinsmith::Code::internal, e.what(), "does the daemon have the same version?", ""});
         return kFailed;
     }
 }

@@ -12,7 +12,8 @@ namespace tinsmith::ctl {
 namespace {
 
 // One action of a verb, as a subcommand that fills the request.
-CLI::App* addAction(CLI::App& verb, CommandLine& line, const std::string& name, const std::string& about) {
+CLI::App* addAction(CLI::App& verb, CommandLine& line, const std::string& name,
+                    const std::string& about) {
     CLI::App* action = verb.add_subcommand(name, about);
     const std::string verbName = verb.get_name();
     action->callback([&line, verbName, name] {
@@ -25,32 +26,46 @@ CLI::App* addAction(CLI::App& verb, CommandLine& line, const std::string& name, 
 
 // Options that go into the request under `key` as they are typed.
 template <class T>
-CLI::Option* addKey(CLI::App* app, CommandLine& line, const std::string& option, const std::string& key,
-                    const std::string& about) {
+CLI::Option* addKey(CLI::App* app, CommandLine& line, const std::string& option,
+                    const std::string& key, const std::string& about) {
     return app->add_option_function<T>(
-        option, [&line, key](const T& value) { line.asking.request[Json::json_pointer("/" + key)] = value; }, about);
+        option,
+        [&line, key](const T& value) {
+            line.asking.request[Json::json_pointer("/" + key)] = value;
+        },
+        about);
 }
 
 void addRequest(CLI::App& app, CommandLine& line, std::string& payload) {
     CLI::App* request = app.add_subcommand("request", "Send any request as JSON");
-    request->add_option("verb", line.asking.verb, "regenerate, retrain, requantize, rollout, dataset, …")->required();
-    request->add_option("json", payload, "the request; - reads stdin, @FILE a file")->default_val("{}");
+    request
+        ->add_option("verb", line.asking.verb,
+                     "regenerate, retrain, requantize, rollout, dataset, …")
+        ->required();
+    request->add_option("json", payload, "the request; - reads stdin, @FILE a file")
+        ->default_val("{}");
     request->add_flag("--wait", line.asking.wait, "follow the job to its end");
     request->callback([&line, &payload] {
         line.what = CommandLine::What::ask;
         auto json = readJsonArgument(payload);
-        if (!json) throw CLI::ValidationError("json", json.error().message + "; " + json.error().hint);
+        if (!json)
+            throw CLI::ValidationError("json", json.error().message + "; " + json.error().hint);
         line.asking.request = std::move(*json);
     });
 }
 
 void addImport(CLI::App& app, CommandLine& line) {
-    CLI::App* import = app.add_subcommand("import", "Import recordings into a dataset and wait for it");
+    CLI::App* import =
+        app.add_subcommand("import", "Import recordings into a dataset and wait for it");
     addKey<std::string>(import, line, "dataset", "dataset", "the dataset's name")->required();
-    addKey<std::string>(import, line, "path", "path", "file or folder below the daemon's data directory")->required();
+    addKey<std::string>(import, line, "path", "path",
+                        "file or folder below the daemon's data directory")
+        ->required();
     addKey<std::string>(import, line, "--format", "format", "csv");
     addKey<std::string>(import, line, "--label", "label", "column:NAME, folder, file or split");
-    addKey<std::vector<std::string>>(import, line, "--channels", "channels", "columns, separated by commas")->delimiter(',');
+    addKey<std::vector<std::string>>(import, line, "--channels", "channels",
+                                     "columns, separated by commas")
+        ->delimiter(',');
     addKey<int>(import, line, "--window", "window/length", "rows a window");
     addKey<int>(import, line, "--stride", "window/stride", "rows from one window to the next");
     addKey<double>(import, line, "--rate", "rate_hz", "samples a second");
@@ -76,7 +91,9 @@ void addDataset(CLI::App& app, CommandLine& line) {
     addKey<std::string>(record, line, "label", "label", "what it sees now")->required();
     addKey<double>(record, line, "seconds", "seconds", "for how long")->required();
     addKey<int>(record, line, "--window", "window/length", "rows a window (a new dataset)");
-    addKey<std::vector<std::string>>(record, line, "--channels", "channels", "names (a new dataset)")->delimiter(',');
+    addKey<std::vector<std::string>>(record, line, "--channels", "channels",
+                                     "names (a new dataset)")
+        ->delimiter(',');
     addKey<double>(record, line, "--rate", "rate_hz", "samples a second (a new dataset)");
     record->add_flag("--wait", line.asking.wait, "follow the job to its end");
     CLI::App* label = addAction(*dataset, line, "label", "Rename or merge a class");
@@ -84,7 +101,8 @@ void addDataset(CLI::App& app, CommandLine& line) {
     addKey<std::string>(label, line, "from", "from", "the class")->required();
     addKey<std::string>(label, line, "to", "to", "its new name")->required();
     label->add_flag("--wait", line.asking.wait, "follow the job to its end");
-    CLI::App* drop = addAction(*dataset, line, "drop", "Drop a dataset, or one class or group of it");
+    CLI::App* drop =
+        addAction(*dataset, line, "drop", "Drop a dataset, or one class or group of it");
     addKey<std::string>(drop, line, "dataset", "dataset", "its name")->required();
     addKey<std::string>(drop, line, "--label", "label", "only this class");
     addKey<std::string>(drop, line, "--group", "group", "only this group");
@@ -94,10 +112,12 @@ void addDataset(CLI::App& app, CommandLine& line) {
 void addLists(CLI::App& app, CommandLine& line) {
     CLI::App* job = app.add_subcommand("job", "Jobs")->require_subcommand(1);
     CLI::App* jobs = addAction(*job, line, "list", "The newest jobs");
-    addKey<std::string>(jobs, line, "--state", "state", "queued, running, succeeded, failed or cancelled");
+    addKey<std::string>(jobs, line, "--state", "state",
+                        "queued, running, succeeded, failed or cancelled");
     addKey<int>(jobs, line, "--limit", "limit", "how many");
     for (const char* name : {"show", "cancel"}) {
-        addKey<std::string>(addAction(*job, line, name, "One job"), line, "job", "job", "its id")->required();
+        addKey<std::string>(addAction(*job, line, name, "One job"), line, "job", "job", "its id")
+            ->required();
     }
     CLI::App* model = app.add_subcommand("model", "Models")->require_subcommand(1);
     addAction(*model, line, "list", "All models");
@@ -109,9 +129,11 @@ void addLists(CLI::App& app, CommandLine& line) {
     CLI::App* group = addAction(*device, line, "group", "Set a device's groups");
     addKey<std::string>(group, line, "device", "device", "its id")->required();
     group->add_option_function<std::vector<std::string>>(
-        "groups", [&line](const std::vector<std::string>& groups) { line.asking.request["groups"] = groups; },
+        "groups",
+        [&line](const std::vector<std::string>& groups) { line.asking.request["groups"] = groups; },
         "its groups from now on; none takes it out of all");
-    group->preparse_callback([&line](std::size_t) { line.asking.request["groups"] = Json::array(); });
+    group->preparse_callback(
+        [&line](std::size_t) { line.asking.request["groups"] = Json::array(); });
     CLI::App* remove = addAction(*device, line, "remove", "Forget a device");
     addKey<std::string>(remove, line, "device", "device", "its id")->required();
     CLI::App* health = app.add_subcommand("health", "How the gateway is");
@@ -130,14 +152,19 @@ Parsed parseCommandLine(int argc, const char* const* argv) {
     app.require_subcommand(1);
     app.fallthrough();  // --json and the broker's options may stand anywhere
     app.set_version_flag("--version", std::string(programVersion()));
-    app.add_option("--broker", line.broker, "HOST:PORT of the MQTT broker (127.0.0.1:1883)")->envname("TINSMITH_BROKER");
+    app.add_option("--broker", line.broker, "HOST:PORT of the MQTT broker (127.0.0.1:1883)")
+        ->envname("TINSMITH_BROKER");
     app.add_option("--user", line.user, "the asker")->envname("TINSMITH_USER");
     app.add_option("--password-file", line.passwordFile, "a file with the asker's password")
         ->envname("TINSMITH_PASSWORD_FILE");
-    app.add_option("--root", line.root, "topic prefix and gateway id (tinsmith/gateway)")->envname("TINSMITH_ROOT");
-    app.add_option("--config", line.config, "the daemon's settings: broker and root from there; doctor needs them")
+    app.add_option("--root", line.root, "topic prefix and gateway id (tinsmith/gateway)")
+        ->envname("TINSMITH_ROOT");
+    app.add_option("--config", line.config,
+                   "the daemon's settings: broker and root from there; doctor needs them")
         ->envname("TINSMITH_CONFIG");
-    app.add_option("--timeout", line.timeoutS, "seconds to wait for a reply")->default_val(30)->check(CLI::Range(1, 86400));
+    app.add_option("--timeout", line.timeoutS, "seconds to wait for a reply")
+        ->default_val(30)
+        ->check(CLI::Range(1, 86400));
     app.add_flag("--json", line.json, "print JSON");
     addRequest(app, line, payload);
     CLI::App* watching = app.add_subcommand("watch", "Follow a job to its end");
@@ -150,9 +177,8 @@ Parsed parseCommandLine(int argc, const char* const* argv) {
     CLI::App* newKey = key->add_subcommand("new", "Make a key file, readable for its owner only");
     newKey->add_option("file", line.keyFile, "where to; never over another file")->required();
     newKey->callback([&line] { line.what = CommandLine::What::key; });
-    app.add_subcommand("doctor", "Look at everything that Tinsmith needs, with remedies")->callback([&line] {
-        line.what = CommandLine::What::doctor;
-    });
+    app.add_subcommand("doctor", "Look at everything that Tinsmith needs, with remedies")
+        ->callback([&line] { line.what = CommandLine::What::doctor; });
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
@@ -162,7 +188,8 @@ Parsed parseCommandLine(int argc, const char* const* argv) {
     return {std::move(line), 0};
 }
 
-Result<ClientOptions> clientOptions(const CommandLine& line, const std::optional<daemon::DaemonSettings>& settings) {
+Result<ClientOptions> clientOptions(const CommandLine& line,
+                                    const std::optional<daemon::DaemonSettings>& settings) {
     ClientOptions options;
     if (settings) {
         options.host = settings->broker.host;
@@ -175,10 +202,12 @@ Result<ClientOptions> clientOptions(const CommandLine& line, const std::optional
         options.port = 1883;
         if (colon != std::string::npos) {
             const std::string port = line.broker.substr(colon + 1);
-            const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), options.port);
+            const auto [end, error] =
+                std::from_chars(port.data(), port.data() + port.size(), options.port);
             const bool whole = error == std::errc() && end == port.data() + port.size();
             if (!whole || options.port < 1 || options.port > 65535) {
-                return fail(Code::schema, "'" + port + "' is no port", "--broker HOST:PORT, like localhost:1883");
+                return fail(Code::schema, "'" + port + "' is no port",
+                            "--broker HOST:PORT, like localhost:1883");
             }
         }
     }

@@ -35,7 +35,7 @@ struct Parsed {
 Parsed parseCommandLine(int argc, const char* const* argv);
 
 // Errors: schema (broker), bad_path (password file).
-[[nodiscard]] Result<ClientOptions> clientOptions(const CommandLine& line,
-                                                  const std::optional<daemon::DaemonSettings>& settings);
+[[nodiscard]] Result<ClientOptions> clientOptions(
+    const CommandLine& line, const std::optional<daemon::DaemonSettings>& settings);
 
 }  // namespace tinsmith::ctl

@@ -36,12 +36,14 @@ std::size_t widthOf(const std::string& text) {
 
 std::string printable(std::string_view text) {
     // dump() replaces what is no UTF-8; afterwards only C0 controls and DEL are left to remove.
-    const std::string clean = Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
+    const std::string clean =
+        Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
     const std::string whole = Json::parse(clean).get<std::string>();
     std::string result;
     for (std::size_t i = 0; i < whole.size(); ++i) {
         const auto byte = static_cast<std::uint8_t>(whole[i]);
-        const bool second = byte == 0xC2 && i + 1 < whole.size() && static_cast<std::uint8_t>(whole[i + 1]) < 0xA0;
+        const bool second =
+            byte == 0xC2 && i + 1 < whole.size() && static_cast<std::uint8_t>(whole[i + 1]) < 0xA0;
         if (second) {  // U+0080 … U+009F: controls, too
             ++i;
             result += ' ';
@@ -67,7 +69,8 @@ std::string table(const Json& rows, const std::vector<std::string>& columns) {
     }
     std::vector<std::size_t> widths(columns.size(), 0);
     for (const auto& line : cells) {
-        for (std::size_t i = 0; i < line.size(); ++i) widths[i] = std::max(widths[i], widthOf(line[i]));
+        for (std::size_t i = 0; i < line.size(); ++i)
+            widths[i] = std::max(widths[i], widthOf(line[i]));
     }
     std::string text;
     for (const auto& line : cells) {
@@ -94,7 +97,8 @@ std::string facts(const Json& object) {
 std::string bar(int percent, int width) {
     const int done = std::clamp(percent, 0, 100) * width / 100;
     return "[" + std::string(static_cast<std::size_t>(done), '#') +
-           std::string(static_cast<std::size_t>(width - done), '.') + "] " + std::to_string(percent) + " %";
+           std::string(static_cast<std::size_t>(width - done), '.') + "] " +
+           std::to_string(percent) + " %";
 }
 
 void complain(const Error& error) {

@@ -12,7 +12,8 @@ namespace tinsmith::ctl {
 // Control characters and broken UTF-8 of foreign text must not reach a terminal.
 std::string printable(std::string_view text);
 
-// One line a row of `rows` (objects) with the values at `columns`, under a header. "a/b" reaches into an object.
+// One line a row of `rows` (objects) with the values at `columns`, under a header. "a/b" reaches
+// into an object.
 std::string table(const Json& rows, const std::vector<std::string>& columns);
 
 // "key=value key=value" of an object, short values only.

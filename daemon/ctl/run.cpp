@@ -52,13 +52,15 @@ Ran run(const std::vector<std::string>& argv, int timeoutMs) {
         const ssize_t got = ::read(ends[0], bytes.data(), bytes.size());
         if (got < 0 && errno == EINTR) continue;
         open = got > 0;
-        if (open && ran.output.size() < kKeptBytes) ran.output.append(bytes.data(), static_cast<std::size_t>(got));
+        if (open && ran.output.size() < kKeptBytes)
+            ran.output.append(bytes.data(), static_cast<std::size_t>(got));
     }
     ::close(ends[0]);
     if (!ran.started) return ran;
     if (open) ::kill(child, SIGKILL);
     int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
     if (open) return ran;
     ran.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return ran;

@@ -39,12 +39,13 @@ void write(const std::string& text) {
 std::string latestJob(Client& client) {
     std::string latest;
     std::int64_t created = -1;
-    client.listen(client.topics().job("+"), [&](const std::string& topic, const std::string& payload) {
-        const auto state = object(payload);
-        if (!state || numberOf(*state, "created") < created) return;
-        created = numberOf(*state, "created");
-        latest = client.topics().parse(topic).name;
-    });
+    client.listen(client.topics().job("+"),
+                  [&](const std::string& topic, const std::string& payload) {
+                      const auto state = object(payload);
+                      if (!state || numberOf(*state, "created") < created) return;
+                      created = numberOf(*state, "created");
+                      latest = client.topics().parse(topic).name;
+                  });
     client.wait(kSettleMs, [] { return false; });
     client.forget(client.topics().job("+"));
     return latest;
@@ -82,7 +83,8 @@ std::string Story::state(const std::string& payload) {
     std::string text = bar(percent) + "  " + printable(name);
     const std::string step = textOf(*state, "step");
     if (!step.empty()) text += " " + printable(step);
-    if (numberOf(*state, "attempt") > 0) text += ", attempt " + std::to_string(numberOf(*state, "attempt"));
+    if (numberOf(*state, "attempt") > 0)
+        text += ", attempt " + std::to_string(numberOf(*state, "attempt"));
     const std::string words = textOf(*state, "text");
     if (!words.empty()) text += ": " + printable(words);
     if (!ended_) {
@@ -94,7 +96,8 @@ std::string Story::state(const std::string& payload) {
     std::string last = line(text);
     if (state->contains("error")) {
         const Error error = errorFromJson((*state)["error"]);
-        last += line("error " + std::string(codeName(error.code)) + ": " + printable(error.message));
+        last +=
+            line("error " + std::string(codeName(error.code)) + ": " + printable(error.message));
         if (!error.hint.empty()) last += line("  -> " + printable(error.hint));
     }
     if (state->contains("result")) last += line("result: " + facts((*state)["result"]));

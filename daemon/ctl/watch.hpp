@@ -12,12 +12,14 @@ inline constexpr int kFailed = 1;
 inline constexpr int kUsage = 2;
 inline constexpr int kUnreachable = 3;
 
-// Turns job states and log events into lines. On a terminal the last line is a bar that is drawn again in place.
+// Turns job states and log events into lines. On a terminal the last line is a bar that is drawn
+// again in place.
 class Story {
   public:
     Story(bool json, bool terminal) : json_(json), terminal_(terminal) {}
 
-    // What to write for a payload of …/job/<job> or …/job/<job>/log; empty when there is nothing new.
+    // What to write for a payload of …/job/<job> or …/job/<job>/log; empty when there is nothing
+    // new.
     std::string state(const std::string& payload);
     std::string event(const std::string& payload);
 
@@ -34,8 +36,8 @@ class Story {
     std::string bar_;
 };
 
-// Follows `job` ("latest" = the one created last) to its end. Exit codes: 0 succeeded, 1 failed, cancelled or unknown, 3
-// when nothing is known of it.
+// Follows `job` ("latest" = the one created last) to its end. Exit codes: 0 succeeded, 1 failed,
+// cancelled or unknown, 3 when nothing is known of it.
 int watch(Client& client, std::string job, bool json);
 
 }  // namespace tinsmith::ctl

@@ -22,9 +22,12 @@ std::string shown(const Json& value) {
 std::string pointerTo(const std::string& base, const std::string& key) {
     std::string escaped;
     for (const char c : key.substr(0, 128)) {
-        if (c == '~') escaped += "~0";
-        else if (c == '/') escaped += "~1";
-        else escaped += c;
+        if (c == '~')
+            escaped += "~0";
+        else if (c == '/')
+            escaped += "~1";
+        else
+            escaped += c;
     }
     return base + "/" + escaped;
 }
@@ -63,11 +66,13 @@ std::string wanted(const Json& schema) {
     }
     if (const Json* value = member(schema, "const")) add("only " + canonical(*value));
     if (const Json* type = member(schema, "type")) add("type " + types(*type));
-    const std::pair<const char*, const char*> bounds[] = {
-        {"minimum", "at least "},        {"exclusiveMinimum", "above "},
-        {"maximum", "at most "},         {"minLength", "characters at least "},
-        {"maxLength", "characters at most "}, {"minItems", "items at least "},
-        {"maxItems", "items at most "}};
+    const std::pair<const char*, const char*> bounds[] = {{"minimum", "at least "},
+                                                          {"exclusiveMinimum", "above "},
+                                                          {"maximum", "at most "},
+                                                          {"minLength", "characters at least "},
+                                                          {"maxLength", "characters at most "},
+                                                          {"minItems", "items at least "},
+                                                          {"maxItems", "items at most "}};
     for (const auto& [key, words] : bounds) {
         if (const Json* bound = member(schema, key)) add(words + canonical(*bound));
     }
@@ -95,7 +100,8 @@ Error explain(const Json& schema, const Json& request, const std::vector<std::st
         value = next;
         path = pointerTo(path, key);
         const Json* properties = member(*rule, "properties");
-        const Json* child = properties != nullptr ? member(*properties, key) : member(*rule, "items");
+        const Json* child =
+            properties != nullptr ? member(*properties, key) : member(*rule, "items");
         if (child == nullptr) break;
         rule = child;
     }

@@ -9,8 +9,9 @@
 
 namespace tinsmith {
 
-// `where`: keys and indices from the root to the refused value. The error's path is its JSON pointer (RFC 6901), for an
-// unknown or missing key that key's; its hint says what would be right: allowed keys, values, type, bounds.
+// `where`: keys and indices from the root to the refused value. The error's path is its JSON
+// pointer (RFC 6901), for an unknown or missing key that key's; its hint says what would be right:
+// allowed keys, values, type, bounds.
 Error explain(const Json& schema, const Json& request, const std::vector<std::string>& where);
 
 // "a, b, c"

@@ -6,16 +6,20 @@ namespace tinsmith {
 
 namespace {
 
-// Bytes of the UTF-8 sequence at the front of `text`, 0 when it is no valid one (RFC 3629: no surrogates, shortest form).
+// Bytes of the UTF-8 sequence at the front of `text`, 0 when it is no valid one (RFC 3629: no
+// surrogates, shortest form).
 std::size_t sequenceLength(std::string_view text) {
     const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
     const std::uint8_t first = byte(0);
     if (first < 0x80) return 1;
     std::size_t length = 0;
     std::uint32_t point = 0;
-    if (first >= 0xC2 && first < 0xE0) length = 2, point = first & 0x1Fu;
-    else if (first >= 0xE0 && first < 0xF0) length = 3, point = first & 0x0Fu;
-    else if (first >= 0xF0 && first < 0xF5) length = 4, point = first & 0x07u;
+    if (first >= 0xC2 && first < 0xE0)
+        length = 2, point = first & 0x1Fu;
+    else if (first >= 0xE0 && first < 0xF0)
+        length = 3, point = first & 0x0Fu;
+    else if (first >= 0xF0 && first < 0xF5)
+        length = 4, point = first & 0x07u;
     if (length == 0 || text.size() < length) return 0;
     for (std::size_t i = 1; i < length; ++i) {
         if ((byte(i) & 0xC0u) != 0x80u) return 0;

@@ -1,4 +1,5 @@
-// Names that may become a topic level, a journal key or a file name: request ids, askers, models, datasets, devices …
+// Names that may become a topic level, a journal key or a file name: request ids, askers, models,
+// datasets, devices …
 #pragma once
 
 #include <string>
@@ -8,7 +9,8 @@
 
 namespace tinsmith {
 
-inline constexpr std::string_view kIdRule = "1 to 64 of A-Z a-z 0-9 _ . - with a letter or digit among them";
+inline constexpr std::string_view kIdRule =
+    "1 to 64 of A-Z a-z 0-9 _ . - with a letter or digit among them";
 
 // [A-Za-z0-9_.-]{1,64} with a letter or digit in it, so that "." and ".." are no names.
 bool isId(std::string_view text);

@@ -37,7 +37,8 @@ int daysIn(int year, int month) {
     return days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
-// Days from 1970-01-01, proleptic Gregorian: years begin in March so that the leap day is their last.
+// Days from 1970-01-01, proleptic Gregorian: years begin in March so that the leap day is their
+// last.
 std::int64_t daysSince1970(int year, int month, int day) {
     const std::int64_t y = month <= 2 ? year - 1 : year;
     const std::int64_t dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
@@ -107,8 +108,7 @@ Result<std::optional<std::int64_t>> deadlineMs(const Json& json) {
 
 Result<Opened> openRequest(std::string_view verb, std::string_view payload, std::size_t maxBytes) {
     if (payload.size() > maxBytes) {
-        return fail(Code::too_large,
-                    "the request has " + std::to_string(payload.size()) + " bytes",
+        return fail(Code::too_large, "the request has " + std::to_string(payload.size()) + " bytes",
                     "send at most " + std::to_string(maxBytes) + " bytes");
     }
     auto json = parseJson(payload, maxBytes, kDeepest);

@@ -11,7 +11,8 @@
 
 namespace tinsmith {
 
-// A payload that is a JSON object, before its schema is looked at: as much as is needed to find out who may do what.
+// A payload that is a JSON object, before its schema is looked at: as much as is needed to find out
+// who may do what.
 struct Opened {
     std::string verb;
     std::string action;             // "" for verbs without
@@ -30,14 +31,16 @@ struct Opened {
 [[nodiscard]] Result<Request> parseRequest(std::string_view verb, std::string_view payload,
                                            const Schemas& schemas, std::size_t maxBytes = 262'144);
 
-// The typed form of a request that passed its schema when it was accepted: what a story reads from Job::request().
-// Errors: schema, when it does not have that form after all.
+// The typed form of a request that passed its schema when it was accepted: what a story reads from
+// Job::request(). Errors: schema, when it does not have that form after all.
 [[nodiscard]] Result<Request> typedRequest(std::string_view verb, const Json& json);
 
-// `deadline` of a request as unix milliseconds: seconds as a number, or RFC 3339 text. Errors: schema.
+// `deadline` of a request as unix milliseconds: seconds as a number, or RFC 3339 text. Errors:
+// schema.
 [[nodiscard]] Result<std::optional<std::int64_t>> deadlineMs(const Json& json);
 
-// RFC 3339, section 5.6: "2026-01-31T07:30:00Z", fractions and offsets too. Empty when it is no such time.
+// RFC 3339, section 5.6: "2026-01-31T07:30:00Z", fractions and offsets too. Empty when it is no
+// such time.
 std::optional<std::int64_t> parseTime(std::string_view text);
 
 }  // namespace tinsmith

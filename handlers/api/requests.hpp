@@ -1,5 +1,5 @@
-// One typed struct a verb and action. Values are within the bounds of the JSON Schema; what a request leaves out is empty
-// and gets its default from the settings where it is used.
+// One typed struct a verb and action. Values are within the bounds of the JSON Schema; what a
+// request leaves out is empty and gets its default from the settings where it is used.
 #pragma once
 
 #include <cstdint>
@@ -90,7 +90,7 @@ struct DatasetImport {
 struct DatasetRecord {
     std::string id, dataset, device, label;
     double seconds = 0;
-    std::optional<int> windowLength;    // these three: absent = the dataset's
+    std::optional<int> windowLength;  // these three: absent = the dataset's
     std::vector<std::string> channels;
     std::optional<double> rateHz;
     std::optional<std::string> units;
@@ -144,10 +144,9 @@ struct HealthRequest {
     std::string id;
 };
 
-using Request =
-    std::variant<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, RolloutAbort,
-                 DatasetImport, DatasetRecord, DatasetInfo, DatasetList, DatasetLabel, DatasetDrop,
-                 ModelList, ModelShow, DeviceList, DeviceGroup, DeviceRemove, JobList, JobShow,
-                 JobCancel, HealthRequest>;
+using Request = std::variant<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart,
+                             RolloutAbort, DatasetImport, DatasetRecord, DatasetInfo, DatasetList,
+                             DatasetLabel, DatasetDrop, ModelList, ModelShow, DeviceList,
+                             DeviceGroup, DeviceRemove, JobList, JobShow, JobCancel, HealthRequest>;
 
 }  // namespace tinsmith

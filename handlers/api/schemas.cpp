@@ -115,7 +115,8 @@ Status Schemas::check(std::string_view verb, std::string_view action, const Json
                         "leave 'action' out", "/action");
         }
         if (action.empty()) {
-            return fail(Code::schema, "'action' is missing", "actions: " + joined(known), "/action");
+            return fail(Code::schema, "'action' is missing", "actions: " + joined(known),
+                        "/action");
         }
         return fail(Code::schema, "there is no action '" + std::string(action.substr(0, 64)) + "'",
                     "actions: " + joined(known), "/action");
@@ -124,7 +125,8 @@ Status Schemas::check(std::string_view verb, std::string_view action, const Json
         valijson::Validator validator;
         valijson::ValidationResults results;
         if (validator.validate(*compiled->second.schema, Adapter(request), &results)) return {};
-        // A wrong value is reported there and again for every object around it: the deepest place is the cause.
+        // A wrong value is reported there and again for every object around it: the deepest place
+        // is the cause.
         std::vector<std::string> where;
         for (const auto& error : results) {
             if (error.context.size() > where.size() + 1) where = place(error.context);

@@ -14,9 +14,9 @@ namespace tinsmith {
 
 class Schemas {
   public:
-    // `folder` holds <verb>.json for every verb. A verb with actions has one schema an action in "definitions"; checking
-    // against that one rather than against the whole "oneOf" is what makes an error name the right key.
-    // Errors: internal, when a file is missing or is no usable schema.
+    // `folder` holds <verb>.json for every verb. A verb with actions has one schema an action in
+    // "definitions"; checking against that one rather than against the whole "oneOf" is what makes
+    // an error name the right key. Errors: internal, when a file is missing or is no usable schema.
     [[nodiscard]] static Result<Schemas> load(const std::filesystem::path& folder);
 
     Schemas(Schemas&&) noexcept;
@@ -27,7 +27,8 @@ class Schemas {
     // Empty for a verb without actions.
     [[nodiscard]] std::vector<std::string> actions(std::string_view verb) const;
 
-    // Errors: unsupported (verb), schema with the JSON pointer of the value that is wrong and what would be right.
+    // Errors: unsupported (verb), schema with the JSON pointer of the value that is wrong and what
+    // would be right.
     [[nodiscard]] Status check(std::string_view verb, std::string_view action,
                                const Json& request) const;
 

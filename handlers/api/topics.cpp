@@ -35,9 +35,15 @@ std::string Topics::request(std::string_view asker, std::string_view verb) const
 std::string Topics::response(std::string_view asker, std::string_view verb) const {
     return join(root_, "response", asker, verb);
 }
-std::string Topics::job(std::string_view job) const { return join(root_, "job", job); }
-std::string Topics::jobLog(std::string_view job) const { return join(root_, "job", job, "log"); }
-std::string Topics::model(std::string_view model) const { return join(root_, "model", model); }
+std::string Topics::job(std::string_view job) const {
+    return join(root_, "job", job);
+}
+std::string Topics::jobLog(std::string_view job) const {
+    return join(root_, "job", job, "log");
+}
+std::string Topics::model(std::string_view model) const {
+    return join(root_, "model", model);
+}
 std::string Topics::rollout(std::string_view rollout) const {
     return join(root_, "rollout", rollout);
 }

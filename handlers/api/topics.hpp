@@ -16,11 +16,11 @@ struct Topic {
         state,     // …/state
         info,
         health,
-        job,       // …/job/<name>
-        jobLog,    // …/job/<name>/log
-        model,     // …/model/<name>
-        rollout,   // …/rollout/<name>
-        block,     // …/block/<name>/<rest>: digest in hex and number
+        job,      // …/job/<name>
+        jobLog,   // …/job/<name>/log
+        model,    // …/model/<name>
+        rollout,  // …/rollout/<name>
+        block,    // …/block/<name>/<rest>: digest in hex and number
     };
     Kind kind = Kind::unknown;
     std::string name;
@@ -51,7 +51,8 @@ class Topics {
     // Names that are no ids make the topic unknown; a response's rest may have several levels.
     Topic parse(std::string_view topic) const;
 
-    // A reply goes nowhere but below the asker's own …/response/<asker>/: no wildcard, no empty rest.
+    // A reply goes nowhere but below the asker's own …/response/<asker>/: no wildcard, no empty
+    // rest.
     bool mayAnswerOn(std::string_view asker, std::string_view topic) const;
 
   private:

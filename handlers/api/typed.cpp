@@ -9,14 +9,17 @@ namespace tinsmith {
 
 namespace {
 
-// Reads keys and remembers the first that breaks a rule, so that the functions below stay plain lists.
+// Reads keys and remembers the first that breaks a rule, so that the functions below stay plain
+// lists.
 class Reader {
   public:
-    explicit Reader(const Json& json, std::string path = "") : json_(json), path_(std::move(path)) {}
+    explicit Reader(const Json& json, std::string path = "")
+        : json_(json), path_(std::move(path)) {}
 
     std::string name(const char* key) {
         const std::string text = value<std::string>(key);
-        if (!text.empty() && !isId(text)) refuse(key, "is no name", "wanted: " + std::string(kIdRule));
+        if (!text.empty() && !isId(text))
+            refuse(key, "is no name", "wanted: " + std::string(kIdRule));
         return text;
     }
     std::string label(const char* key) {
@@ -57,7 +60,8 @@ class Reader {
 
   private:
     void checkLabel(const char* key, const std::string& text) {
-        if (!isLabel(text, 128)) refuse(key, "is no usable text", "UTF-8 without control characters");
+        if (!isLabel(text, 128))
+            refuse(key, "is no usable text", "UTF-8 without control characters");
     }
 
     const Json& json_;
@@ -108,7 +112,8 @@ RolloutOptions rolloutOptions(Reader& in) {
             }
             before = share;
         }
-        if (before != 1.0) in.refuse("waves", "do not reach everybody", "let the last share be 1.0");
+        if (before != 1.0)
+            in.refuse("waves", "do not reach everybody", "let the last share be 1.0");
     }
     return result;
 }
@@ -178,7 +183,8 @@ Request rolloutStart(Reader& in) {
 }
 
 Request datasetImport(Reader& in) {
-    return DatasetImport{in.name("id"), in.name("dataset"), in.value<std::string>("path"), in.json()};
+    return DatasetImport{in.name("id"), in.name("dataset"), in.value<std::string>("path"),
+                         in.json()};
 }
 
 Request datasetRecord(Reader& in) {
@@ -188,18 +194,21 @@ Request datasetRecord(Reader& in) {
     request.device = in.name("device");
     request.label = in.label("label");
     request.seconds = in.value<double>("seconds");
-    in.inside("window", [&](Reader& window) { request.windowLength = window.maybe<int>("length"); });
+    in.inside("window",
+              [&](Reader& window) { request.windowLength = window.maybe<int>("length"); });
     request.channels = in.value<std::vector<std::string>>("channels");
     request.rateHz = in.maybe<double>("rate_hz");
     request.units = in.maybeLabel("units");
     for (const std::string& channel : request.channels) {
-        if (!isLabel(channel)) in.refuse("channels", "hold no usable name", "UTF-8 without control characters");
+        if (!isLabel(channel))
+            in.refuse("channels", "hold no usable name", "UTF-8 without control characters");
     }
     return request;
 }
 
 Request deviceGroup(Reader& in) {
-    DeviceGroup request{in.name("id"), in.name("device"), in.value<std::vector<std::string>>("groups")};
+    DeviceGroup request{in.name("id"), in.name("device"),
+                        in.value<std::vector<std::string>>("groups")};
     for (const std::string& group : request.groups) {
         if (!isId(group)) in.refuse("groups", "hold no name", "wanted: " + std::string(kIdRule));
     }
@@ -224,8 +233,8 @@ const std::map<std::string, Read, std::less<>>& readers() {
         {"dataset.list", [](Reader& in) { return Request(DatasetList{in.name("id")}); }},
         {"dataset.label",
          [](Reader& in) {
-             return Request(DatasetLabel{in.name("id"), in.name("dataset"), in.label("from"),
-                                         in.label("to")});
+             return Request(
+                 DatasetLabel{in.name("id"), in.name("dataset"), in.label("from"), in.label("to")});
          }},
         {"dataset.drop",
          [](Reader& in) {
@@ -243,11 +252,12 @@ const std::map<std::string, Read, std::less<>>& readers() {
          [](Reader& in) { return Request(DeviceRemove{in.name("id"), in.name("device")}); }},
         {"job.list",
          [](Reader& in) {
-             return Request(
-                 JobList{in.name("id"), in.maybe<std::string>("state"), in.value<int>("limit", 50)});
+             return Request(JobList{in.name("id"), in.maybe<std::string>("state"),
+                                    in.value<int>("limit", 50)});
          }},
         {"job.show", [](Reader& in) { return Request(JobShow{in.name("id"), in.name("job")}); }},
-        {"job.cancel", [](Reader& in) { return Request(JobCancel{in.name("id"), in.name("job")}); }},
+        {"job.cancel",
+         [](Reader& in) { return Request(JobCancel{in.name("id"), in.name("job")}); }},
         {"health", [](Reader& in) { return Request(HealthRequest{in.name("id")}); }},
     };
     return table;

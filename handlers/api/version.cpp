@@ -2,6 +2,8 @@
 
 namespace tinsmith {
 
-std::string_view programVersion() { return TINSMITH_VERSION; }
+std::string_view programVersion() {
+    return TINSMITH_VERSION;
+}
 
 }  // namespace tinsmith

@@ -1,4 +1,5 @@
-// What the learning verbs and rollouts name must exist before a job is made for it; and which requests make jobs at all.
+// What the learning verbs and rollouts name must exist before a job is made for it; and which
+// requests make jobs at all.
 #include <algorithm>
 #include <filesystem>
 
@@ -19,7 +20,8 @@ Status boardExists(const Settings& settings, const std::string& board) {
     if (board.empty()) return {};
     const auto boards = knownBoards(settings);
     if (std::ranges::find(boards, board) != boards.end()) return {};
-    return fail(Code::unknown_board, "there is no board " + board, "boards: " + joined(boards), "/board");
+    return fail(Code::unknown_board, "there is no board " + board, "boards: " + joined(boards),
+                "/board");
 }
 
 Status versionExists(const Context& context, const std::string& model, std::optional<int> version) {
@@ -38,8 +40,8 @@ Status datasetExists(const Context& context, const std::string& dataset) {
 
 bool isLong(const Request& request) {
     if (const auto* drop = std::get_if<DatasetDrop>(&request)) return drop->label || drop->group;
-    return isOneOf<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, DatasetImport,
-                   DatasetRecord, DatasetLabel>(request);
+    return isOneOf<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart,
+                   DatasetImport, DatasetRecord, DatasetLabel>(request);
 }
 
 bool changesSomething(const Request& request) {

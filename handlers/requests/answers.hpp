@@ -1,5 +1,6 @@
-// What each verb does at the desk. A short request is answered at once by `answer`; a long one is looked at by `admissible`
-// before it is journalled, so that a name that does not exist is refused in the reply and not by a job. One file a verb.
+// What each verb does at the desk. A short request is answered at once by `answer`; a long one is
+// looked at by `admissible` before it is journalled, so that a name that does not exist is refused
+// in the reply and not by a job. One file a verb.
 #pragma once
 
 #include <functional>
@@ -17,8 +18,8 @@ struct Context {
     std::function<Json()> health;
 };
 
-// Long requests. Errors: unknown_model, unknown_version, unknown_dataset, unknown_board, unknown_device, bad_path, bad_data,
-// unsupported, storage_full.
+// Long requests. Errors: unknown_model, unknown_version, unknown_dataset, unknown_board,
+// unknown_device, bad_path, bad_data, unsupported, storage_full.
 [[nodiscard]] Status admissible(const Context& context, const RegenerateRequest& request);
 [[nodiscard]] Status admissible(const Context& context, const RetrainRequest& request);
 [[nodiscard]] Status admissible(const Context& context, const RequantizeRequest& request);
@@ -28,7 +29,8 @@ struct Context {
 [[nodiscard]] Status admissible(const Context& context, const DatasetLabel& request);
 [[nodiscard]] Status admissible(const Context& context, const DatasetDrop& request);
 
-// Short requests: the reply's data, or why not. What changes something may be asked for again and is then no error.
+// Short requests: the reply's data, or why not. What changes something may be asked for again and
+// is then no error.
 [[nodiscard]] Result<Json> answer(const Context& context, const RolloutAbort& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const DatasetInfo& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const DatasetList& request);

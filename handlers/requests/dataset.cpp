@@ -51,7 +51,8 @@ Result<Json> findDataset(Journal& journal, const std::string& name) {
 Status admissible(const Context&, const DatasetImport& request) {
     const std::string format = request.options.value("format", "csv");
     if (format != "csv") {
-        return fail(Code::unsupported, "the format " + format + " is not read yet", "use csv", "/format");
+        return fail(Code::unsupported, "the format " + format + " is not read yet", "use csv",
+                    "/format");
     }
     const std::filesystem::path path(request.path);
     bool inside = path.is_relative() && request.path.find('\0') == std::string::npos;

@@ -1,4 +1,5 @@
-// dataset import, record, label and the dropping of a part: each makes a new file from the old one and puts it in its place.
+// dataset import, record, label and the dropping of a part: each makes a new file from the old one
+// and puts it in its place.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -40,8 +41,9 @@ Error tooLarge(std::uintmax_t bytes, std::uint64_t quota) {
             "drop a class or group, use less data, or raise quotas.dataset_bytes", ""};
 }
 
-// Runs in one heavy step: nobody else changes a dataset meanwhile. The record remembers which jobs changed it, so that a
-// step which is repeated after a crash does not append the same windows twice.
+// Runs in one heavy step: nobody else changes a dataset meanwhile. The record remembers which jobs
+// changed it, so that a step which is repeated after a crash does not append the same windows
+// twice.
 Task<Result<Json>> change(Job& job, Change wanted) {
     World& world = job.world();
     const auto before = world.journal.get("dataset", wanted.dataset);
@@ -105,12 +107,13 @@ Result<Shape> shapeOf(Journal& journal, const DatasetRecord& request) {
     try {
         shape.channels = request.channels;
         if (shape.channels.empty()) card.at("channels").get_to(shape.channels);
-        shape.length = request.windowLength
-                           ? static_cast<std::size_t>(*request.windowLength)
-                           : card.at("window").at("length").get<std::size_t>();
+        shape.length = request.windowLength ? static_cast<std::size_t>(*request.windowLength)
+                                            : card.at("window").at("length").get<std::size_t>();
         shape.rateHz = request.rateHz ? *request.rateHz : card.at("rate_hz").get<double>();
-        if (request.units) shape.units = *request.units;
-        else if (card.contains("units")) shape.units = card["units"];
+        if (request.units)
+            shape.units = *request.units;
+        else if (card.contains("units"))
+            shape.units = card["units"];
     } catch (const Json::exception&) {
         return fail(Code::bad_data, "the dataset does not say its channels, window and rate",
                     "add 'channels', 'window' and 'rate_hz' to the request");
@@ -127,10 +130,12 @@ Task<Result<Json>> recordWindows(Job& job, Fleet& fleet, DatasetRecord request) 
     const auto shape = shapeOf(world.journal, request);
     if (!shape) co_return std::unexpected(shape.error());
     const double windows = request.seconds * shape->rateHz / static_cast<double>(shape->length);
-    const double perWindow = static_cast<double>(shape->length * shape->channels.size() * sizeof(float));
+    const double perWindow =
+        static_cast<double>(shape->length * shape->channels.size() * sizeof(float));
     const std::uint64_t quota = world.settings.quotas.datasetBytes;
     if (windows * perWindow > static_cast<double>(quota)) {
-        co_return std::unexpected(tooLarge(static_cast<std::uintmax_t>(windows * perWindow), quota));
+        co_return std::unexpected(
+            tooLarge(static_cast<std::uintmax_t>(windows * perWindow), quota));
     }
     RecordSpec spec;
     spec.id = job.id();
@@ -149,12 +154,9 @@ Task<Result<Json>> recordWindows(Job& job, Fleet& fleet, DatasetRecord request) 
                                  recorded->samples.size() * sizeof(float));
     const auto file = world.artefacts.put(bytes);
     if (!file) co_return std::unexpected(file.error());
-    co_return Json{{"file", *file},
-                   {"channels", shape->channels},
-                   {"length", shape->length},
-                   {"windows", spec.count},
-                   {"rate_hz", shape->rateHz},
-                   {"units", shape->units}};
+    co_return Json{
+        {"file", *file},         {"channels", shape->channels}, {"length", shape->length},
+        {"windows", spec.count}, {"rate_hz", shape->rateHz},    {"units", shape->units}};
 }
 
 Task<Result<Json>> importStory(Job& job, DatasetImport request) {
@@ -162,7 +164,8 @@ Task<Result<Json>> importStory(Job& job, DatasetImport request) {
     wanted.dataset = request.dataset;
     wanted.stage = "import";
     wanted.input = {{"root", job.world().settings.dataDir.string()}, {"request", request.options}};
-    Result<Json> stored = co_await job.step("import", request.options, change(job, wanted), Weight::heavy);
+    Result<Json> stored =
+        co_await job.step("import", request.options, change(job, wanted), Weight::heavy);
     co_return stored;
 }
 
@@ -183,7 +186,8 @@ Task<Result<Json>> recordStory(Job& job, Fleet& fleet, DatasetRecord request) {
     wanted.usesBase = true;
     wanted.percentFrom = 80;
     wanted.files["recorded.bin"] = job.world().artefacts.path(recorded->value("file", ""));
-    Result<Json> stored = co_await job.step("append", *recorded, change(job, wanted), Weight::heavy);
+    Result<Json> stored =
+        co_await job.step("append", *recorded, change(job, wanted), Weight::heavy);
     if (stored) (*stored)["recorded"] = recorded->value("windows", 0);
     co_return stored;
 }

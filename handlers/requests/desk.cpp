@@ -38,21 +38,25 @@ bool wantsRollout(const Opened& opened) {
 struct Desk::Entry {
     std::string asker;
     std::string verb;
-    std::string topic;        // of the reply
+    std::string topic;  // of the reply
     std::string correlation;
-    std::string digest;       // of the payload
-    std::string key;          // "<asker>/<id>"
+    std::string digest;  // of the payload
+    std::string key;     // "<asker>/<id>"
     std::optional<std::string> id;
     Json reply;
-    std::string job;                 // to start once it is durable
-    std::optional<Request> request;  // a short one, to answer in its turn
+    std::string job;                  // to start once it is durable
+    std::optional<Request> request;   // a short one, to answer in its turn
     std::optional<std::size_t> same;  // repeats this entry of the same batch
     std::int64_t received = 0;
     bool held = false;  // changed something: the reply waits until it is durable
 
     Write record() const {
         return {"request", key,
-                Json{{"verb", verb}, {"digest", digest}, {"job", job}, {"reply", reply}, {"received", received}}};
+                Json{{"verb", verb},
+                     {"digest", digest},
+                     {"job", job},
+                     {"reply", reply},
+                     {"received", received}}};
     }
 };
 
@@ -86,7 +90,8 @@ Status Desk::start() {
     const auto models = world_.journal.list("model");
     if (!models) return std::unexpected(models.error());
     for (const Record& model : *models) publishModelCard(world_, model.key);
-    const Json info = infoCard(world_.settings, knownBoards(world_.settings), world_.llm, world_.signer);
+    const Json info =
+        infoCard(world_.settings, knownBoards(world_.settings), world_.llm, world_.signer);
     world_.broker.publish({topics_.info(), canonical(info), true});
     world_.broker.publish({topics_.state(), canonical(stateCard("online", boot_, since_)), true});
     publishHealth();
@@ -122,14 +127,16 @@ Status Desk::mayAsk(const Topic& topic, const std::string& action) const {
                     "add [askers." + topic.name + "] with its rights to the settings");
     }
     const std::string wanted = topic.rest + (action.empty() ? "" : "." + action.substr(0, 64));
-    // Before the payload is read only the verb is known: a right to one of its actions is enough then.
+    // Before the payload is read only the verb is known: a right to one of its actions is enough
+    // then.
     const bool some = action.empty() && !schemas_->actions(topic.rest).empty() &&
                       std::ranges::any_of(asker->second.allow, [&](const std::string& right) {
                           return right.starts_with(topic.rest + ".");
                       });
     if (some || allows(asker->second, topic.rest, action)) return {};
-    return fail(Code::forbidden, topic.name + " may not ask for " + wanted,
-                "add \"" + wanted + "\" to the rights of askers." + topic.name + " in the settings");
+    return fail(
+        Code::forbidden, topic.name + " may not ask for " + wanted,
+        "add \"" + wanted + "\" to the rights of askers." + topic.name + " in the settings");
 }
 
 Status Desk::withinRate(const std::string& asker) {
@@ -141,9 +148,10 @@ Status Desk::withinRate(const std::string& asker) {
     allowance.left = std::min(perMinute, allowance.left + earned);
     allowance.at = now;
     if (allowance.left < 1) {
-        return fail(Code::busy,
-                    "more than " + std::to_string(world_.settings.requestsPerMinute) + " requests a minute",
-                    "send the same request again in a few seconds");
+        return fail(
+            Code::busy,
+            "more than " + std::to_string(world_.settings.requestsPerMinute) + " requests a minute",
+            "send the same request again in a few seconds");
     }
     allowance.left -= 1;
     return {};
@@ -168,8 +176,10 @@ void Desk::judge(const Topic& topic, const Message& message, Batch& batch) {
 
     if (message.retained) {
         ++counters_.retained;
-        return refuse({Code::retained, "a retained request is never run: it would run at every reconnect",
-                       "publish without the retain flag, and clear the topic with an empty retained message", ""});
+        return refuse(
+            {Code::retained, "a retained request is never run: it would run at every reconnect",
+             "publish without the retain flag, and clear the topic with an empty retained message",
+             ""});
     }
     if (auto may = mayAsk(topic, ""); !may) return refuse(may.error());
     if (auto within = withinRate(entry.asker); !within) return refuse(within.error());
@@ -194,7 +204,9 @@ void Desk::judge(const Topic& topic, const Message& message, Batch& batch) {
         }
     }
     const bool late = message.expirySeconds && *message.expirySeconds == 0;
-    if (late) return refuse({Code::expired, "the request has expired", "send it again under a new id", ""});
+    if (late)
+        return refuse(
+            {Code::expired, "the request has expired", "send it again under a new id", ""});
     if (auto admitted = admit(entry, *opened, batch); !admitted) return refuse(admitted.error());
     batch.entries.push_back(std::move(entry));
 }
@@ -213,7 +225,8 @@ Result<bool> Desk::isRepeated(Entry& entry, const Batch& batch) const {
     const auto record = world_.journal.get("request", entry.key);
     if (!record) return std::unexpected(record.error());
     if (!*record) return false;
-    if ((**record).value("digest", "") != entry.digest || (**record).value("verb", "") != entry.verb) {
+    if ((**record).value("digest", "") != entry.digest ||
+        (**record).value("verb", "") != entry.verb) {
         return conflict();
     }
     entry.reply = (**record).value("reply", Json::object());
@@ -227,7 +240,8 @@ Status Desk::admit(Entry& entry, const Opened& opened, Batch& batch) {
     if (!deadline) return std::unexpected(deadline.error());
     if (*deadline && **deadline <= entry.received) {
         return fail(Code::expired, "the request's deadline has passed",
-                    "send it again under a new id; check both clocks if it was in time", "/deadline");
+                    "send it again under a new id; check both clocks if it was in time",
+                    "/deadline");
     }
     if (!isLong(*request)) {
         entry.held = changesSomething(*request);
@@ -247,14 +261,17 @@ Status Desk::admit(Entry& entry, const Opened& opened, Batch& batch) {
 Status Desk::fits(const Request& request, std::size_t admitted) {
     if (jobs_.unfinished() + admitted >= world_.settings.queuedJobs) {
         return fail(Code::busy,
-                    "there are " + std::to_string(jobs_.unfinished() + admitted) + " unfinished jobs already",
+                    "there are " + std::to_string(jobs_.unfinished() + admitted) +
+                        " unfinished jobs already",
                     "send the same request again later");
     }
     const Context seen = context();
     Status good = std::visit(
         [&](const auto& typed) -> Status {
-            if constexpr (requires { admissible(seen, typed); }) return admissible(seen, typed);
-            else return {};
+            if constexpr (requires { admissible(seen, typed); })
+                return admissible(seen, typed);
+            else
+                return {};
         },
         request);
     if (!good || std::holds_alternative<RolloutStart>(request)) return good;
@@ -265,8 +282,11 @@ Json Desk::execute(const Request& request, const std::optional<std::string>& id)
     const Context seen = context();
     const Result<Json> data = std::visit(
         [&](const auto& typed) -> Result<Json> {
-            if constexpr (requires { answer(seen, typed); }) return answer(seen, typed);
-            else return fail(Code::internal, "a long request came to be answered at once", "report this");
+            if constexpr (requires { answer(seen, typed); })
+                return answer(seen, typed);
+            else
+                return fail(Code::internal, "a long request came to be answered at once",
+                            "report this");
         },
         request);
     return data ? okReply(id, *data) : errorReply(id, data.error());

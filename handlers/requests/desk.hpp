@@ -1,5 +1,6 @@
-// Where requests come in and replies go out. Every request is judged, all that were accepted from one batch are made durable
-// in one commit, and only then are replies sent and jobs started (DESIGN section 4).
+// Where requests come in and replies go out. Every request is judged, all that were accepted from
+// one batch are made durable in one commit, and only then are replies sent and jobs started (DESIGN
+// section 4).
 #pragma once
 
 #include <cstdint>
@@ -20,8 +21,8 @@ class Desk {
     // All three must outlive it. The stories are the caller's to add (registry.hpp).
     Desk(World& world, Jobs& jobs, Fleet& fleet);
 
-    // Reads the schemas, publishes state, info, health and every model's card. Before Jobs::resume. Takes Jobs::onEnd and
-    // calls on to what was there. Errors: internal (schemas), of the journal.
+    // Reads the schemas, publishes state, info, health and every model's card. Before Jobs::resume.
+    // Takes Jobs::onEnd and calls on to what was there. Errors: internal (schemas), of the journal.
     [[nodiscard]] Status start();
 
     // Everything that the broker had, in order: messages of devices go to the fleet.
@@ -65,12 +66,12 @@ class Desk {
     mutable Housekeeping keeper_;  // measures the disk at most every ten seconds, also for health
     std::map<std::string, Allowance> allowances_;
     std::int64_t boot_ = 0;
-    std::int64_t since_ = 0;          // unix ms
-    std::int64_t tidiedAt_ = 0;       // steady ms
-    std::int64_t healthAt_ = 0;       // steady ms
+    std::int64_t since_ = 0;     // unix ms
+    std::int64_t tidiedAt_ = 0;  // steady ms
+    std::int64_t healthAt_ = 0;  // steady ms
     bool jobHasEnded_ = false;
     std::string healthText_;
-    std::string plannerError_;        // the last one a job told of
+    std::string plannerError_;  // the last one a job told of
     Error tidyError_;
 
     struct Counters {

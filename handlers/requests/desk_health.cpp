@@ -31,7 +31,8 @@ Json Desk::warnings(const Space& space) const {
     };
     const Quotas& quotas = world_.settings.quotas;
     if (space.free < quotas.reserveBytes) {
-        warn("disk", "the disk has less free space than the reserve", "free some space, or new work is refused");
+        warn("disk", "the disk has less free space than the reserve",
+             "free some space, or new work is refused");
     }
     if (space.used > quotas.totalBytes / 10 * 9) {
         warn("quota", "the state folder is at 90 % of its quota or more",

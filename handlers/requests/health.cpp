@@ -3,6 +3,8 @@
 
 namespace tinsmith {
 
-Result<Json> answer(const Context& context, const HealthRequest&) { return context.health(); }
+Result<Json> answer(const Context& context, const HealthRequest&) {
+    return context.health();
+}
 
 }  // namespace tinsmith

@@ -21,15 +21,17 @@ bool hasEnded(const Json& job) {
     return state != "queued" && state != "running";
 }
 
-std::int64_t updatedAt(const Json& record) { return record.value("updated", std::int64_t{0}); }
+std::int64_t updatedAt(const Json& record) {
+    return record.value("updated", std::int64_t{0});
+}
 
-// Every text of 64 hex digits anywhere in a record may name an artefact: keeping one too many costs some space, one too few a
-// model.
+// Every text of 64 hex digits anywhere in a record may name an artefact: keeping one too many costs
+// some space, one too few a model.
 void collectDigests(const Json& json, std::set<std::string>& digests) {
     if (json.is_string()) {
         const auto& text = json.get_ref<const std::string&>();
-        const bool hex = text.size() == 64 &&
-                         text.find_first_not_of("0123456789abcdef") == std::string::npos;
+        const bool hex =
+            text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
         if (hex) digests.insert(text);
         return;
     }
@@ -54,8 +56,8 @@ std::uint64_t bytesBelow(const fs::path& folder) {
 
 // Oldest first by `updated` or, for versions, `created`.
 void sortByAge(std::vector<Record>& records, const char* key) {
-    std::ranges::stable_sort(records, {}, [&](const Record& record) {
-        return record.value.value(key, std::int64_t{0});
+    std::ranges::sort(records, {}, [&](const Record& record) {
+        return std::pair(record.value.value(key, std::int64_t{0}), record.key);
     });
 }
 
@@ -87,7 +89,8 @@ Status Housekeeping::dropOldJobs() {
     for (const Record& job : *jobs) {
         if (!hasEnded(job.value) || updatedAt(job.value) >= before) continue;
         if (auto dropped = dropStepsOf(job.key); !dropped) return dropped;
-        if (auto dropped = world_.journal.commit({{"job", job.key, std::nullopt}}); !dropped) return dropped;
+        if (auto dropped = world_.journal.commit({{"job", job.key, std::nullopt}}); !dropped)
+            return dropped;
         world_.broker.publish({topics.job(job.key), "", true});
         gone.insert(job.key);
     }
@@ -96,7 +99,8 @@ Status Housekeeping::dropOldJobs() {
         if (!rollouts) return std::unexpected(rollouts.error());
         for (const Record& rollout : *rollouts) {
             if (!gone.contains(rollout.value.value("job", ""))) continue;
-            if (auto dropped = world_.journal.commit({{"rollout", rollout.key, std::nullopt}}); !dropped) {
+            if (auto dropped = world_.journal.commit({{"rollout", rollout.key, std::nullopt}});
+                !dropped) {
                 return dropped;
             }
             world_.broker.publish({topics.rollout(rollout.key), "", true});
@@ -105,7 +109,8 @@ Status Housekeeping::dropOldJobs() {
     return dropOldRequests(before);
 }
 
-// A request's record lives as long as its job, so that an id that is sent again after years still finds neither or both.
+// A request's record lives as long as its job, so that an id that is sent again after years still
+// finds neither or both.
 Status Housekeeping::dropOldRequests(std::int64_t before) {
     const auto requests = world_.journal.list("request");
     if (!requests) return std::unexpected(requests.error());
@@ -127,7 +132,8 @@ Result<std::set<std::string>> Housekeeping::versionsInUse() {
     std::set<std::string> keys;
     const auto add = [&](const Json& record) {
         const Json version = record.value("version", Json());
-        if (version.is_number_integer()) keys.insert(versionKey(record.value("model", ""), version.get<int>()));
+        if (version.is_number_integer())
+            keys.insert(versionKey(record.value("model", ""), version.get<int>()));
     };
     const auto groups = world_.journal.list("group");
     if (!groups) return std::unexpected(groups.error());
@@ -224,7 +230,8 @@ bool Housekeeping::isFull() {
     return now.free < quotas.reserveBytes || now.used > quotas.totalBytes;
 }
 
-// The steps and events of the ended job that ended longest ago and still has any; its record and result stay.
+// The steps and events of the ended job that ended longest ago and still has any; its record and
+// result stay.
 Result<bool> Housekeeping::dropExpendableSteps() {
     auto jobs = world_.journal.list("job");
     if (!jobs) return std::unexpected(jobs.error());
@@ -250,9 +257,11 @@ Result<bool> Housekeeping::dropExpendableVersion() {
         if (version.value.value("released", false) || inUse->contains(version.key)) continue;
         const auto model = world_.journal.get("model", version.value.value("model", ""));
         if (!model) return std::unexpected(model.error());
-        const bool latest = *model && (**model).value("latest", 0) == version.value.value("version", 0);
+        const bool latest =
+            *model && (**model).value("latest", 0) == version.value.value("version", 0);
         if (latest) continue;
-        if (auto dropped = world_.journal.commit({{"version", version.key, std::nullopt}}); !dropped) {
+        if (auto dropped = world_.journal.commit({{"version", version.key, std::nullopt}});
+            !dropped) {
             return std::unexpected(dropped.error());
         }
         return true;
@@ -277,11 +286,13 @@ Status Housekeeping::room() {
     const Quotas& quotas = world_.settings.quotas;
     if (now.free < quotas.reserveBytes) {
         return fail(Code::storage_full,
-                    "the disk has " + std::to_string(now.free / 1'000'000) + " MB left, less than the reserve",
+                    "the disk has " + std::to_string(now.free / 1'000'000) +
+                        " MB left, less than the reserve",
                     "free some space, or lower quotas.reserve_bytes");
     }
     return fail(Code::storage_full,
-                "the state folder holds " + std::to_string(now.used / 1'000'000) + " MB, more than its quota",
+                "the state folder holds " + std::to_string(now.used / 1'000'000) +
+                    " MB, more than its quota",
                 "drop datasets that nobody needs, or raise quotas.total_bytes");
 }
 

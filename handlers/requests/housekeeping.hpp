@@ -1,4 +1,5 @@
-// Retention and quotas: what is old goes, what is over quota goes oldest expendable first, what a device runs stays.
+// Retention and quotas: what is old goes, what is over quota goes oldest expendable first, what a
+// device runs stays.
 #pragma once
 
 #include <cstdint>
@@ -19,17 +20,21 @@ class Housekeeping {
     Housekeeping(World& world, Jobs& jobs) : world_(world), jobs_(jobs) {}
 
     // Applies the retention settings:
-    // - ended jobs older than retention.jobDays, with their steps, events, rollouts and request records; their retained
+    // - ended jobs older than retention.jobDays, with their steps, events, rollouts and request
+    // records; their retained
     //   topics are cleared;
-    // - versions beyond the newest retention.versions of a model, but for the current one, one that a group is set to, one of
+    // - versions beyond the newest retention.versions of a model, but for the current one, one that
+    // a group is set to, one of
     //   an open rollout, and those of a model that an unfinished job works on;
-    // - scratch folders of jobs that have ended; artefacts that no record names (only while no job runs, because a running
+    // - scratch folders of jobs that have ended; artefacts that no record names (only while no job
+    // runs, because a running
     //   step's artefacts are not in the journal yet).
     // Errors: of the journal.
     [[nodiscard]] Status tidy();
 
-    // Whether new work may begin: fails with storage_full when the disk's reserve or the total quota is spent, after having
-    // dropped what is expendable: first the steps and logs of ended jobs, then old unreleased versions, oldest first.
+    // Whether new work may begin: fails with storage_full when the disk's reserve or the total
+    // quota is spent, after having dropped what is expendable: first the steps and logs of ended
+    // jobs, then old unreleased versions, oldest first.
     [[nodiscard]] Status room();
 
     // Measured at most every ten seconds.

@@ -24,8 +24,8 @@ Result<Json> findJob(Journal& journal, const std::string& id) {
 Result<Json> answer(const Context& context, const JobList& request) {
     auto records = context.world.journal.list("job");
     if (!records) return std::unexpected(records.error());
-    std::ranges::stable_sort(*records, std::greater(), [](const Record& record) {
-        return record.value.value("created", std::int64_t{0});
+    std::ranges::sort(*records, std::greater(), [](const Record& record) {
+        return std::pair(record.value.value("created", std::int64_t{0}), record.key);
     });
     Json list = Json::array();
     for (Record& record : *records) {
@@ -55,7 +55,8 @@ Result<Json> answer(const Context& context, const JobShow& request) {
     }
     Json log = Json::array();
     const std::size_t first = events->size() - std::min(events->size(), kEventsShown);
-    for (std::size_t i = first; i < events->size(); ++i) log.push_back(std::move((*events)[i].value));
+    for (std::size_t i = first; i < events->size(); ++i)
+        log.push_back(std::move((*events)[i].value));
     (*record)["steps"] = std::move(done);
     (*record)["log"] = std::move(log);
     return std::move(*record);

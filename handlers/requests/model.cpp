@@ -21,13 +21,14 @@ Result<Json> answer(const Context& context, const ModelList&) {
     if (!records) return std::unexpected(records.error());
     Json list = Json::array();
     for (const Record& record : *records) {
-        list.push_back(picked(record.value, {"model", "current", "latest", "dataset", "board", "task",
-                                             "target", "limits", "updated"}));
+        list.push_back(picked(record.value, {"model", "current", "latest", "dataset", "board",
+                                             "task", "target", "limits", "updated"}));
     }
     return Json{{"models", std::move(list)}};
 }
 
-// The model, all its kept versions in short, and one of them (the current one, where none is named) in full.
+// The model, all its kept versions in short, and one of them (the current one, where none is named)
+// in full.
 Result<Json> answer(const Context& context, const ModelShow& request) {
     auto found = findVersion(context.world.journal, request.model, request.version);
     if (!found) return std::unexpected(found.error());
@@ -35,10 +36,12 @@ Result<Json> answer(const Context& context, const ModelShow& request) {
     if (!records) return std::unexpected(records.error());
     Json versions = Json::array();
     for (const Record& record : *records) {
-        versions.push_back(picked(record.value, {"version", "created", "job", "metrics", "released"}));
+        versions.push_back(
+            picked(record.value, {"version", "created", "job", "metrics", "released"}));
     }
     (*found)["versions"] = std::move(versions);
-    (*found)["version"].erase("network_json");  // as large as the network; the weights are not shown either
+    (*found)["version"].erase(
+        "network_json");  // as large as the network; the weights are not shown either
     return std::move(*found);
 }
 

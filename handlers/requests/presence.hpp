@@ -7,7 +7,8 @@
 
 namespace tinsmith {
 
-// Counts this start in the journal and returns its number, from 1. Call once a start, before the broker's will is made.
+// Counts this start in the journal and returns its number, from 1. Call once a start, before the
+// broker's will is made.
 [[nodiscard]] Result<std::int64_t> countBoot(Journal& journal);
 
 // The number of this start.

@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t kOutputBytes = 64u << 20;
 constexpr std::size_t kLineBytes = 64u << 10;
-constexpr std::int64_t kEventSpacingMs = 1000;  // a trainer reports every epoch; the log need not repeat all of them
+constexpr std::int64_t kEventSpacingMs =
+    1000;  // a trainer reports every epoch; the log need not repeat all of them
 
 // Closes a descriptor at the end of a scope.
 class File {
@@ -42,8 +43,9 @@ Error fileError(const std::filesystem::path& file, int number) {
             "see the daemon's log and the owner of the state folder", ""};
 }
 
-// Turns a child's progress lines into progress and events of the job. Held by the coroutine that runs the child and
-// watched by its callback, so a line that arrives after the job is gone is dropped.
+// Turns a child's progress lines into progress and events of the job. Held by the coroutine that
+// runs the child and watched by its callback, so a line that arrives after the job is gone is
+// dropped.
 class Relay {
   public:
     Relay(Job& job, std::string stage, int from, int to)
@@ -92,24 +94,30 @@ std::string lastWords(const std::string& errors) {
 
 Error exitError(const std::string& name, const Exit& exit) {
     if (exit.limit == "wall" || exit.signal == SIGXCPU) {
-        return {Code::timeout, name + " took longer than its limit", "use a smaller dataset or plan", ""};
+        return {Code::timeout, name + " took longer than its limit",
+                "use a smaller dataset or plan", ""};
     }
     if (exit.signal == SIGXFSZ) {
         return {Code::storage_full, name + " wrote a file beyond its limit", "use less data", ""};
     }
     std::string message = name + " ended with ";
-    if (!exit.limit.empty()) message += "its " + exit.limit + " limit reached";
-    else if (exit.signal != 0) message += "signal " + std::to_string(exit.signal);
-    else message += "exit code " + std::to_string(exit.code);
+    if (!exit.limit.empty())
+        message += "its " + exit.limit + " limit reached";
+    else if (exit.signal != 0)
+        message += "signal " + std::to_string(exit.signal);
+    else
+        message += "exit code " + std::to_string(exit.code);
     const std::string words = lastWords(exit.errors);
     if (!words.empty()) message += ": " + words;
-    return {Code::internal, message, "see the daemon's log; send the request again under a new id", ""};
+    return {Code::internal, message, "see the daemon's log; send the request again under a new id",
+            ""};
 }
 
 }  // namespace
 
 Status writeFile(const std::filesystem::path& file, std::string_view bytes) {
-    const File out(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
+    const File out(
+        ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
     if (out.get() < 0) return std::unexpected(fileError(file, errno));
     while (!bytes.empty()) {
         const ssize_t written = ::write(out.get(), bytes.data(), bytes.size());
@@ -124,13 +132,14 @@ Result<Json> readChildJson(const std::filesystem::path& file, std::size_t maxByt
     // O_NONBLOCK: a named pipe in the place of the file must not hold the event loop.
     const File in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (in.get() < 0) return std::unexpected(fileError(file, errno));
-    struct stat status {};
+    struct stat status{};
     if (::fstat(in.get(), &status) != 0) return std::unexpected(fileError(file, errno));
     if (!S_ISREG(status.st_mode)) {
         return fail(Code::internal, file.string() + " is no regular file", "see the daemon's log");
     }
     if (static_cast<std::uint64_t>(status.st_size) > maxBytes) {
-        return fail(Code::too_large, file.string() + " has " + std::to_string(status.st_size) + " bytes",
+        return fail(Code::too_large,
+                    file.string() + " has " + std::to_string(status.st_size) + " bytes",
                     "use a smaller dataset or plan");
     }
     std::string text(static_cast<std::size_t>(status.st_size), '\0');
@@ -146,14 +155,16 @@ Result<Json> readChildJson(const std::filesystem::path& file, std::size_t maxByt
     return parseJson(text, maxBytes);
 }
 
-Result<std::filesystem::path> childFile(const std::filesystem::path& folder, const std::string& name) {
+Result<std::filesystem::path> childFile(const std::filesystem::path& folder,
+                                        const std::string& name) {
     const bool plain = !name.empty() && name != "." && name != ".." &&
                        name.find('/') == std::string::npos && name.find('\0') == std::string::npos;
     if (!plain) {
-        return fail(Code::bad_path, "'" + name + "' is no file name", "name a file in the job's folder");
+        return fail(Code::bad_path, "'" + name + "' is no file name",
+                    "name a file in the job's folder");
     }
     const std::filesystem::path file = folder / name;
-    struct stat status {};
+    struct stat status{};
     if (::lstat(file.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) {
         return fail(Code::bad_path, file.string() + " is no regular file", "see the daemon's log");
     }
@@ -196,7 +207,8 @@ Task<Result<Json>> runStage(Job& job, std::string program, std::string stage, Js
     auto result = readChildJson(output, kOutputBytes);
     if (exit->code == 1) {
         const bool told = result && result->is_object() && result->contains("error");
-        co_return std::unexpected(told ? errorFromJson((*result)["error"]) : exitError(name, *exit));
+        co_return std::unexpected(told ? errorFromJson((*result)["error"])
+                                       : exitError(name, *exit));
     }
     if (!result) co_return std::unexpected(result.error());
     if (!result->is_object()) {

@@ -1,4 +1,5 @@
-// The stories of the long verbs, each a coroutine over durable steps. The registry hands them to Jobs.
+// The stories of the long verbs, each a coroutine over durable steps. The registry hands them to
+// Jobs.
 #pragma once
 
 #include "handlers/flow/job.hpp"

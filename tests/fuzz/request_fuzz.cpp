@@ -1,4 +1,5 @@
-// Any bytes as a request: first byte = verb, the rest = payload. Whatever is accepted must be read back by its story.
+// Any bytes as a request: first byte = verb, the rest = payload. Whatever is accepted must be read
+// back by its story.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>

@@ -1,4 +1,5 @@
-// The client against a real mosquitto and a small daemon of the test's own that speaks the contract.
+// The client against a real mosquitto and a small daemon of the test's own that speaks the
+// contract.
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <mosquitto.h>
@@ -39,7 +40,8 @@ int freePort() {
 class Mosquitto {
   public:
     Mosquitto() : port(freePort()) {
-        std::string name = (std::filesystem::temp_directory_path() / "tinsmith-broker-XXXXXX").string();
+        std::string name =
+            (std::filesystem::temp_directory_path() / "tinsmith-broker-XXXXXX").string();
         folder = ::mkdtemp(name.data());
         std::ofstream(folder / "acl") << "user ada\n"
                                          "topic write tinsmith/gw/request/ada/#\n"
@@ -48,14 +50,16 @@ class Mosquitto {
                                          "topic read tinsmith/gw/state\n"
                                          "user daemon\ntopic readwrite #\n";
         std::ofstream(folder / "passwords") << "ada:secret\ndaemon:secret\n";
-        std::ofstream(folder / "conf") << "listener " << port << " 127.0.0.1\nallow_anonymous false\nuser root\n"
-                                       << "acl_file " << (folder / "acl").string() << "\npassword_file "
-                                       << (folder / "passwords").string() << "\n";
+        std::ofstream(folder / "conf")
+            << "listener " << port << " 127.0.0.1\nallow_anonymous false\nuser root\n"
+            << "acl_file " << (folder / "acl").string() << "\npassword_file "
+            << (folder / "passwords").string() << "\n";
         const std::string hash = "mosquitto_passwd -U " + (folder / "passwords").string();
         if (::system(hash.c_str()) != 0) return;
         child = ::fork();
         if (child == 0) {
-            ::execl("/usr/sbin/mosquitto", "mosquitto", "-c", (folder / "conf").c_str(), static_cast<char*>(nullptr));
+            ::execl("/usr/sbin/mosquitto", "mosquitto", "-c", (folder / "conf").c_str(),
+                    static_cast<char*>(nullptr));
             ::_exit(127);
         }
     }
@@ -80,10 +84,13 @@ class ScriptedDaemon {
         mosquitto_int_option(client_, MOSQ_OPT_PROTOCOL_VERSION, MQTT_PROTOCOL_V5);
         mosquitto_username_pw_set(client_, "daemon", "secret");
         mosquitto_message_v5_callback_set(
-            client_, [](mosquitto*, void* self, const mosquitto_message* message, const mosquitto_property* properties) {
+            client_, [](mosquitto*, void* self, const mosquitto_message* message,
+                        const mosquitto_property* properties) {
                 static_cast<ScriptedDaemon*>(self)->onMessage(*message, properties);
             });
-        for (int i = 0; i < 100 && mosquitto_connect_bind_v5(client_, "127.0.0.1", port, 30, nullptr, nullptr) != 0; ++i) {
+        for (int i = 0; i < 100 && mosquitto_connect_bind_v5(client_, "127.0.0.1", port, 30,
+                                                             nullptr, nullptr) != 0;
+             ++i) {
             std::this_thread::sleep_for(std::chrono::milliseconds(50));
         }
         mosquitto_subscribe_v5(client_, nullptr, "tinsmith/gw/request/+/+", 1, 0, nullptr);
@@ -102,33 +109,42 @@ class ScriptedDaemon {
 
   private:
     void publish(const std::string& topic, const std::string& text, bool retain) {
-        mosquitto_publish_v5(client_, nullptr, topic.c_str(), static_cast<int>(text.size()), text.data(), 1, retain, nullptr);
+        mosquitto_publish_v5(client_, nullptr, topic.c_str(), static_cast<int>(text.size()),
+                             text.data(), 1, retain, nullptr);
     }
     void onMessage(const mosquitto_message& message, const mosquitto_property* properties) {
         const int count = ++heard;
         if (silent || count == 1) return;
-        const std::string payload(static_cast<const char*>(message.payload), static_cast<std::size_t>(message.payloadlen));
+        const std::string payload(static_cast<const char*>(message.payload),
+                                  static_cast<std::size_t>(message.payloadlen));
         const auto request = parseJson(payload);
         char* topic = nullptr;
         void* data = nullptr;
         std::uint16_t length = 0;
         mosquitto_property_read_string(properties, MQTT_PROP_RESPONSE_TOPIC, &topic, false);
-        mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &length, false);
+        mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &length,
+                                       false);
         const bool isLong = std::string(message.topic).ends_with("/regenerate");
-        const Json reply = isLong ? Json{{"id", (*request)["id"]}, {"status", "accepted"}, {"job", "j-1"}}
-                                  : Json{{"id", (*request)["id"]}, {"status", "ok"}, {"data", {{"jobs", Json::array()}}}};
+        const Json reply =
+            isLong ? Json{{"id", (*request)["id"]}, {"status", "accepted"}, {"job", "j-1"}}
+                   : Json{{"id", (*request)["id"]},
+                          {"status", "ok"},
+                          {"data", {{"jobs", Json::array()}}}};
         const std::string text = reply.dump();
         mosquitto_property* out = nullptr;
         mosquitto_property_add_binary(&out, MQTT_PROP_CORRELATION_DATA, data, length);
-        mosquitto_publish_v5(client_, nullptr, topic, static_cast<int>(text.size()), text.data(), 1, false, out);
+        mosquitto_publish_v5(client_, nullptr, topic, static_cast<int>(text.size()), text.data(), 1,
+                             false, out);
         mosquitto_property_free_all(&out);
         std::free(topic);
         std::free(data);
         if (!isLong) return;
         publish("tinsmith/gw/job/j-0", R"({"job":"j-0","state":"failed","created":1})", true);
-        publish("tinsmith/gw/job/j-1", R"({"job":"j-1","state":"running","percent":10,"created":2})", true);
+        publish("tinsmith/gw/job/j-1",
+                R"({"job":"j-1","state":"running","percent":10,"created":2})", true);
         publish("tinsmith/gw/job/j-1/log", R"({"kind":"step","text":"train"})", false);
-        publish("tinsmith/gw/job/j-1", R"({"job":"j-1","state":"succeeded","percent":100,"created":2})", true);
+        publish("tinsmith/gw/job/j-1",
+                R"({"job":"j-1","state":"succeeded","percent":100,"created":2})", true);
     }
 
     mosquitto* client_;
@@ -208,7 +224,8 @@ TEST_F(ClientTest, SaysWhyNobodyAnswers) {
 TEST_F(ClientTest, TheDoctorSeesAccessAndLimits) {
     daemon.heard = 1;
     std::map<std::string, Verdict> verdicts;
-    for (const Finding& finding : examineBroker(options)) verdicts[finding.subject] = finding.verdict;
+    for (const Finding& finding : examineBroker(options))
+        verdicts[finding.subject] = finding.verdict;
     EXPECT_EQ(verdicts["broker"], Verdict::ok);
     EXPECT_EQ(verdicts["broker limits"], Verdict::ok);
     EXPECT_EQ(verdicts["broker access"], Verdict::ok);

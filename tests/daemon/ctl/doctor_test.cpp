@@ -23,7 +23,8 @@ TEST(Run, OutputStatusAndPatience) {
 }
 
 TEST(Doctor, NamesTheRemedyForEverythingThatIsMissing) {
-    std::string folder = (std::filesystem::temp_directory_path() / "tinsmith-doctor-XXXXXX").string();
+    std::string folder =
+        (std::filesystem::temp_directory_path() / "tinsmith-doctor-XXXXXX").string();
     ASSERT_NE(::mkdtemp(folder.data()), nullptr);
     daemon::DaemonSettings settings;
     settings.house.stateDir = folder;

@@ -30,7 +30,8 @@ Json requestOf(const std::vector<const char*>& words, const std::string& verb) {
 TEST(Options, CommandsBecomeRequests) {
     EXPECT_EQ(requestOf({"job", "list", "--state", "failed", "--limit", "3"}, "job"),
               (Json{{"action", "list"}, {"state", "failed"}, {"limit", 3}}));
-    EXPECT_EQ(requestOf({"job", "cancel", "j-1"}, "job"), (Json{{"action", "cancel"}, {"job", "j-1"}}));
+    EXPECT_EQ(requestOf({"job", "cancel", "j-1"}, "job"),
+              (Json{{"action", "cancel"}, {"job", "j-1"}}));
     EXPECT_EQ(requestOf({"model", "show", "m", "--version", "2"}, "model"),
               (Json{{"action", "show"}, {"model", "m"}, {"version", 2}}));
     EXPECT_EQ(requestOf({"device", "group", "d-1", "kitchen", "north"}, "device"),
@@ -39,12 +40,18 @@ TEST(Options, CommandsBecomeRequests) {
               (Json{{"action", "group"}, {"device", "d-1"}, {"groups", Json::array()}}));
     EXPECT_EQ(requestOf({"dataset", "drop", "d", "--label", "x"}, "dataset"),
               (Json{{"action", "drop"}, {"dataset", "d"}, {"label", "x"}}));
-    EXPECT_EQ(requestOf({"import", "fruit", "fruit", "--label", "column:Fruit", "--channels", "Red,Green",
-                         "--window", "1", "--split", "file"},
+    EXPECT_EQ(requestOf({"import", "fruit", "fruit", "--label", "column:Fruit", "--channels",
+                         "Red,Green", "--window", "1", "--split", "file"},
                         "dataset"),
-              (Json{{"action", "import"}, {"dataset", "fruit"}, {"path", "fruit"}, {"label", "column:Fruit"},
-                    {"channels", {"Red", "Green"}}, {"window", {{"length", 1}}}, {"split", "file"}}));
-    EXPECT_EQ(requestOf({"request", "regenerate", R"({"model":"m"})"}, "regenerate"), (Json{{"model", "m"}}));
+              (Json{{"action", "import"},
+                    {"dataset", "fruit"},
+                    {"path", "fruit"},
+                    {"label", "column:Fruit"},
+                    {"channels", {"Red", "Green"}},
+                    {"window", {{"length", 1}}},
+                    {"split", "file"}}));
+    EXPECT_EQ(requestOf({"request", "regenerate", R"({"model":"m"})"}, "regenerate"),
+              (Json{{"model", "m"}}));
     EXPECT_EQ(requestOf({"health"}, "health"), Json::object());
 }
 
@@ -61,9 +68,16 @@ TEST(Options, FlagsStandAnywhere) {
 }
 
 TEST(Options, WrongUsageIsExitCodeTwo) {
-    for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
-             {}, {"explode"}, {"job"}, {"job", "show"}, {"request"}, {"request", "job", "no json"},
-             {"request", "job", "[]"}, {"request", "job", "@/nonexistent"}, {"--timeout", "0", "health"}}) {
+    for (const std::vector<const char*>& words :
+         std::vector<std::vector<const char*>>{{},
+                                               {"explode"},
+                                               {"job"},
+                                               {"job", "show"},
+                                               {"request"},
+                                               {"request", "job", "no json"},
+                                               {"request", "job", "[]"},
+                                               {"request", "job", "@/nonexistent"},
+                                               {"--timeout", "0", "health"}}) {
         const Parsed parsed = parse(words);
         EXPECT_FALSE(parsed.line);
         EXPECT_EQ(parsed.exitCode, 2);
@@ -101,7 +115,7 @@ TEST(Keys, AreMadeOnceAndForTheOwnerOnly) {
     const auto made = parseJson(::testing::internal::GetCapturedStdout());
     ASSERT_TRUE(made);
     EXPECT_EQ(made->value("public_key", "").size(), 64u);
-    struct stat status {};
+    struct stat status{};
     ASSERT_EQ(::stat(file.c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777, 0600u);
     EXPECT_EQ(makeKey(file, true), 1) << "another key is never overwritten";

@@ -8,7 +8,10 @@ namespace {
 TEST(Print, ForeignTextCannotSteerATerminal) {
     EXPECT_EQ(printable("plain Ä 苹果"), "plain Ä 苹果");
     EXPECT_EQ(printable("\x1b[2Jgone\r\n"), " [2Jgone  ");
-    EXPECT_EQ(printable("\xC2\x9B" "31m"), " 31m") << "the one-character form of ESC [";
+    EXPECT_EQ(printable("\xC2\x9B"
+                        "31m"),
+              " 31m")
+        << "the one-character form of ESC [";
     EXPECT_EQ(printable("\x7f"), " ");
     EXPECT_EQ(printable("broken \xFF end"), "broken \xEF\xBF\xBD end");
 }

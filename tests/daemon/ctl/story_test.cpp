@@ -7,13 +7,19 @@ namespace {
 
 TEST(Story, ToldOnAPipe) {
     Story story(false, false);
-    EXPECT_EQ(story.state(R"({"state":"queued","percent":0})"), "[....................] 0 %  queued\n");
+    EXPECT_EQ(story.state(R"({"state":"queued","percent":0})"),
+              "[....................] 0 %  queued\n");
     EXPECT_EQ(story.event(R"({"kind":"step","text":"train"})"), "step: train\n");
     EXPECT_EQ(story.event(R"({"kind":"progress","text":"epoch 3","facts":{"accuracy":0.91}})"),
               "progress: epoch 3  (accuracy=0.91)\n");
-    EXPECT_EQ(story.state(R"({"state":"running","step":"train","percent":50,"attempt":2,"text":"epoch 3"})"),
-              "[##########..........] 50 %  running train, attempt 2: epoch 3\n");
-    EXPECT_EQ(story.state(R"({"state":"running","step":"train","percent":50,"attempt":2,"text":"epoch 3"})"), "")
+    EXPECT_EQ(
+        story.state(
+            R"({"state":"running","step":"train","percent":50,"attempt":2,"text":"epoch 3"})"),
+        "[##########..........] 50 %  running train, attempt 2: epoch 3\n");
+    EXPECT_EQ(
+        story.state(
+            R"({"state":"running","step":"train","percent":50,"attempt":2,"text":"epoch 3"})"),
+        "")
         << "nothing new";
     EXPECT_FALSE(story.ended());
     EXPECT_EQ(story.state(R"({"state":"succeeded","percent":100,"result":{"version":3}})"),
@@ -26,7 +32,8 @@ TEST(Story, AFailureSaysWhyAndWhatToDo) {
     Story story(false, false);
     const std::string text = story.state(
         R"({"state":"failed","percent":40,"error":{"code":"not_feasible","message":"too big","hint":"allow more flash"}})");
-    EXPECT_NE(text.find("error not_feasible: too big\n  -> allow more flash"), std::string::npos) << text;
+    EXPECT_NE(text.find("error not_feasible: too big\n  -> allow more flash"), std::string::npos)
+        << text;
     EXPECT_EQ(story.exitCode(), 1);
     Story cancelled(false, false);
     (void)cancelled.state(R"({"state":"cancelled"})");

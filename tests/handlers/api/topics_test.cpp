@@ -45,7 +45,8 @@ TEST(Topics, ForeignAndMalformedOnesAreUnknown) {
           "tinsmith/gw/device/a b/hello", "tinsmith/gw/job/j-1/log/x"}) {
         EXPECT_EQ(kTopics.parse(topic).kind, Topic::Kind::unknown) << topic;
     }
-    EXPECT_EQ(kTopics.parse("tinsmith/gw/job/" + std::string(5000, 'x')).kind, Topic::Kind::unknown);
+    EXPECT_EQ(kTopics.parse("tinsmith/gw/job/" + std::string(5000, 'x')).kind,
+              Topic::Kind::unknown);
 }
 
 TEST(Topics, RepliesStayBelowTheAskersOwn) {
@@ -71,19 +72,21 @@ TEST(Names, LabelsAreTextOfPeople) {
     EXPECT_TRUE(isLabel("Lager kaputt"));
     EXPECT_TRUE(isLabel("苹果"));
     EXPECT_FALSE(isLabel("a\nb"));
-    EXPECT_FALSE(isLabel("\xC0\xAF"));          // overlong
-    EXPECT_FALSE(isLabel("\xED\xA0\x80"));      // surrogate
+    EXPECT_FALSE(isLabel("\xC0\xAF"));      // overlong
+    EXPECT_FALSE(isLabel("\xED\xA0\x80"));  // surrogate
     EXPECT_FALSE(isLabel("cut \xE8\x8B"));
     EXPECT_FALSE(isLabel(std::string(65, 'x')));
 }
 
 TEST(Replies, HaveOneShape) {
-    EXPECT_EQ(canonical(acceptedReply("r-1", "j-1")), R"({"id":"r-1","job":"j-1","status":"accepted"})");
+    EXPECT_EQ(canonical(acceptedReply("r-1", "j-1")),
+              R"({"id":"r-1","job":"j-1","status":"accepted"})");
     EXPECT_EQ(canonical(okReply("r-1", Json::object())), R"({"data":{},"id":"r-1","status":"ok"})");
     const Json error = errorReply(std::nullopt, {Code::schema, "m", "h", "/a"});
     EXPECT_TRUE(error["id"].is_null());
     EXPECT_EQ(error["status"], "error");
-    EXPECT_EQ(error["error"], (Json{{"code", "schema"}, {"message", "m"}, {"hint", "h"}, {"path", "/a"}}));
+    EXPECT_EQ(error["error"],
+              (Json{{"code", "schema"}, {"message", "m"}, {"hint", "h"}, {"path", "/a"}}));
 }
 
 TEST(Replies, AKeyIdIsTheDigestOfItsDerForm) {

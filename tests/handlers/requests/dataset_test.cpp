@@ -1,4 +1,5 @@
-// dataset import, record, label and drop, from the request to the record, with scripted stages and a scripted device.
+// dataset import, record, label and drop, from the request to the record, with scripted stages and
+// a scripted device.
 #include <fstream>
 
 #include "handlers/flow/digest.hpp"
@@ -23,17 +24,22 @@ class DatasetStoryTest : public DeskTest {
         stages.push_back(child.argv.at(1));
         if (hang) return std::nullopt;
         if (failWith) {
-            std::ofstream(child.folder / "output.json") << Json{{"error", toJson(*failWith)}}.dump();
+            std::ofstream(child.folder / "output.json")
+                << Json{{"error", toJson(*failWith)}}.dump();
             return Result<Exit>(Exit{.code = 1});
         }
         child.onLine(R"({"percent":50,"text":"reading","rows":7})");
         const std::string bytes = stages.back() + std::to_string(inputs.size());
         std::ofstream(child.folder / "dataset.tsd") << bytes;
-        std::ofstream(child.folder / "output.json")
-            << Json{{"dataset", "dataset.tsd"}, {"sha256", sha256Hex(bytes)}, {"card", {{"from", stages.back()}}}}.dump();
+        std::ofstream(child.folder / "output.json") << Json{
+            {"dataset", "dataset.tsd"},
+            {"sha256", sha256Hex(bytes)},
+            {"card", {{"from", stages.back()}}}}.dump();
         return Result<Exit>(Exit{});
     }
-    Json jobRecord(const Json& reply) { return world.journal.records[{"job", reply.value("job", "")}]; }
+    Json jobRecord(const Json& reply) {
+        return world.journal.records[{"job", reply.value("job", "")}];
+    }
     Json dataset(const std::string& name) { return world.journal.records[{"dataset", name}]; }
 
     std::vector<Json> inputs;
@@ -42,7 +48,8 @@ class DatasetStoryTest : public DeskTest {
     bool hang = false;
 };
 
-const std::string kImport = R"({"id":"d-1","action":"import","dataset":"nuts","path":"nuts","label":"folder"})";
+const std::string kImport =
+    R"({"id":"d-1","action":"import","dataset":"nuts","path":"nuts","label":"folder"})";
 
 TEST_F(DatasetStoryTest, AnImportBecomesAnArtefactAndARecord) {
     const Json reply = ask("ada", "dataset", kImport);
@@ -57,7 +64,8 @@ TEST_F(DatasetStoryTest, AnImportBecomesAnArtefactAndARecord) {
     EXPECT_EQ(*world.artefacts.read(sha256Hex("import1")), "import1");
     EXPECT_FALSE(std::filesystem::exists(world.settings.stateDir / "jobs" / job.value("job", "")));
     const auto log = world.broker.to("tinsmith/gw/job/" + job.value("job", "") + "/log");
-    EXPECT_NE(std::ranges::find_if(log, [](const std::string& line) { return line.contains("\"rows\":7"); }),
+    EXPECT_NE(std::ranges::find_if(
+                  log, [](const std::string& line) { return line.contains("\"rows\":7"); }),
               log.end());
 }
 
@@ -81,14 +89,16 @@ TEST_F(DatasetStoryTest, CancellingKillsTheStage) {
     hang = true;
     const Json reply = ask("ada", "dataset", kImport);
     EXPECT_EQ(jobRecord(reply)["state"], "queued");
-    (void)ask("ada", "job", R"({"id":"c","action":"cancel","job":")" + reply.value("job", "") + "\"}");
+    (void)ask("ada", "job",
+              R"({"id":"c","action":"cancel","job":")" + reply.value("job", "") + "\"}");
     EXPECT_EQ(world.workers.killed, 1);
     EXPECT_EQ(jobRecord(reply)["state"], "cancelled");
 }
 
 TEST_F(DatasetStoryTest, LabelAndDropEditTheDatasetAsItIs) {
     (void)ask("ada", "dataset", kImport);
-    (void)ask("ada", "dataset", R"({"id":"d-2","action":"label","dataset":"nuts","from":"a","to":"b"})");
+    (void)ask("ada", "dataset",
+              R"({"id":"d-2","action":"label","dataset":"nuts","from":"a","to":"b"})");
     EXPECT_EQ(stages.back(), "edit");
     EXPECT_EQ(inputs.back()["rename"], (Json{{"from", "a"}, {"to", "b"}}));
     EXPECT_EQ(inputs.back()["dataset"], world.artefacts.path(sha256Hex("import1")).string());
@@ -97,14 +107,15 @@ TEST_F(DatasetStoryTest, LabelAndDropEditTheDatasetAsItIs) {
     EXPECT_EQ(dataset("nuts")["digest"], sha256Hex("edit3"));
 }
 
-// The step's result is journalled after the dataset: killed in between, the step runs again and must not edit twice.
+// The step's result is journalled after the dataset: killed in between, the step runs again and
+// must not edit twice.
 TEST_F(DatasetStoryTest, AnEditIsDoneOnceAlsoWhenItsStepIsRepeated) {
     (void)ask("ada", "dataset", kImport);
     world.journal.afterCommit = [&](int) {
         if (dataset("nuts").value("digest", "") == sha256Hex("edit2")) world.journal.dead = true;
     };
-    const Json reply =
-        ask("ada", "dataset", R"({"id":"d-2","action":"label","dataset":"nuts","from":"a","to":"b"})");
+    const Json reply = ask("ada", "dataset",
+                           R"({"id":"d-2","action":"label","dataset":"nuts","from":"a","to":"b"})");
     world.journal.afterCommit = nullptr;
     world.journal.dead = false;
     EXPECT_NE(jobRecord(reply)["state"], "succeeded");
@@ -118,16 +129,20 @@ TEST_F(DatasetStoryTest, ARecordingNeedsToKnowItsShape) {
     // A device that said hello, as the fleet keeps it.
     put("device", "d-1", {{"id", "d-1"}, {"board", "mps2-an386"}});
     restart();
-    const std::string start = R"({"id":"a","action":"record","dataset":"new","device":"d-1","label":"x","seconds":1)";
+    const std::string start =
+        R"({"id":"a","action":"record","dataset":"new","device":"d-1","label":"x","seconds":1)";
     const Json rate = ask("ada", "dataset", start + "}");
     EXPECT_EQ(codeOf(rate), "bad_data") << rate.dump();
     EXPECT_EQ(rate["error"]["path"], "/rate_hz");
     EXPECT_EQ(ask("ada", "dataset", start + R"(,"rate_hz":100})")["error"]["path"], "/channels");
-    EXPECT_EQ(ask("ada", "dataset", start + R"(,"rate_hz":100,"channels":["x"]})")["error"]["path"], "/window");
-    EXPECT_EQ(codeOf(ask("ada", "dataset",
-                         R"({"id":"a","action":"record","dataset":"new","device":"d-1","label":"x","seconds":86400,
+    EXPECT_EQ(ask("ada", "dataset", start + R"(,"rate_hz":100,"channels":["x"]})")["error"]["path"],
+              "/window");
+    EXPECT_EQ(
+        codeOf(ask(
+            "ada", "dataset",
+            R"({"id":"a","action":"record","dataset":"new","device":"d-1","label":"x","seconds":86400,
                              "rate_hz":100000,"channels":["x"],"window":{"length":10}})")),
-              "storage_full");
+        "storage_full");
 }
 
 }  // namespace

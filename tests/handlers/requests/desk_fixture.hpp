@@ -1,4 +1,5 @@
-// A desk over fakes: messages in, replies out, and restarts that keep only the journal and the files.
+// A desk over fakes: messages in, replies out, and restarts that keep only the journal and the
+// files.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -22,8 +23,12 @@ class DeskTest : public ::testing::Test {
         const auto board = world.settings.firmwareDir / "boards" / "mps2-an386";
         std::filesystem::create_directories(board);
         std::ofstream(board / "board.toml") << "name = \"mps2-an386\"\n";
-        put("dataset", "fruit", {{"dataset", "fruit"}, {"digest", std::string(64, 'd')}, {"bytes", 10},
-                                 {"card", {{"classes", {"a", "b"}}}}, {"updated", 1}});
+        put("dataset", "fruit",
+            {{"dataset", "fruit"},
+             {"digest", std::string(64, 'd')},
+             {"bytes", 10},
+             {"card", {{"classes", {"a", "b"}}}},
+             {"updated", 1}});
         put("model", "m", {{"model", "m"}, {"current", 2}, {"latest", 2}, {"dataset", "fruit"}});
         put("version", "m/000002", {{"model", "m"}, {"version", 2}, {"metrics", {{"test", 0.9}}}});
         restart();

@@ -25,41 +25,55 @@ TEST_F(DeskTest, EveryBadRequestIsRefusedWithCodePathAndRemedy) {
         {"ada", "health", R"({"id":"a","api":9})", "version", "/api"},
         {"ada", "reboot", R"({"id":"a"})", "unsupported", ""},
         {"ada", "job", R"({"id":"a","action":"explode"})", "schema", "/action"},
-        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","limits":{"flash":1}})", "schema",
-         "/limits/flash"},
-        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"nuts"})", "unknown_dataset", "/dataset"},
-        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","board":"toaster"})", "unknown_board",
+        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","limits":{"flash":1}})",
+         "schema", "/limits/flash"},
+        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"nuts"})", "unknown_dataset",
+         "/dataset"},
+        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","board":"toaster"})",
+         "unknown_board", "/board"},
+        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","board":".."})", "schema",
          "/board"},
-        {"ada", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","board":".."})", "schema", "/board"},
         {"ada", "retrain", R"({"id":"a","model":"x"})", "unknown_model", "/model"},
         {"ada", "retrain", R"({"id":"a","model":"m","version":9})", "unknown_version", "/version"},
-        {"ada", "retrain", R"({"id":"a","model":"m","dataset":"nuts"})", "unknown_dataset", "/dataset"},
+        {"ada", "retrain", R"({"id":"a","model":"m","dataset":"nuts"})", "unknown_dataset",
+         "/dataset"},
         {"ada", "requantize", R"({"id":"a","model":"x"})", "unknown_model", "/model"},
-        {"ada", "rollout", R"({"id":"a","action":"start","model":"x","group":"g"})", "unknown_model", "/model"},
-        {"ada", "rollout", R"({"id":"a","action":"abort","rollout":"r-9"})", "unknown_rollout", nullptr},
-        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"../etc"})", "bad_path", "/path"},
-        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"/etc/passwd"})", "bad_path",
-         "/path"},
-        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"x/../../y"})", "bad_path", "/path"},
-        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"x","format":"wav"})",
-         "unsupported", "/format"},
-        {"ada", "dataset", R"({"id":"a","action":"info","dataset":"nuts"})", "unknown_dataset", "/dataset"},
-        {"ada", "dataset", R"({"id":"a","action":"drop","dataset":"nuts"})", "unknown_dataset", "/dataset"},
+        {"ada", "rollout", R"({"id":"a","action":"start","model":"x","group":"g"})",
+         "unknown_model", "/model"},
+        {"ada", "rollout", R"({"id":"a","action":"abort","rollout":"r-9"})", "unknown_rollout",
+         nullptr},
+        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"../etc"})",
+         "bad_path", "/path"},
+        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"/etc/passwd"})",
+         "bad_path", "/path"},
+        {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"x/../../y"})",
+         "bad_path", "/path"},
+        {"ada", "dataset",
+         R"({"id":"a","action":"import","dataset":"d","path":"x","format":"wav"})", "unsupported",
+         "/format"},
+        {"ada", "dataset", R"({"id":"a","action":"info","dataset":"nuts"})", "unknown_dataset",
+         "/dataset"},
+        {"ada", "dataset", R"({"id":"a","action":"drop","dataset":"nuts"})", "unknown_dataset",
+         "/dataset"},
         {"ada", "dataset", R"({"id":"a","action":"label","dataset":"nuts","from":"a","to":"b"})",
          "unknown_dataset", "/dataset"},
-        {"ada", "dataset", R"({"id":"a","action":"record","dataset":"d","device":"x","label":"l","seconds":1})",
+        {"ada", "dataset",
+         R"({"id":"a","action":"record","dataset":"d","device":"x","label":"l","seconds":1})",
          "unknown_device", nullptr},
         {"ada", "model", R"({"id":"a","action":"show","model":"x"})", "unknown_model", "/model"},
-        {"ada", "device", R"({"id":"a","action":"remove","device":"x"})", "unknown_device", nullptr},
-        {"ada", "device", R"({"id":"a","action":"group","device":"x","groups":[]})", "unknown_device", nullptr},
+        {"ada", "device", R"({"id":"a","action":"remove","device":"x"})", "unknown_device",
+         nullptr},
+        {"ada", "device", R"({"id":"a","action":"group","device":"x","groups":[]})",
+         "unknown_device", nullptr},
         {"ada", "job", R"({"id":"a","action":"show","job":"j-9"})", "unknown_job", "/job"},
         {"ada", "job", R"({"id":"a","action":"cancel","job":"j-9"})", "unknown_job", "/job"},
         {"ada", "health", R"({"id":"a","deadline":1000})", "expired", "/deadline"},
-        {"ada", "health", R"({"id":"a","deadline":"2001-01-01T00:00:00Z"})", "expired", "/deadline"},
+        {"ada", "health", R"({"id":"a","deadline":"2001-01-01T00:00:00Z"})", "expired",
+         "/deadline"},
         {"bob", "dataset", R"({"id":"a","action":"drop","dataset":"fruit"})", "forbidden", nullptr},
         {"bob", "model", R"({"id":"a","action":"list"})", "forbidden", nullptr},
-        {"bob", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","rollout":{"group":"g"}})", "forbidden",
-         nullptr},
+        {"bob", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","rollout":{"group":"g"}})",
+         "forbidden", nullptr},
         {"eve", "health", R"({"id":"a"})", "forbidden", nullptr},
     };
     const auto records = world.journal.records;
@@ -94,8 +108,9 @@ TEST_F(DeskTest, ReplyTopicsStayWithTheAskerAndCorrelationIsEchoed) {
     (void)ask(message);
     EXPECT_EQ(lastTopic, "tinsmith/gw/response/ada/here/42");
     EXPECT_EQ(lastCorrelation, message.correlation);
-    for (const char* foreign : {"tinsmith/gw/response/bob/x", "tinsmith/gw/device/d-1/command", "other/topic",
-                                "tinsmith/gw/response/ada/#", "tinsmith/gw/response/ada/"}) {
+    for (const char* foreign :
+         {"tinsmith/gw/response/bob/x", "tinsmith/gw/device/d-1/command", "other/topic",
+          "tinsmith/gw/response/ada/#", "tinsmith/gw/response/ada/"}) {
         message.responseTopic = foreign;
         (void)ask(message);
         EXPECT_EQ(lastTopic, "tinsmith/gw/response/ada/health") << foreign;
@@ -112,7 +127,8 @@ TEST_F(DeskTest, OneAskersIdIsNotAnothers) {
 
 TEST_F(DeskTest, ARightToOneActionIsNoRightToTheOthers) {
     EXPECT_EQ(ask("bob", "dataset", R"({"id":"a","action":"list"})").at("status"), "ok");
-    EXPECT_EQ(codeOf(ask("bob", "dataset", R"({"id":"b","action":"info","dataset":"fruit"})")), "forbidden");
+    EXPECT_EQ(codeOf(ask("bob", "dataset", R"({"id":"b","action":"info","dataset":"fruit"})")),
+              "forbidden");
     EXPECT_EQ(codeOf(ask("bob", "dataset", R"({"id":"b"})")), "schema");
 }
 
@@ -128,7 +144,8 @@ TEST_F(DeskTest, RetainedRequestsAreNeverRun) {
 
 TEST_F(DeskTest, ForeignTopicsAreCountedAndIgnored) {
     Message message;
-    for (const char* topic : {"tinsmith/gw/request/ada", "tinsmith/gw/request/a b/health", "x", ""}) {
+    for (const char* topic :
+         {"tinsmith/gw/request/ada", "tinsmith/gw/request/a b/health", "x", ""}) {
         message.topic = topic;
         EXPECT_TRUE(askAll({message}).empty());
     }
@@ -137,9 +154,11 @@ TEST_F(DeskTest, ForeignTopicsAreCountedAndIgnored) {
 
 TEST_F(DeskTest, TooManyRequestsAMinuteAreBusy) {
     world.settings.requestsPerMinute = 10;
-    for (int i = 0; i < 10; ++i) EXPECT_EQ(ask("ada", "health", R"({"id":"a"})").at("status"), "ok");
+    for (int i = 0; i < 10; ++i)
+        EXPECT_EQ(ask("ada", "health", R"({"id":"a"})").at("status"), "ok");
     EXPECT_EQ(codeOf(ask("ada", "health", R"({"id":"a"})")), "busy");
-    EXPECT_EQ(ask("bob", "job", R"({"id":"a","action":"list"})").at("status"), "ok") << "another asker's limit";
+    EXPECT_EQ(ask("bob", "job", R"({"id":"a","action":"list"})").at("status"), "ok")
+        << "another asker's limit";
     world.clock.advance(6'000);
     EXPECT_EQ(ask("ada", "health", R"({"id":"a"})").at("status"), "ok");
     EXPECT_EQ(codeOf(ask("ada", "health", R"({"id":"a"})")), "busy");
@@ -149,8 +168,9 @@ TEST_F(DeskTest, TooManyJobsAreBusyAndNotRemembered) {
     world.settings.queuedJobs = 2;
     std::vector<Message> messages;
     for (int i = 0; i < 3; ++i) {
-        messages.push_back(request("ada", "regenerate",
-                                   R"({"id":"r-)" + std::to_string(i) + R"(","model":"m","dataset":"fruit"})"));
+        messages.push_back(
+            request("ada", "regenerate",
+                    R"({"id":"r-)" + std::to_string(i) + R"(","model":"m","dataset":"fruit"})"));
     }
     const auto replies = askAll(messages);
     ASSERT_EQ(replies.size(), 3u);
@@ -166,13 +186,21 @@ TEST_F(DeskTest, ShortVerbsAnswerAtOnce) {
     const Json jobList = ask("ada", "job", R"({"id":"1","action":"list"})");
     ASSERT_EQ(jobList["data"]["jobs"].size(), 1u);
     EXPECT_EQ(jobList["data"]["jobs"][0]["job"], job);
-    EXPECT_EQ(ask("ada", "job", R"({"id":"2","action":"list","state":"failed"})")["data"]["jobs"].size(), 0u);
+    EXPECT_EQ(
+        ask("ada", "job", R"({"id":"2","action":"list","state":"failed"})")["data"]["jobs"].size(),
+        0u);
     const Json shown = ask("ada", "job", R"({"id":"3","action":"show","job":")" + job + "\"}");
     EXPECT_EQ(shown["data"]["verb"], "regenerate");
     EXPECT_EQ(shown["data"]["request"]["dataset"], "fruit");
-    EXPECT_EQ(ask("ada", "dataset", R"({"id":"4","action":"list"})")["data"]["datasets"][0]["classes"].size(), 2u);
-    EXPECT_EQ(ask("ada", "dataset", R"({"id":"5","action":"info","dataset":"fruit"})")["data"]["bytes"], 10);
-    EXPECT_EQ(ask("ada", "model", R"({"id":"6","action":"list"})")["data"]["models"][0]["current"], 2);
+    EXPECT_EQ(
+        ask("ada", "dataset", R"({"id":"4","action":"list"})")["data"]["datasets"][0]["classes"]
+            .size(),
+        2u);
+    EXPECT_EQ(
+        ask("ada", "dataset", R"({"id":"5","action":"info","dataset":"fruit"})")["data"]["bytes"],
+        10);
+    EXPECT_EQ(ask("ada", "model", R"({"id":"6","action":"list"})")["data"]["models"][0]["current"],
+              2);
     const Json model = ask("ada", "model", R"({"id":"7","action":"show","model":"m"})");
     EXPECT_EQ(model["data"]["version"]["version"], 2);
     EXPECT_EQ(model["data"]["versions"].size(), 1u);
@@ -180,10 +208,13 @@ TEST_F(DeskTest, ShortVerbsAnswerAtOnce) {
     const Json health = ask("ada", "health", R"({"id":"9"})");
     EXPECT_EQ(health["data"]["queue"]["unfinished"], 1);
     EXPECT_TRUE(health["data"]["warnings"].is_array());
-    EXPECT_EQ(codeOf(ask("ada", "dataset", R"({"id":"10","action":"drop","dataset":"fruit"})")), "conflict")
+    EXPECT_EQ(codeOf(ask("ada", "dataset", R"({"id":"10","action":"drop","dataset":"fruit"})")),
+              "conflict")
         << "a job works with it";
     finish();
-    EXPECT_EQ(ask("ada", "dataset", R"({"id":"10","action":"drop","dataset":"fruit"})").at("status"), "ok");
+    EXPECT_EQ(
+        ask("ada", "dataset", R"({"id":"10","action":"drop","dataset":"fruit"})").at("status"),
+        "ok");
     EXPECT_EQ(count("dataset"), 0u);
 }
 

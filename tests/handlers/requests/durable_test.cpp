@@ -25,17 +25,20 @@ TEST_F(DeskTest, TheSameRequestAgainIsTheSameJobAndReplyAlsoAfterARestart) {
 
 TEST_F(DeskTest, TheSameIdForSomethingElseIsAConflict) {
     (void)ask("ada", "regenerate", kRequest);
-    EXPECT_EQ(codeOf(ask("ada", "regenerate", R"({"id":"r-1","model":"other","dataset":"fruit"})")), "conflict");
+    EXPECT_EQ(codeOf(ask("ada", "regenerate", R"({"id":"r-1","model":"other","dataset":"fruit"})")),
+              "conflict");
     EXPECT_EQ(codeOf(ask("ada", "regenerate", kRequest + " ")), "conflict") << "not the same bytes";
     EXPECT_EQ(codeOf(ask("ada", "retrain", kRequest)), "conflict") << "another verb";
     restart();
-    EXPECT_EQ(codeOf(ask("ada", "regenerate", R"({"id":"r-1","model":"other","dataset":"fruit"})")), "conflict");
+    EXPECT_EQ(codeOf(ask("ada", "regenerate", R"({"id":"r-1","model":"other","dataset":"fruit"})")),
+              "conflict");
     EXPECT_EQ(count("job"), 1u);
 }
 
 TEST_F(DeskTest, RepeatsWithinOneBatchAreOneJob) {
-    auto replies = askAll({request("ada", "regenerate", kRequest), request("ada", "regenerate", kRequest),
-                           request("ada", "regenerate", R"({"id":"r-1","model":"n","dataset":"fruit"})")});
+    auto replies =
+        askAll({request("ada", "regenerate", kRequest), request("ada", "regenerate", kRequest),
+                request("ada", "regenerate", R"({"id":"r-1","model":"n","dataset":"fruit"})")});
     ASSERT_EQ(replies.size(), 3u);
     EXPECT_EQ(count("job"), 1u);
     int accepted = 0;
@@ -51,8 +54,9 @@ TEST_F(DeskTest, RepeatsWithinOneBatchAreOneJob) {
 TEST_F(DeskTest, ABatchIsOneCommitAndRepliesComeAfterIt) {
     std::vector<Message> messages;
     for (int i = 0; i < 100; ++i) {
-        messages.push_back(request("ada", "regenerate",
-                                   R"({"id":"r-)" + std::to_string(i) + R"(","model":"m","dataset":"fruit"})"));
+        messages.push_back(
+            request("ada", "regenerate",
+                    R"({"id":"r-)" + std::to_string(i) + R"(","model":"m","dataset":"fruit"})"));
     }
     int commits = 0;
     std::size_t sentBefore = 0;
@@ -76,7 +80,8 @@ TEST_F(DeskTest, AFullDiskIsSaidAndNothingBegins) {
     EXPECT_EQ(jobs->unfinished(), 0u);
     EXPECT_TRUE(begun.empty());
     world.journal.failWith.reset();
-    EXPECT_EQ(ask("ada", "regenerate", kRequest).at("status"), "accepted") << "the same id, once there is space";
+    EXPECT_EQ(ask("ada", "regenerate", kRequest).at("status"), "accepted")
+        << "the same id, once there is space";
 }
 
 TEST_F(DeskTest, KilledBeforeOrAfterItsCommitARequestRunsOnce) {
@@ -87,8 +92,10 @@ TEST_F(DeskTest, KilledBeforeOrAfterItsCommitARequestRunsOnce) {
             world.journal.dead = true;
             world.broker.dead = true;
         };
-        if (after) world.journal.afterCommit = die;
-        else world.journal.beforeCommit = die;
+        if (after)
+            world.journal.afterCommit = die;
+        else
+            world.journal.beforeCommit = die;
         desk->receive({request("ada", "regenerate", kRequest)});
         EXPECT_TRUE(world.broker.to("tinsmith/gw/response/ada/regenerate").empty());
         world.journal.dead = world.broker.dead = false;
@@ -114,22 +121,24 @@ TEST_F(DeskTest, WhatChangesSomethingIsRememberedAndNotDoneAgain) {
     put("dataset", "fruit", {{"dataset", "fruit"}, {"bytes", 11}});
     restart();
     EXPECT_EQ(ask("ada", "dataset", drop), dropped);
-    EXPECT_EQ(count("dataset"), 1u) << "a new dataset of that name is not dropped by the old request";
+    EXPECT_EQ(count("dataset"), 1u)
+        << "a new dataset of that name is not dropped by the old request";
     EXPECT_EQ(codeOf(ask("ada", "dataset", R"({"id":"d-1","action":"list"})")), "conflict");
 }
 
 TEST_F(DeskTest, AJobCanBeCancelledInTheBatchThatMadeItKnown) {
     const Json accepted = ask("ada", "regenerate", kRequest);
     const std::string job = accepted.at("job");
-    const Json cancelled = ask("ada", "job", R"({"id":"c-1","action":"cancel","job":")" + job + "\"}");
+    const Json cancelled =
+        ask("ada", "job", R"({"id":"c-1","action":"cancel","job":")" + job + "\"}");
     EXPECT_EQ(cancelled.at("status"), "ok");
-    EXPECT_EQ(ask("ada", "job", R"({"id":"c-1","action":"cancel","job":")" + job + "\"}"), cancelled);
+    EXPECT_EQ(ask("ada", "job", R"({"id":"c-1","action":"cancel","job":")" + job + "\"}"),
+              cancelled);
 }
 
 TEST_F(DeskTest, ADeadlineDoesNotUndoWhatWasAccepted) {
-    const std::string timed =
-        R"({"id":"r-2","model":"m","dataset":"fruit","deadline":)" +
-        std::to_string(world.clock.unixMs() / 1000 + 60) + "}";
+    const std::string timed = R"({"id":"r-2","model":"m","dataset":"fruit","deadline":)" +
+                              std::to_string(world.clock.unixMs() / 1000 + 60) + "}";
     const Json accepted = ask("ada", "regenerate", timed);
     ASSERT_EQ(accepted.at("status"), "accepted");
     world.clock.advance(120'000);

@@ -12,22 +12,30 @@ class HousekeepingTest : public DeskTest {
     std::string oldJob(const std::string& id, std::int64_t daysAgo) {
         const std::string digest = *world.artefacts.put("artefact of " + id);
         const std::int64_t updated = world.clock.unixMs() - daysAgo * kDay;
-        put("job", id, {{"job", id}, {"state", "succeeded"}, {"updated", updated}, {"created", updated}});
+        put("job", id,
+            {{"job", id}, {"state", "succeeded"}, {"updated", updated}, {"created", updated}});
         put("step", id + "/0001", {{"name", "train"}, {"result", {{"weights", digest}}}});
         put("event", id + "/00000000", {{"text", "hello"}});
-        put("request", "ada/" + id, {{"job", id}, {"received", updated}, {"reply", {{"status", "accepted"}}}});
+        put("request", "ada/" + id,
+            {{"job", id}, {"received", updated}, {"reply", {{"status", "accepted"}}}});
         return digest;
     }
     std::string version(int number, bool released = true) {
         const std::string digest = *world.artefacts.put("version " + std::to_string(number));
         put("version", "m/00000" + std::to_string(number),
-            {{"model", "m"}, {"version", number}, {"created", number}, {"tflite", digest}, {"released", released}});
+            {{"model", "m"},
+             {"version", number},
+             {"created", number},
+             {"tflite", digest},
+             {"released", released}});
         return digest;
     }
     bool hasVersion(int number) {
         return world.journal.records.contains({"version", "m/00000" + std::to_string(number)});
     }
-    bool hasArtefact(const std::string& digest) { return std::filesystem::exists(world.artefacts.path(digest)); }
+    bool hasArtefact(const std::string& digest) {
+        return std::filesystem::exists(world.artefacts.path(digest));
+    }
     void tidy() {
         world.clock.advance(3'600'000);
         desk->tick();
@@ -111,14 +119,16 @@ TEST_F(HousekeepingTest, OverQuotaTheExpendableGoesAndThenStorageIsFull) {
     EXPECT_EQ(codeOf(refused), "storage_full");
     EXPECT_FALSE(world.journal.records.contains({"step", "j-old/0001"}));
     EXPECT_FALSE(world.journal.records.contains({"step", "j-new/0001"}));
-    EXPECT_TRUE(world.journal.records.contains({"job", "j-new"})) << "what became of it is still known";
+    EXPECT_TRUE(world.journal.records.contains({"job", "j-new"}))
+        << "what became of it is still known";
     EXPECT_FALSE(hasVersion(1));
     EXPECT_TRUE(hasVersion(2));
     EXPECT_FALSE(hasArtefact(old));
     EXPECT_FALSE(hasArtefact(newer));
     EXPECT_FALSE(hasArtefact(unreleased));
     EXPECT_TRUE(hasArtefact(kept));
-    EXPECT_EQ(ask("ada", "rollout", R"({"id":"r-2","action":"start","model":"m","group":"g"})").at("status"),
+    EXPECT_EQ(ask("ada", "rollout", R"({"id":"r-2","action":"start","model":"m","group":"g"})")
+                  .at("status"),
               "accepted")
         << "a rollout needs no space";
     finish();
@@ -133,7 +143,8 @@ TEST_F(HousekeepingTest, ADiskBelowItsReserveRefusesNewWork) {
     EXPECT_EQ(codeOf(refused), "storage_full");
     bool warned = false;
     const Json health = desk->health();
-    for (const Json& warning : health["warnings"]) warned = warned || warning.value("code", "") == "disk";
+    for (const Json& warning : health["warnings"])
+        warned = warned || warning.value("code", "") == "disk";
     EXPECT_TRUE(warned);
 }
 

@@ -14,14 +14,16 @@ class StageTest : public DeskTest {
   protected:
     Task<Result<Json>> story(Job& job) override {
         const Json input = Json::object();
-        Result<Json> result = co_await runStage(job, "tinsmith-work", "probe", input, "here", 10, 60);
+        Result<Json> result =
+            co_await runStage(job, "tinsmith-work", "probe", input, "here", 10, 60);
         co_return result;
     }
     // The error code of a job whose child does `script`; "" when it succeeded.
     std::string outcome(FakeWorkers::Script script) {
         world.workers.script = std::move(script);
-        const Json reply = ask("ada", "regenerate",
-                               R"({"id":"r-)" + std::to_string(++number) + R"(","model":"m","dataset":"fruit"})");
+        const Json reply =
+            ask("ada", "regenerate",
+                R"({"id":"r-)" + std::to_string(++number) + R"(","model":"m","dataset":"fruit"})");
         last = world.journal.records[{"job", reply.value("job", "")}];
         return last.contains("error") ? last["error"].value("code", "") : "";
     }
@@ -48,8 +50,16 @@ TEST_F(StageTest, WhatAChildLeavesIsReadCarefully) {
     EXPECT_EQ(last["result"]["x"], 1);
     EXPECT_EQ(std::filesystem::path(last["result"].value("folder", "")).filename(), "here");
     EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{}; }), "internal") << "no output";
-    EXPECT_EQ(outcome([](const Child& child) -> Out { write(child, "{"); return Exit{}; }), "bad_json");
-    EXPECT_EQ(outcome([](const Child& child) -> Out { write(child, "[]"); return Exit{}; }), "internal");
+    EXPECT_EQ(outcome([](const Child& child) -> Out {
+                  write(child, "{");
+                  return Exit{};
+              }),
+              "bad_json");
+    EXPECT_EQ(outcome([](const Child& child) -> Out {
+                  write(child, "[]");
+                  return Exit{};
+              }),
+              "internal");
     EXPECT_EQ(outcome([](const Child& child) -> Out {
                   std::filesystem::create_symlink("/etc/hostname", child.folder / "output.json");
                   return Exit{};
@@ -65,13 +75,18 @@ TEST_F(StageTest, WhatAChildLeavesIsReadCarefully) {
                   return Exit{.code = 1};
               }),
               "bad_data");
-    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 1, .errors = "oh no\n"}; }), "internal");
+    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 1, .errors = "oh no\n"}; }),
+              "internal");
     EXPECT_TRUE(last["error"].value("message", "").ends_with("oh no"));
-    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 139, .signal = 11}; }), "internal");
-    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 137, .signal = 9, .limit = "wall"}; }),
+    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 139, .signal = 11}; }),
+              "internal");
+    EXPECT_EQ(outcome([](const Child&) -> Out {
+                  return Exit{.code = 137, .signal = 9, .limit = "wall"};
+              }),
               "timeout");
     EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 3}; }), "internal");
-    EXPECT_EQ(outcome([](const Child&) -> Out { return fail(Code::internal, "no such program"); }), "internal");
+    EXPECT_EQ(outcome([](const Child&) -> Out { return fail(Code::internal, "no such program"); }),
+              "internal");
 }
 
 TEST_F(StageTest, FilesAreNamedBelowTheFolderOnly) {
