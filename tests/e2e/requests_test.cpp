@@ -1,4 +1,5 @@
-// Good and bad requests over a real broker with the shipped ACL, answered by the real daemon with its real children.
+// Good and bad requests over a real broker with the shipped ACL, answered by the real daemon with
+// its real children.
 #include <gtest/gtest.h>
 #include <signal.h>
 
@@ -28,13 +29,17 @@ std::string textOf(const Json& reply, const char* key) {
     return reply.value("error", Json::object()).value(key, "");
 }
 
-std::string stateOf(const Json& job) { return job.is_object() ? job.value("state", "none") : "none"; }
+std::string stateOf(const Json& job) {
+    return job.is_object() ? job.value("state", "none") : "none";
+}
 
 // The first words of the learning requests: ends with the first network that is trained in full.
 Json regenerate(const std::string& model, const std::string& dataset) {
-    return {{"model", model},      {"dataset", dataset},
-            {"seed", 3},           {"target", {{"accuracy", 0.6}}},
-            {"budget", {{"minutes", 1}}}};
+    return {{"model", model},
+            {"dataset", dataset},
+            {"seed", 3},
+            {"target", {{"accuracy", 0.6}}},
+            {"budget", {{"minutes", 5}}}};
 }
 
 std::vector<std::string> digestsOf(const Json& job) {
@@ -133,26 +138,40 @@ TEST_F(Requests, EveryRefusalHasACodeAMessageAndAHint) {
         {"regenerate", deep.substr(0, 200'000), "bad_json", ""},
         {"regenerate", R"({"id":"r1","model":)" + deep.substr(0, 100'000), "bad_json", ""},
         {"regenerate", R"({"id":"r2","dataset":"blobs"})", "schema", "/model"},
-        {"regenerate", R"({"id":"r3",)" + learn + R"(,"target":{"accuracy":7}})", "schema", "/target/accuracy"},
+        {"regenerate", R"({"id":"r3",)" + learn + R"(,"target":{"accuracy":7}})", "schema",
+         "/target/accuracy"},
         {"regenerate", R"({"id":"r4",)" + learn + R"(,"colour":1})", "schema", "/colour"},
         {"regenerate", R"({"id":"r5",)" + learn + R"(,"api":9})", "version", "/api"},
-        {"regenerate", R"({"id":"r6",)" + learn + R"(,"board":"toaster"})", "unknown_board", "/board"},
-        {"regenerate", R"({"id":"r7","model":"m","dataset":"nothing"})", "unknown_dataset", "/dataset"},
+        {"regenerate", R"({"id":"r6",)" + learn + R"(,"board":"toaster"})", "unknown_board",
+         "/board"},
+        {"regenerate", R"({"id":"r7","model":"m","dataset":"nothing"})", "unknown_dataset",
+         "/dataset"},
         {"regenerate", R"({"id":"r8",)" + learn + R"(,"deadline":1000})", "expired", "/deadline"},
         {"retrain", R"({"id":"r9","model":"nothing"})", "unknown_model", "/model"},
         {"requantize", R"({"id":"r10","model":"nothing"})", "unknown_model", "/model"},
-        {"requantize", R"({"id":"r11","model":"colours","version":77})", "unknown_version", "/version"},
-        {"rollout", R"({"id":"r12","action":"start","model":"nothing","group":"g"})", "unknown_model", "/model"},
-        {"rollout", R"({"id":"r13","action":"abort","rollout":"nothing"})", "unknown_rollout", "/rollout"},
+        {"requantize", R"({"id":"r11","model":"colours","version":77})", "unknown_version",
+         "/version"},
+        {"rollout", R"({"id":"r12","action":"start","model":"nothing","group":"g"})",
+         "unknown_model", "/model"},
+        {"rollout", R"({"id":"r13","action":"abort","rollout":"nothing"})", "unknown_rollout",
+         "/rollout"},
         {"model", R"({"id":"r14","action":"show","model":"nothing"})", "unknown_model", "/model"},
         {"model", R"({"id":"r15","action":"melt"})", "schema", "/action"},
         {"job", R"({"id":"r16","action":"cancel","job":"nothing"})", "unknown_job", "/job"},
-        {"device", R"({"id":"r17","action":"group","device":"dev-9","groups":["g"]})", "unknown_device", "/device"},
-        {"dataset", R"({"id":"r18","action":"info","dataset":"nothing"})", "unknown_dataset", "/dataset"},
-        {"dataset", R"({"id":"r19","action":"import","dataset":"d","path":"../../etc/passwd"})", "bad_path", "/path"},
-        {"dataset", R"({"id":"r20","action":"import","dataset":"d","path":"/etc/passwd"})", "bad_path", "/path"},
-        {"dataset", R"({"id":"r21","action":"record","dataset":"d","device":"dev-9","label":"l","seconds":1})", "unknown_device", "/device"},
-        {"dataset", R"({"id":"r22","action":"import","dataset":"d","path":"blobs.csv","format":"wav"})", "unsupported", "/format"},
+        {"device", R"({"id":"r17","action":"group","device":"dev-9","groups":["g"]})",
+         "unknown_device", "/device"},
+        {"dataset", R"({"id":"r18","action":"info","dataset":"nothing"})", "unknown_dataset",
+         "/dataset"},
+        {"dataset", R"({"id":"r19","action":"import","dataset":"d","path":"../../etc/passwd"})",
+         "bad_path", "/path"},
+        {"dataset", R"({"id":"r20","action":"import","dataset":"d","path":"/etc/passwd"})",
+         "bad_path", "/path"},
+        {"dataset",
+         R"({"id":"r21","action":"record","dataset":"d","device":"dev-9","label":"l","seconds":1})",
+         "unknown_device", "/device"},
+        {"dataset",
+         R"({"id":"r22","action":"import","dataset":"d","path":"blobs.csv","format":"wav"})",
+         "unsupported", "/format"},
         {"frobnicate", R"({"id":"r23"})", "unsupported", ""},
     };
     const std::size_t before = jobs();
@@ -203,7 +222,8 @@ TEST_F(Requests, NobodySpeaksOrListensForAnother) {
     request["id"] = "forged";
     bob->publish(house_->root() + "/request/ann/regenerate", request.dump());
     bob->publish(house_->root() + "/device/dev-1/hello", "forged");
-    // The broker handles what a client sends in order: after this reply the forged ones would have arrived.
+    // The broker handles what a client sends in order: after this reply the forged ones would have
+    // arrived.
     EXPECT_EQ(bob->request("health", Json::object()).value("status", ""), "ok");
     EXPECT_EQ(jobs(), before);
 
@@ -256,11 +276,13 @@ TEST_F(Requests, FaultyFilesAreRefusedWithWhatIsWrong) {
 
 TEST_F(Requests, OneClassIsNothingToLearnFrom) {
     std::string csv = "kind,take,x,y,z\n";
-    for (int i = 0; i < 40; ++i) csv += "red," + std::to_string(i / 5) + ",1,2," + std::to_string(i) + "\n";
+    for (int i = 0; i < 40; ++i)
+        csv += "red," + std::to_string(i / 5) + ",1,2," + std::to_string(i) + "\n";
     writeFile(house_->dataDir() / "one.csv", csv);
     const Json imported = ann_->runJob("dataset", importBlobs("one", "one.csv"), 30000);
     Json failed = imported;
-    if (stateOf(imported) == "succeeded") failed = ann_->runJob("regenerate", regenerate("one", "one"), 30000);
+    if (stateOf(imported) == "succeeded")
+        failed = ann_->runJob("regenerate", regenerate("one", "one"), 30000);
     EXPECT_EQ(codeOf(failed), "bad_data") << failed.dump();
     EXPECT_FALSE(textOf(failed, "hint").empty());
 }
@@ -282,11 +304,13 @@ TEST_F(Requests, LimitsThatCannotBeMetFailBeforeTraining) {
         EXPECT_FALSE(textOf(job, "hint").empty());
         EXPECT_FALSE(told(showJob(*ann_, job.value("job", "")), "step", "train"));
     }
-    EXPECT_EQ(codeOf(ann_->request("model", {{"action", "show"}, {"model", "tight"}})), "unknown_model");
+    EXPECT_EQ(codeOf(ann_->request("model", {{"action", "show"}, {"model", "tight"}})),
+              "unknown_model");
 }
 
 TEST_F(Requests, AMissedTargetKeepsTheBestThatWasFound) {
-    ASSERT_EQ(stateOf(ann_->runJob("dataset", importBlobs("chance", "chance.csv"), 30000)), "succeeded");
+    ASSERT_EQ(stateOf(ann_->runJob("dataset", importBlobs("chance", "chance.csv"), 30000)),
+              "succeeded");
     Json request = regenerate("chance", "chance");
     request["target"]["accuracy"] = 0.99;
     request["budget"]["minutes"] = 0.1;
@@ -312,7 +336,8 @@ TEST_F(Requests, ADryRunStopsAfterFeasibility) {
     EXPECT_TRUE(at(job, "/result").contains("plan"));
     EXPECT_TRUE(at(job, "/result/fit").contains("fits")) << job.dump();
     EXPECT_FALSE(told(showJob(*ann_, job.value("job", "")), "step", "train"));
-    EXPECT_EQ(codeOf(ann_->request("model", {{"action", "show"}, {"model", "never-made"}})), "unknown_model");
+    EXPECT_EQ(codeOf(ann_->request("model", {{"action", "show"}, {"model", "never-made"}})),
+              "unknown_model");
     for (const char* verb : {"retrain", "requantize"}) {
         const Json dry = ann_->runJob(verb, {{"model", "colours"}, {"dry_run", true}}, 30000);
         EXPECT_EQ(stateOf(dry), "succeeded") << dry.dump();
@@ -331,8 +356,10 @@ TEST_F(Requests, TheMadeModelIsProvenSignedAndShown) {
     }
     const Json models = ann_->request("model", {{"action", "list"}});
     const Json list = at(models, "/data/models");
-    EXPECT_TRUE(std::ranges::any_of(list, [](const Json& model) { return at(model, "/model") == "colours"; }));
-    const Json model = ann_->request("model", {{"action", "show"}, {"model", "colours"}, {"version", 1}});
+    EXPECT_TRUE(std::ranges::any_of(
+        list, [](const Json& model) { return at(model, "/model") == "colours"; }));
+    const Json model =
+        ann_->request("model", {{"action", "show"}, {"model", "colours"}, {"version", 1}});
     EXPECT_EQ(at(model, "/data/version/images"), at(result, "/images"));
     const Json datasets = ann_->request("dataset", {{"action", "list"}});
     EXPECT_FALSE(at(datasets, "/data/datasets").empty());
@@ -345,23 +372,27 @@ TEST_F(Requests, TheMadeModelIsProvenSignedAndShown) {
 }
 
 TEST_F(Requests, ACancelledJobLeavesNoChildAndNoModel) {
-    ASSERT_EQ(stateOf(ann_->runJob("dataset", importBlobs("many", "many.csv"), 30000)), "succeeded");
+    ASSERT_EQ(stateOf(ann_->runJob("dataset", importBlobs("many", "many.csv"), 30000)),
+              "succeeded");
     Json request = regenerate("endless", "many");
     request["target"]["accuracy"] = 1.0;
     request["budget"]["minutes"] = 5;
     const Json reply = ann_->request("regenerate", request);
     ASSERT_EQ(reply.value("status", ""), "accepted") << reply.dump();
     ASSERT_TRUE(ann_->waitFor([&] { return trainers(house_->folder()) > 0; }, 30000));
-    const Json cancelled = ann_->request("job", {{"action", "cancel"}, {"job", reply.value("job", "")}});
+    const Json cancelled =
+        ann_->request("job", {{"action", "cancel"}, {"job", reply.value("job", "")}});
     EXPECT_EQ(cancelled.value("status", ""), "ok") << cancelled.dump();
     const Json job = ann_->waitForJob(reply.value("job", ""), 20000);
     EXPECT_EQ(stateOf(job), "cancelled") << job.dump();
     EXPECT_TRUE(ann_->waitFor([&] { return trainers(house_->folder()) == 0; }, 5000));
-    EXPECT_EQ(codeOf(ann_->request("model", {{"action", "show"}, {"model", "endless"}})), "unknown_model");
+    EXPECT_EQ(codeOf(ann_->request("model", {{"action", "show"}, {"model", "endless"}})),
+              "unknown_model");
 }
 
 TEST_F(Requests, AModelIsRetrainedAndRequantized) {
-    const Json retrained = ann_->runJob("retrain", {{"model", "colours"}, {"version", 1}, {"seed", 5}}, 90000);
+    const Json retrained =
+        ann_->runJob("retrain", {{"model", "colours"}, {"version", 1}, {"seed", 5}}, 90000);
     ASSERT_EQ(stateOf(retrained), "succeeded") << retrained.dump();
     EXPECT_EQ(at(retrained, "/result/plan"), at(made_, "/result/plan"));
     EXPECT_NE(at(retrained, "/result/tflite"), at(made_, "/result/tflite"));
@@ -369,16 +400,50 @@ TEST_F(Requests, AModelIsRetrainedAndRequantized) {
 
     const Json again = ann_->runJob("requantize", {{"model", "colours"}, {"version", 1}}, 90000);
     ASSERT_EQ(stateOf(again), "succeeded") << again.dump();
-    EXPECT_EQ(at(again, "/result/tflite"), at(made_, "/result/tflite")) << "the same weights and the same recipe";
+    EXPECT_EQ(at(again, "/result/tflite"), at(made_, "/result/tflite"))
+        << "the same weights and the same recipe";
     EXPECT_GT(at(again, "/result/version"), at(retrained, "/result/version"));
 }
 
-// A second, fresh Tinsmith makes the same images of the same data with the same seed; then SIGTERM, in the middle of a job.
+TEST_F(Requests, RightsAndAFullDiskAreSaid) {
+    House::Options options;
+    options.extraSettings =
+        "[askers.dev-1]\nallow = [\"health\", \"dataset.list\"]\n"
+        "[quotas]\ntotal_bytes = 1000000\n";
+    options.startDaemon = false;
+    House full(options);
+    writeBlobs(full);
+    writeFile(full.folder() / "state" / "ballast", std::string(2'000'000, 'x'));
+    full.startDaemon();
+    const auto client = full.client();
+    const Json refused = client->request("dataset", importBlobs("blobs", "blobs.csv"));
+    EXPECT_EQ(codeOf(refused), "storage_full") << refused.dump();
+    EXPECT_FALSE(textOf(refused, "hint").empty());
+    EXPECT_NE(client->request("health", Json::object()).dump().find("\"code\":\"quota\""),
+              std::string::npos);
+
+    const auto device = full.client("dev-1");
+    EXPECT_EQ(device->request("health", Json::object()).value("status", ""), "ok");
+    EXPECT_EQ(device->request("dataset", {{"action", "list"}}).value("status", ""), "ok");
+    const Json drop = device->request("dataset", {{"action", "drop"}, {"dataset", "blobs"}});
+    EXPECT_EQ(codeOf(drop), "forbidden") << drop.dump();
+    // Without a table of its own an asker is refused before its request is read: the reply has no
+    // id.
+    const auto stranger = full.client("dev-2");
+    const std::string response = full.root() + "/response/dev-2/health";
+    stranger->publish(full.root() + "/request/dev-2/health", R"({"id":"s-1"})");
+    ASSERT_TRUE(stranger->waitFor([&] { return stranger->last.contains(response); }, 10000));
+    EXPECT_EQ(codeOf(Json::parse(stranger->last[response], nullptr, false)), "forbidden");
+}
+
+// A second, fresh Tinsmith makes the same images of the same data with the same seed; then SIGTERM,
+// in the middle of a job.
 TEST_F(Requests, TheSameSeedGivesTheSameImagesAndTermEndsTheDaemonCleanly) {
     House second;
     writeBlobs(second);
     const auto client = second.client();
-    ASSERT_EQ(stateOf(client->runJob("dataset", importBlobs("blobs", "blobs.csv"), 30000)), "succeeded");
+    ASSERT_EQ(stateOf(client->runJob("dataset", importBlobs("blobs", "blobs.csv"), 30000)),
+              "succeeded");
     const Json job = client->runJob("regenerate", regenerate("colours", "blobs"), 120000);
     ASSERT_EQ(stateOf(job), "succeeded") << job.dump();
     ASSERT_EQ(digestsOf(made_).size(), 2U);
@@ -394,7 +459,8 @@ TEST_F(Requests, TheSameSeedGivesTheSameImagesAndTermEndsTheDaemonCleanly) {
     EXPECT_EQ(trainers(second.folder()), 0);
     client->subscribe(second.root() + "/state");
     EXPECT_TRUE(client->waitFor(
-        [&] { return client->last[second.root() + "/state"].find("offline") != std::string::npos; }, 5000));
+        [&] { return client->last[second.root() + "/state"].find("offline") != std::string::npos; },
+        5000));
 }
 
 }  // namespace

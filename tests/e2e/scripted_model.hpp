@@ -1,4 +1,5 @@
-// A language model's HTTP server on a loopback port that says what a test wants: one thread, one connection at a time.
+// A language model's HTTP server on a loopback port that says what a test wants: one thread, one
+// connection at a time.
 #pragma once
 
 #include <arpa/inet.h>
@@ -43,8 +44,9 @@ class ScriptedModel {
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         address.sin_port = htons(static_cast<std::uint16_t>(port_));
-        const bool listens = ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-                             ::listen(listener_, 8) == 0;
+        const bool listens =
+            ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+            ::listen(listener_, 8) == 0;
         stop_ = false;
         if (listens) thread_ = std::thread([this] { serve(); });
         return listens;
@@ -65,7 +67,8 @@ class ScriptedModel {
 
     // A chat completion that says `text`.
     static std::string saying(const std::string& text) {
-        const Json choice = {{"message", {{"role", "assistant"}, {"content", text}}}, {"finish_reason", "stop"}};
+        const Json choice = {{"message", {{"role", "assistant"}, {"content", text}}},
+                             {"finish_reason", "stop"}};
         return Json{{"model", "scripted"},
                     {"choices", Json::array({choice})},
                     {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 10}}}}
@@ -117,8 +120,10 @@ class ScriptedModel {
             readable(fd);  // until the other side gives up
             return;
         }
-        const std::string reply = "HTTP/1.1 " + std::to_string(status) + " X\r\nConnection: close\r\nContent-Length: " +
-                                  std::to_string(text.size()) + "\r\n\r\n" + text;
+        const std::string reply =
+            "HTTP/1.1 " + std::to_string(status) +
+            " X\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) +
+            "\r\n\r\n" + text;
         for (std::size_t done = 0; done < reply.size();) {
             const auto sent = ::send(fd, reply.data() + done, reply.size() - done, MSG_NOSIGNAL);
             if (sent <= 0) return;

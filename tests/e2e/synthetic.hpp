@@ -15,8 +15,8 @@ inline void writeFile(const std::filesystem::path& path, const std::string& text
     std::ofstream(path, std::ios::binary) << text;
 }
 
-// A row per sample: three classes in eight takes of `rows` rows each, columns kind, take, x, y, z. Separable, unless the
-// labels are drawn by chance.
+// A row per sample: three classes in eight takes of `rows` rows each, columns kind, take, x, y, z.
+// Separable, unless the labels are drawn by chance.
 inline std::string blobs(int rows, bool labelsByChance = false) {
     constexpr const char* kKinds[] = {"blue", "green", "red"};
     std::mt19937 random(7);
@@ -37,8 +37,8 @@ inline std::string blobs(int rows, bool labelsByChance = false) {
 }
 
 inline Json importBlobs(const std::string& dataset, const std::string& path) {
-    return {{"action", "import"},       {"dataset", dataset},       {"path", path},
-            {"label", "column:kind"},   {"group", "column:take"},   {"channels", {"x", "y", "z"}},
+    return {{"action", "import"},       {"dataset", dataset},     {"path", path},
+            {"label", "column:kind"},   {"group", "column:take"}, {"channels", {"x", "y", "z"}},
             {"window", {{"length", 1}}}};
 }
 
@@ -51,7 +51,8 @@ inline Json showJob(Client& client, const std::string& job) {
 // Has the job's log an event of this kind whose text contains `text`?
 inline bool told(const Json& shown, const std::string& kind, const std::string& text = "") {
     for (const Json& event : shown.value("log", Json::array())) {
-        if (event.value("kind", "") == kind && event.value("text", "").find(text) != std::string::npos) {
+        if (event.value("kind", "") == kind &&
+            event.value("text", "").find(text) != std::string::npos) {
             return true;
         }
     }
