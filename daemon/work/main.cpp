@@ -1,5 +1,6 @@
-// tinsmith-work STAGE JOBDIR: the CPU-heavy stages that the daemon runs as children. Reads JOBDIR/input.json, writes
-// JOBDIR/output.json, prints progress as JSON lines. Exit 0 = ok, 1 = output.json holds {"error":…}, 2 = wrong call.
+// tinsmith-work STAGE JOBDIR: the CPU-heavy stages that the daemon runs as children. Reads
+// JOBDIR/input.json, writes JOBDIR/output.json, prints progress as JSON lines. Exit 0 = ok, 1 =
+// output.json holds {"error":…}, 2 = wrong call.
 #include <cstdio>
 #include <exception>
 #include <filesystem>

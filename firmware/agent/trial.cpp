@@ -11,7 +11,8 @@ void UpdateAgent::pollHealth(std::uint64_t nowMs) {
         const bool tested = selfTest_ == SelfTest::passed;
         if (selfTest_ == SelfTest::failed) return giveUp(Reason::selftest);
         if (tested && heardGateway_) return confirm();
-        if (nowMs >= identity_.trialMs) return giveUp(tested ? Reason::no_gateway : Reason::selftest);
+        if (nowMs >= identity_.trialMs)
+            return giveUp(tested ? Reason::no_gateway : Reason::selftest);
         return;
     }
     if (nowMs >= kHealthyMs && log_.get().bootsWithoutHealth != 0) {

@@ -34,7 +34,8 @@ bool markBlockReceived(Flash& flash, std::uint8_t slot, std::uint32_t block) {
     const std::uint32_t offset = trailerOffset(slot) + kReceivedAt + block / 8;
     const auto now = flash.view(offset, 1);
     if (now.empty()) return false;
-    const std::array<std::uint8_t, 1> next = {static_cast<std::uint8_t>(now[0] & ~(1u << (block % 8)))};
+    const std::array<std::uint8_t, 1> next = {
+        static_cast<std::uint8_t>(now[0] & ~(1u << (block % 8)))};
     return flash.program(offset, next) && blockReceived(flash, slot, block);
 }
 

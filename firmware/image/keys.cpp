@@ -79,7 +79,7 @@ Expected<std::array<std::uint8_t, 32>> fromPem(std::string_view pem, std::string
 }
 
 Expected<std::string> readSmall(int fd, const std::filesystem::path& path) {
-    struct stat info {};
+    struct stat info{};
     if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size > kLargestFile) {
         return fail(path.string() + " is not a key file");
     }
@@ -171,7 +171,7 @@ Expected<SigningKey> loadKey(const std::filesystem::path& path) {
     startSodium();
     const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file.fd() < 0) return std::unexpected(openError(path));
-    struct stat info {};
+    struct stat info{};
     const mode_t refused = isCredential(path) ? S_IRWXO | S_IWGRP : S_IRWXO | S_IRWXG;
     if (::fstat(file.fd(), &info) != 0 || (info.st_mode & refused) != 0) {
         return fail("others than its owner can reach the key file " + path.string(),

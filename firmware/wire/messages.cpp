@@ -103,8 +103,10 @@ struct Write {
         }
     }
     template <class T>
-    requires std::is_integral_v<T> || std::is_enum_v<T>
-    void put(const T& value) { out.number(static_cast<std::uint64_t>(value)); }
+        requires std::is_integral_v<T> || std::is_enum_v<T>
+    void put(const T& value) {
+        out.number(static_cast<std::uint64_t>(value));
+    }
 };
 
 // Reads the value of the field whose key was just read, if the message has it.
@@ -151,8 +153,10 @@ struct ReadOne {
         }
     }
     template <class T>
-    requires std::is_unsigned_v<T>
-    void get(T& value) { value = static_cast<T>(in.number(std::numeric_limits<T>::max())); }
+        requires std::is_unsigned_v<T>
+    void get(T& value) {
+        value = static_cast<T>(in.number(std::numeric_limits<T>::max()));
+    }
     // Reasons may be younger than this reader; states and kinds may not.
     void get(Reason& value) { value = static_cast<Reason>(in.number(0xFF)); }
     void get(ResetReason& value) { value = static_cast<ResetReason>(in.number(0xFF)); }

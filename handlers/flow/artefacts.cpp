@@ -60,7 +60,9 @@ Status syncFolder(const fs::path& path) {
     return {};
 }
 
-bool isTemporary(const fs::path& path) { return path.extension() == ".tmp"; }
+bool isTemporary(const fs::path& path) {
+    return path.extension() == ".tmp";
+}
 
 }  // namespace
 
@@ -91,7 +93,9 @@ Result<std::string> Artefacts::putFile(const fs::path& file) {
     return put(std::move(bytes).str());
 }
 
-fs::path Artefacts::path(const std::string& digest) const { return folder_ / digest; }
+fs::path Artefacts::path(const std::string& digest) const {
+    return folder_ / digest;
+}
 
 Result<std::string> Artefacts::read(const std::string& digest) const {
     std::ifstream in(path(digest), std::ios::binary);

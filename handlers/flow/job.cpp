@@ -17,11 +17,13 @@ std::string numberedKey(const std::string& job, int number, std::size_t digits) 
     return job + "/" + std::string(digits - std::min(digits, text.size()), '0') + text;
 }
 
-std::string stepKey(const std::string& job, int ordinal) { return numberedKey(job, ordinal, 4); }
+std::string stepKey(const std::string& job, int ordinal) {
+    return numberedKey(job, ordinal, 4);
+}
 
 bool isRemembered(const Result<Json>& result) {
-    return result || (result.error().code != Code::cancelled &&
-                      result.error().code != Code::storage_full);
+    return result ||
+           (result.error().code != Code::cancelled && result.error().code != Code::storage_full);
 }
 
 }  // namespace
@@ -76,8 +78,10 @@ Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> w
     if (!isRemembered(result)) co_return result;
 
     Json record = {{"name", name}, {"digest", digest}, {"ms", ms}};
-    if (result) record["result"] = *result;
-    else record["error"] = toJson(result.error());
+    if (result)
+        record["result"] = *result;
+    else
+        record["error"] = toJson(result.error());
     event("done", name, {{"ms", ms}});
     std::vector<Write> writes = takeEvents();
     writes.push_back({"step", stepKey(id_, ordinal), std::move(record)});
@@ -88,15 +92,21 @@ Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> w
     co_return result;
 }
 
-void Job::leaveHeavy() { jobs_.leaveHeavy(*this); }
+void Job::leaveHeavy() {
+    jobs_.leaveHeavy(*this);
+}
 
 std::int64_t Job::elapsedMs() const {
     return consumedMs_ + (inStep_ ? world_.clock.steadyMs() - stepStarted_ : 0);
 }
 
 void Job::event(std::string kind, std::string text, Json facts) {
-    Json line = {{"job", id_},  {"n", eventCount_},          {"time", world_.clock.unixMs()},
-                 {"kind", kind}, {"step", record_.value("step", "")}, {"text", std::move(text)}};
+    Json line = {{"job", id_},
+                 {"n", eventCount_},
+                 {"time", world_.clock.unixMs()},
+                 {"kind", kind},
+                 {"step", record_.value("step", "")},
+                 {"text", std::move(text)}};
     if (!facts.empty()) line["facts"] = std::move(facts);
     world_.broker.publish({world_.settings.root + "/job/" + id_ + "/log", canonical(line)});
     events_.push_back({"event", numberedKey(id_, eventCount_++, 8), std::move(line)});
@@ -117,7 +127,8 @@ Result<std::filesystem::path> Job::folder(const std::string& name) {
         return fail(Code::storage_full, "cannot create " + path.string() + ": " + error.message(),
                     "free space on the state folder's disk");
     }
-    if (error) return fail(Code::internal, "cannot create " + path.string() + ": " + error.message());
+    if (error)
+        return fail(Code::internal, "cannot create " + path.string() + ": " + error.message());
     return path;
 }
 
@@ -137,9 +148,12 @@ void Job::publish() {
     world_.broker.publish({world_.settings.root + "/job/" + id_, canonical(state), true});
 }
 
-std::vector<Write> Job::takeEvents() { return std::exchange(events_, {}); }
+std::vector<Write> Job::takeEvents() {
+    return std::exchange(events_, {});
+}
 
-// ---- Jobs -----------------------------------------------------------------------------------------------------------
+// ---- Jobs
+// -----------------------------------------------------------------------------------------------------------
 
 Jobs::Jobs(World& world) : world_(world) {}
 
@@ -184,7 +198,8 @@ Status Jobs::resume() {
         }
         Json shown = record.value;
         shown.erase("request");
-        world_.broker.publish({world_.settings.root + "/job/" + record.key, canonical(shown), true});
+        world_.broker.publish(
+            {world_.settings.root + "/job/" + record.key, canonical(shown), true});
     }
     for (const std::string& id : unfinished) start(id);
     return {};
@@ -243,7 +258,8 @@ Task<void> Jobs::run(std::shared_ptr<Job> job) {
     }
     const Status finished = finish(*job, result);
     if (!finished) {
-        // The journal cannot take the end (a full disk): the job stays as it was and runs on at the next start.
+        // The journal cannot take the end (a full disk): the job stays as it was and runs on at the
+        // next start.
         job->text_ = "the end could not be journalled: " + finished.error().message;
         job->publish();
     }

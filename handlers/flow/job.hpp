@@ -1,5 +1,6 @@
-// A job is a coroutine over durable steps: each step's result is in the journal before the next one starts; after a crash
-// the coroutine runs again from the top and finished steps return what they returned before (DESIGN section 2).
+// A job is a coroutine over durable steps: each step's result is in the journal before the next one
+// starts; after a crash the coroutine runs again from the top and finished steps return what they
+// returned before (DESIGN section 2).
 #pragma once
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace tinsmith {
 
 class Jobs;
 
-// Whether a step burns CPU. The first heavy step of a job that really runs waits for the one heavy place and keeps it until
-// Job::leaveHeavy or the job's end.
+// Whether a step burns CPU. The first heavy step of a job that really runs waits for the one heavy
+// place and keeps it until Job::leaveHeavy or the job's end.
 enum class Weight { light, heavy };
 
 class Job {
@@ -31,13 +32,15 @@ class Job {
     World& world() { return world_; }
     CancelToken token() const { return cancel_.token(); }
 
-    // Runs `work` unless the journal has its result. `inputs` is digested: where it differs from the journalled one, this
-    // and all later steps run again. Errors are results too and are remembered, except cancelled and storage_full.
+    // Runs `work` unless the journal has its result. `inputs` is digested: where it differs from
+    // the journalled one, this and all later steps run again. Errors are results too and are
+    // remembered, except cancelled and storage_full.
     Task<Result<Json>> step(std::string name, Json inputs, Task<Result<Json>> work,
                             Weight weight = Weight::light);
     void leaveHeavy();
 
-    // Running time that finished steps have consumed, over restarts (ms). Same value when a job runs again.
+    // Running time that finished steps have consumed, over restarts (ms). Same value when a job
+    // runs again.
     [[nodiscard]] std::int64_t consumedMs() const { return consumedMs_; }
     // Consumed time and what the current step has used so far: for progress, never for decisions.
     [[nodiscard]] std::int64_t elapsedMs() const;
@@ -47,7 +50,8 @@ class Job {
     // Percent of the whole job; published at most five times a second.
     void progress(int percent, std::string text);
     void setAttempt(int attempt) { attempt_ = attempt; }
-    // What the job's `result` holds if it fails: the best version found before a missed target, say.
+    // What the job's `result` holds if it fails: the best version found before a missed target,
+    // say.
     void keepResult(Json result) { record_["result"] = std::move(result); }
     // A scratch folder below the state folder that is removed when the job ends.
     [[nodiscard]] Result<std::filesystem::path> folder(const std::string& name);
@@ -96,13 +100,16 @@ class Jobs {
 
     void add(const std::string& verb, Story story) { stories_[verb] = std::move(story); }
 
-    // The record that, once committed under ("job", id), makes a job; `start` runs it after the commit.
+    // The record that, once committed under ("job", id), makes a job; `start` runs it after the
+    // commit.
     [[nodiscard]] Write admit(const std::string& id, const std::string& verb,
                               const std::string& asker, Json request) const;
     void start(const std::string& id);
-    // Starts all unfinished jobs of the journal in the order they were admitted and publishes the states of all.
+    // Starts all unfinished jobs of the journal in the order they were admitted and publishes the
+    // states of all.
     [[nodiscard]] Status resume();
-    // Ends a queued or running job as cancelled; fails with unknown_job, or conflict if it has ended.
+    // Ends a queued or running job as cancelled; fails with unknown_job, or conflict if it has
+    // ended.
     [[nodiscard]] Status cancel(const std::string& id);
     [[nodiscard]] std::size_t unfinished() const { return running_.size(); }
     [[nodiscard]] std::string heavyJob() const { return heavyHolder_; }

@@ -11,7 +11,8 @@ Json toJson(const Error& error) {
 }
 
 Error errorFromJson(const Json& json) {
-    if (!json.is_object()) return {Code::internal, "an error was stored in an unknown form", "", ""};
+    if (!json.is_object())
+        return {Code::internal, "an error was stored in an unknown form", "", ""};
     const auto text = [&](const char* key) {
         const auto it = json.find(key);
         return it != json.end() && it->is_string() ? it->get<std::string>() : std::string();
@@ -29,8 +30,10 @@ int deepest(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (quoted) {
-            if (c == '\\') ++i;
-            else if (c == '"') quoted = false;
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                quoted = false;
         } else if (c == '"') {
             quoted = true;
         } else if (c == '[' || c == '{') {

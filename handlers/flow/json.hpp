@@ -12,11 +12,13 @@ using Json = nlohmann::json;
 Json toJson(const Error& error);
 Error errorFromJson(const Json& json);
 
-// Parses without throwing; bytes beyond `maxBytes` and nesting beyond `maxDepth` are refused before any tree is built.
+// Parses without throwing; bytes beyond `maxBytes` and nesting beyond `maxDepth` are refused before
+// any tree is built.
 [[nodiscard]] Result<Json> parseJson(std::string_view text, std::size_t maxBytes = 1 << 20,
                                      int maxDepth = 32);
 
-// Text with a stable key order and no spaces: the form that digests are taken over. Invalid UTF-8 is replaced.
+// Text with a stable key order and no spaces: the form that digests are taken over. Invalid UTF-8
+// is replaced.
 std::string canonical(const Json& json);
 
 }  // namespace tinsmith

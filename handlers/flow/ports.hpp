@@ -1,5 +1,5 @@
-// What handlers see of the world. `daemon/` implements these for real, `tests/fakes` in memory with a fake clock.
-// All of it is called from the event loop's thread only.
+// What handlers see of the world. `daemon/` implements these for real, `tests/fakes` in memory with
+// a fake clock. All of it is called from the event loop's thread only.
 #pragma once
 
 #include <array>
@@ -17,7 +17,8 @@
 
 namespace tinsmith {
 
-// ---- Journal: durable records, addressed by kind and key ------------------------------------------------------------
+// ---- Journal: durable records, addressed by kind and key
+// ------------------------------------------------------------
 
 struct Record {
     std::string key;
@@ -34,7 +35,8 @@ struct Write {
 class Journal {
   public:
     virtual ~Journal() = default;
-    // All or nothing; durable (synced to the disk) when it returns. Fails with storage_full or internal.
+    // All or nothing; durable (synced to the disk) when it returns. Fails with storage_full or
+    // internal.
     [[nodiscard]] virtual Status commit(const std::vector<Write>& writes) = 0;
     [[nodiscard]] virtual Result<std::optional<Json>> get(std::string_view kind,
                                                           std::string_view key) = 0;
@@ -44,7 +46,8 @@ class Journal {
                                                            std::size_t limit = 100000) = 0;
 };
 
-// ---- Broker ---------------------------------------------------------------------------------------------------------
+// ---- Broker
+// ---------------------------------------------------------------------------------------------------------
 
 struct Publication {
     std::string topic;
@@ -59,23 +62,26 @@ struct Message {
     std::string topic;
     std::string payload;
     bool retained = false;
-    std::string responseTopic;                // MQTT 5, empty = none
-    std::string correlation;                  // MQTT 5, empty = none
+    std::string responseTopic;                   // MQTT 5, empty = none
+    std::string correlation;                     // MQTT 5, empty = none
     std::optional<std::uint32_t> expirySeconds;  // MQTT 5 Message Expiry, remaining
 };
 
 class Broker {
   public:
     virtual ~Broker() = default;
-    // Never blocks. Retained publications are kept and sent again after a reconnect; an empty retained payload clears
-    // the topic. Other QoS 1 publications wait for the connection; QoS 0 ones are dropped while it is away.
+    // Never blocks. Retained publications are kept and sent again after a reconnect; an empty
+    // retained payload clears the topic. Other QoS 1 publications wait for the connection; QoS 0
+    // ones are dropped while it is away.
     virtual void publish(Publication publication) = 0;
     [[nodiscard]] virtual bool connected() const = 0;
-    // Publications handed over and not yet written or acknowledged: what senders of many blocks pace themselves by.
+    // Publications handed over and not yet written or acknowledged: what senders of many blocks
+    // pace themselves by.
     [[nodiscard]] virtual std::size_t queued() const = 0;
 };
 
-// ---- Clock ----------------------------------------------------------------------------------------------------------
+// ---- Clock
+// ----------------------------------------------------------------------------------------------------------
 
 class Clock {
   public:
@@ -86,7 +92,8 @@ class Clock {
     virtual Task<Status> sleep(std::int64_t ms, CancelToken cancel) = 0;
 };
 
-// ---- Workers: child processes ----------------------------------------------------------------------------------------
+// ---- Workers: child processes
+// ----------------------------------------------------------------------------------------
 
 enum class Cage {
     none,      // our own stage programs: limits and a process group, nothing else
@@ -104,9 +111,10 @@ struct ChildLimits {
 };
 
 struct Child {
-    std::vector<std::string> argv;              // argv[0] is looked up in PATH
-    std::filesystem::path folder;               // working directory, the only writable place in a cage
-    std::vector<std::filesystem::path> readable;  // further paths that a cage shows read-only, at the same place
+    std::vector<std::string> argv;  // argv[0] is looked up in PATH
+    std::filesystem::path folder;   // working directory, the only writable place in a cage
+    std::vector<std::filesystem::path>
+        readable;  // further paths that a cage shows read-only, at the same place
     Cage cage = Cage::none;
     ChildLimits limits;
     std::function<void(std::string_view line)> onLine;  // each line of stdout as it comes
@@ -114,22 +122,24 @@ struct Child {
 };
 
 struct Exit {
-    int code = 0;         // exit status, or 128 + signal
+    int code = 0;  // exit status, or 128 + signal
     int signal = 0;
-    std::string limit;    // which limit ended it ("wall", "output"), else empty
-    std::string output;   // the last 64 KB of stdout
-    std::string errors;   // the last 64 KB of stderr
+    std::string limit;   // which limit ended it ("wall", "output"), else empty
+    std::string output;  // the last 64 KB of stdout
+    std::string errors;  // the last 64 KB of stderr
 };
 
 class Workers {
   public:
     virtual ~Workers() = default;
-    // Runs a child to its end. A child that fails is an Exit, not an Error; an Error means that it could not be started
+    // Runs a child to its end. A child that fails is an Exit, not an Error; an Error means that it
+    // could not be started
     // (`internal`) or was cancelled (`cancelled`; it and its descendants are dead then).
     virtual Task<Result<Exit>> run(Child child, CancelToken cancel) = 0;
 };
 
-// ---- Language model -------------------------------------------------------------------------------------------------
+// ---- Language model
+// -------------------------------------------------------------------------------------------------
 
 struct ChatMessage {
     std::string role;  // "system", "user", "assistant"
@@ -138,7 +148,8 @@ struct ChatMessage {
 
 struct LlmRequest {
     std::vector<ChatMessage> messages;
-    Json schema;  // JSON Schema that the reply should fit; a hint to servers that can constrain output
+    Json schema;  // JSON Schema that the reply should fit; a hint to servers that can constrain
+                  // output
     int maxTokens = 4096;
     double temperature = 0.2;
 };
@@ -156,11 +167,13 @@ class Llm {
     virtual ~Llm() = default;
     [[nodiscard]] virtual bool configured() const = 0;
     [[nodiscard]] virtual std::string model() const = 0;
-    // Retries 429 and 5xx with back-off within its time-out. Fails with llm_unavailable or cancelled.
+    // Retries 429 and 5xx with back-off within its time-out. Fails with llm_unavailable or
+    // cancelled.
     virtual Task<Result<LlmReply>> complete(LlmRequest request, CancelToken cancel) = 0;
 };
 
-// ---- Signer: the only way to the private key -------------------------------------------------------------------------
+// ---- Signer: the only way to the private key
+// -------------------------------------------------------------------------
 
 enum class SignedThing { image, offer, alive };
 
@@ -172,8 +185,8 @@ struct Signature {
 class Signer {
   public:
     virtual ~Signer() = default;
-    // `payload`: the 32-byte digest of an image, or the bytes of an offer or alive message before domain separation.
-    // Fails with signing_failed.
+    // `payload`: the 32-byte digest of an image, or the bytes of an offer or alive message before
+    // domain separation. Fails with signing_failed.
     virtual Task<Result<Signature>> sign(SignedThing thing, std::vector<std::uint8_t> payload) = 0;
     [[nodiscard]] virtual std::vector<std::array<std::uint8_t, 32>> publicKeys() const = 0;
 };

@@ -1,4 +1,5 @@
-// The one way handlers report failure: a value or an Error whose code is public API (DESIGN section 4).
+// The one way handlers report failure: a value or an Error whose code is public API (DESIGN section
+// 4).
 #pragma once
 
 #include <array>
@@ -10,7 +11,8 @@
 
 namespace tinsmith {
 
-// Stable public enum: the names go out in replies, logs and exit messages. Adding one is a minor API version.
+// Stable public enum: the names go out in replies, logs and exit messages. Adding one is a minor
+// API version.
 enum class Code {
     bad_json,
     schema,
@@ -47,16 +49,43 @@ enum class Code {
     internal,
 };
 
-inline constexpr std::array<std::string_view, 33> kCodeNames = {
-    "bad_json",       "schema",          "version",          "bad_path",       "bad_data",
-    "unknown_model",  "unknown_version", "unknown_dataset",  "unknown_board",  "unknown_device",
-    "unknown_job",    "unknown_rollout", "unsupported",      "expired",        "retained",
-    "conflict",       "forbidden",       "too_large",        "busy",           "not_feasible",
-    "target_missed",  "not_better",      "llm_unavailable",  "budget_spent",   "build_failed",
-    "preflight_failed", "signing_failed", "no_devices",      "rollout_aborted", "timeout",
-    "cancelled",      "storage_full",    "internal"};
+inline constexpr std::array<std::string_view, 33> kCodeNames = {"bad_json",
+                                                                "schema",
+                                                                "version",
+                                                                "bad_path",
+                                                                "bad_data",
+                                                                "unknown_model",
+                                                                "unknown_version",
+                                                                "unknown_dataset",
+                                                                "unknown_board",
+                                                                "unknown_device",
+                                                                "unknown_job",
+                                                                "unknown_rollout",
+                                                                "unsupported",
+                                                                "expired",
+                                                                "retained",
+                                                                "conflict",
+                                                                "forbidden",
+                                                                "too_large",
+                                                                "busy",
+                                                                "not_feasible",
+                                                                "target_missed",
+                                                                "not_better",
+                                                                "llm_unavailable",
+                                                                "budget_spent",
+                                                                "build_failed",
+                                                                "preflight_failed",
+                                                                "signing_failed",
+                                                                "no_devices",
+                                                                "rollout_aborted",
+                                                                "timeout",
+                                                                "cancelled",
+                                                                "storage_full",
+                                                                "internal"};
 
-inline std::string_view codeName(Code code) { return kCodeNames[static_cast<std::size_t>(code)]; }
+inline std::string_view codeName(Code code) {
+    return kCodeNames[static_cast<std::size_t>(code)];
+}
 
 // Unknown names (a journal written by a newer version, say) read as `internal`.
 inline Code codeFromName(std::string_view name) {

@@ -1,4 +1,5 @@
-// The settings that handlers act on. `daemon/settings` reads them from TOML; every field's default is the documented one.
+// The settings that handlers act on. `daemon/settings` reads them from TOML; every field's default
+// is the documented one.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +16,25 @@ struct Rights {
 };
 
 struct Retention {
-    int versions = 5;   // finished versions kept a model, besides the running one
-    int jobDays = 30;   // ended jobs, their steps, logs and request records
+    int versions = 5;  // finished versions kept a model, besides the running one
+    int jobDays = 30;  // ended jobs, their steps, logs and request records
 };
 
 struct Quotas {
-    std::uint64_t datasetBytes = 200'000'000;   // one dataset
-    std::uint64_t totalBytes = 4'000'000'000;   // everything below the state folder
+    std::uint64_t datasetBytes = 200'000'000;     // one dataset
+    std::uint64_t totalBytes = 4'000'000'000;     // everything below the state folder
     std::uint64_t deviceWindowsPerHour = 20'000;  // windows taken in from one device
-    std::uint64_t reserveBytes = 100'000'000;   // free space on the disk that new work must leave
+    std::uint64_t reserveBytes = 100'000'000;     // free space on the disk that new work must leave
 };
 
 struct PlannerSettings {
-    int calls = 8;               // calls of the language model a job may make when its request does not say
+    int calls = 8;  // calls of the language model a job may make when its request does not say
     std::int64_t tokens = 60'000;
-    double minutes = 5;          // running time of planning and training when the request does not say
+    double minutes = 5;  // running time of planning and training when the request does not say
 };
 
 struct RolloutSettings {
-    std::int64_t deadlineS = 600;       // a device's time from offer to confirmed
+    std::int64_t deadlineS = 600;  // a device's time from offer to confirmed
     std::int64_t soakS = 0;
     int canary = 1;
     std::vector<double> waves = {1.0};
@@ -47,12 +48,13 @@ struct Settings {
     std::filesystem::path stateDir;         // journal, artefacts, job folders
     std::filesystem::path dataDir;          // what `dataset import` may read
     std::filesystem::path shareDir;         // schemas/, prompts/ and boards as installed
-    std::filesystem::path firmwareDir;      // boards/<name>/ with libraries, linker scripts, board.toml, boot.elf
-    std::filesystem::path programDir;       // tinsmith-work, tinsmith-train, tinsmith-sign
-    std::string board = "mps2-an386";       // when a request names none
-    std::size_t requestBytes = 262'144;     // largest request payload
-    std::size_t requestsPerMinute = 600;    // an asker's; more is answered `busy`
-    std::size_t queuedJobs = 100;           // further long requests are answered `busy`
+    std::filesystem::path
+        firmwareDir;  // boards/<name>/ with libraries, linker scripts, board.toml, boot.elf
+    std::filesystem::path programDir;     // tinsmith-work, tinsmith-train, tinsmith-sign
+    std::string board = "mps2-an386";     // when a request names none
+    std::size_t requestBytes = 262'144;   // largest request payload
+    std::size_t requestsPerMinute = 600;  // an asker's; more is answered `busy`
+    std::size_t queuedJobs = 100;         // further long requests are answered `busy`
     std::map<std::string, Rights> askers;
     Retention retention;
     Quotas quotas;

@@ -1,5 +1,6 @@
-// Coroutines for one thread: Task<T> (lazy, awaited once), Completion<T> (a result that a callback delivers), Nursery
-// (owner of running top-level tasks) and cancellation. Nothing here is thread-safe; everything runs on the event loop.
+// Coroutines for one thread: Task<T> (lazy, awaited once), Completion<T> (a result that a callback
+// delivers), Nursery (owner of running top-level tasks) and cancellation. Nothing here is
+// thread-safe; everything runs on the event loop.
 #pragma once
 
 #include <coroutine>
@@ -34,8 +35,9 @@ struct PromiseBase {
 
 }  // namespace detail
 
-// A computation that starts when it is awaited. A Task that is never awaited never runs: that is how a step whose result
-// the journal already has is skipped. Exceptions (bugs, not errors) reach the awaiting task.
+// A computation that starts when it is awaited. A Task that is never awaited never runs: that is
+// how a step whose result the journal already has is skipped. Exceptions (bugs, not errors) reach
+// the awaiting task.
 template <class T>
 class [[nodiscard]] Task {
   public:
@@ -104,8 +106,9 @@ class [[nodiscard]] Task<void> {
     std::coroutine_handle<promise_type> handle_;
 };
 
-// A result that arrives once, from a callback. Copies share it. `set` resumes the waiter at once, on the caller's stack;
-// a second `set` is ignored. When the waiting task is destroyed first, `set` does nothing.
+// A result that arrives once, from a callback. Copies share it. `set` resumes the waiter at once,
+// on the caller's stack; a second `set` is ignored. When the waiting task is destroyed first, `set`
+// does nothing.
 template <class T>
 class Completion {
     struct State {
@@ -143,7 +146,8 @@ class Completion {
     std::shared_ptr<State> state_;
 };
 
-// Owns top-level tasks. Destroying it destroys what still runs, which is how the daemon stops in the middle of a job.
+// Owns top-level tasks. Destroying it destroys what still runs, which is how the daemon stops in
+// the middle of a job.
 class Nursery {
   public:
     using OnCrash = std::function<void(std::exception_ptr)>;
@@ -191,7 +195,8 @@ class Nursery {
     std::list<std::coroutine_handle<>> running_;
 };
 
-// Tells running work that its result is no longer wanted. Tokens are cheap copies; a default one is never cancelled.
+// Tells running work that its result is no longer wanted. Tokens are cheap copies; a default one is
+// never cancelled.
 class CancelToken {
     friend class CancelSource;
     struct State {

@@ -23,7 +23,7 @@ constexpr int kBuildFrom = 76;
 constexpr int kGenerated = 80;
 constexpr int kProven = 91;
 constexpr std::uint64_t kSignatureBytes = 144;  // SHA256, KEYHASH and ED25519 TLVs and their header
-constexpr std::size_t kCompilerWords = 2000;  // of a compiler's complaint, in an error
+constexpr std::size_t kCompilerWords = 2000;    // of a compiler's complaint, in an error
 
 std::string tail(const std::string& text, std::size_t most) {
     return text.size() > most ? "…" + text.substr(text.size() - most) : text;
@@ -31,7 +31,8 @@ std::string tail(const std::string& text, std::size_t most) {
 
 Result<std::vector<std::uint8_t>> readBytes(const fs::path& path) {
     std::ifstream in(path, std::ios::binary);
-    std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+    std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in),
+                                    std::istreambuf_iterator<char>()};
     if (!in) return fail(Code::internal, "cannot read " + path.string());
     return bytes;
 }
@@ -46,21 +47,23 @@ Result<std::array<std::uint8_t, N>> fixedHex(const std::string& hex) {
     return fixed;
 }
 
-// ---- Building -------------------------------------------------------------------------------------------------------
+// ---- Building
+// -------------------------------------------------------------------------------------------------------
 
 // Generates model.cpp; the folder then holds what the compiler needs.
 Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
     auto network = restoreNetwork(job, spec.network);
     if (!network) co_return std::unexpected(network.error());
     World& world = job.world();
-    const Json input = {{"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
-                        {"dataset", world.artefacts.path(spec.goal.data).string()},
-                        {"plan", spec.plan},
-                        {"network", network->string()},
-                        {"model", spec.goal.model},
-                        {"version", spec.version},
-                        {"golden", plan::kGoldenWindows},
-                        {"board", spec.goal.board}};
+    const Json input = {
+        {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
+        {"dataset", world.artefacts.path(spec.goal.data).string()},
+        {"plan", spec.plan},
+        {"network", network->string()},
+        {"model", spec.goal.model},
+        {"version", spec.version},
+        {"golden", plan::kGoldenWindows},
+        {"board", spec.goal.board}};
     Result<Json> generated =
         co_await runStage(job, "tinsmith-work", "generate", input, "build", kBuildFrom, kGenerated);
     co_return generated;
@@ -81,9 +84,10 @@ Task<Status> compile(Job& job, build::BoardTools tools, fs::path folder) {
         if (!exit) co_return std::unexpected(exit.error());
         if (exit->code == 0 && exit->limit.empty()) continue;
         const std::string reason = exit->limit.empty() ? "" : " (its " + exit->limit + " limit)";
-        co_return fail(Code::build_failed,
-                       command.step + " failed" + reason + ": " + tail(exit->errors, kCompilerWords),
-                       "check the cross compiler with `tinsmith doctor`");
+        co_return fail(
+            Code::build_failed,
+            command.step + " failed" + reason + ": " + tail(exit->errors, kCompilerWords),
+            "check the cross compiler with `tinsmith doctor`");
     }
     co_return Status();
 }
@@ -162,29 +166,32 @@ Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec) {
     co_return built;
 }
 
-// ---- Preflight --------------------------------------------------------------------------------------------------------
+// ---- Preflight
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
 // Runs the windows of one part on both slots and compares every output.
-Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Json built, std::string part,
-                             int from, int to) {
+Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Json built,
+                             std::string part, int from, int to) {
     World& world = job.world();
     Json images = Json::object();
     for (const Json& image : built.value("images", Json::array())) {
-        images[image.value("slot", "")] = world.artefacts.path(image.value("unsigned", "")).string();
+        images[image.value("slot", "")] =
+            world.artefacts.path(image.value("unsigned", "")).string();
     }
     const Json outputs = spec.quantized.value("outputs", Json::object());
-    const Json prepareInput = {{"boot", (board.folder / "boot.elf").string()},
-                               {"images", images},
-                               {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
-                               {"dataset", world.artefacts.path(spec.goal.data).string()},
-                               {"part", part},
-                               {"outputs", world.artefacts.path(outputs.value(part, "")).string()},
-                               {"instructions_per_tick", board.instructionsPerTick}};
+    const Json prepareInput = {
+        {"boot", (board.folder / "boot.elf").string()},
+        {"images", images},
+        {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
+        {"dataset", world.artefacts.path(spec.goal.data).string()},
+        {"part", part},
+        {"outputs", world.artefacts.path(outputs.value(part, "")).string()},
+        {"instructions_per_tick", board.instructionsPerTick}};
     const std::string name = "preflight-" + part;
-    Result<Json> prepared =
-        co_await runStage(job, "tinsmith-work", "preflight-prepare", prepareInput, name, from, from);
+    Result<Json> prepared = co_await runStage(job, "tinsmith-work", "preflight-prepare",
+                                              prepareInput, name, from, from);
     if (!prepared) co_return std::unexpected(prepared.error());
     preflight::EmulateSpec emulation;
     emulation.command = board.emulator;
@@ -197,8 +204,8 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
     const Status ran = co_await preflight::emulate(world, emulation, progress, job.token());
     if (!ran) co_return std::unexpected(ran.error());
     const Json checkInput = {{"prepared", emulation.folder.string()}};
-    Result<Json> checked =
-        co_await runStage(job, "tinsmith-work", "preflight-check", checkInput, name + "-check", to, to);
+    Result<Json> checked = co_await runStage(job, "tinsmith-work", "preflight-check", checkInput,
+                                             name + "-check", to, to);
     if (!checked) co_return std::unexpected(checked.error());
     checked->erase("folder");
     co_return checked;
@@ -208,32 +215,40 @@ std::string kilobytes(std::uint64_t bytes) {
     return std::to_string(bytes / 1000) + "." + std::to_string(bytes % 1000 / 100) + " KB";
 }
 
-// The measured image against the limits of the request. Feasibility was estimated before training; this is the last word.
-Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::uint64_t ram, double latencyMs) {
-    const std::string hint = "relax the limit, or use regenerate with it: the planner then sees a smaller budget";
+// The measured image against the limits of the request. Feasibility was estimated before training;
+// this is the last word.
+Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::uint64_t ram,
+                   double latencyMs) {
+    const std::string hint =
+        "relax the limit, or use regenerate with it: the planner then sees a smaller budget";
     if (image > limits.flashBytes) {
         return fail(Code::not_feasible,
-                    "the built image has " + kilobytes(image) + ", " + kilobytes(limits.flashBytes) + " are allowed",
+                    "the built image has " + kilobytes(image) + ", " +
+                        kilobytes(limits.flashBytes) + " are allowed",
                     hint, "/limits/flash_kb");
     }
     if (ram > limits.ramBytes) {
         return fail(Code::not_feasible,
-                    "the application needs " + kilobytes(ram) + " of RAM, " + kilobytes(limits.ramBytes) + " are allowed",
+                    "the application needs " + kilobytes(ram) + " of RAM, " +
+                        kilobytes(limits.ramBytes) + " are allowed",
                     hint, "/limits/ram_kb");
     }
     if (limits.latencyMs > 0 && latencyMs > limits.latencyMs) {
         return fail(Code::not_feasible,
-                    "a window takes " + std::to_string(latencyMs) + " ms, " + std::to_string(limits.latencyMs) + " ms are allowed",
+                    "a window takes " + std::to_string(latencyMs) + " ms, " +
+                        std::to_string(limits.latencyMs) + " ms are allowed",
                     hint, "/limits/latency_ms");
     }
     return {};
 }
 
 Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
-    const auto board = build::loadBoard(job.world().settings.firmwareDir / "boards", spec.goal.board);
+    const auto board =
+        build::loadBoard(job.world().settings.firmwareDir / "boards", spec.goal.board);
     if (!board) co_return std::unexpected(board.error());
     const int half = (kGenerated + kProven) / 2;
-    Result<Json> validation = co_await provePart(job, spec, *board, built, "validation", kGenerated, half);
+    Result<Json> validation =
+        co_await provePart(job, spec, *board, built, "validation", kGenerated, half);
     if (!validation) co_return std::unexpected(validation.error());
     Result<Json> test = co_await provePart(job, spec, *board, built, "test", half, kProven);
     if (!test) co_return std::unexpected(test.error());
@@ -245,9 +260,12 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
     const auto most = instructions.value("total", Json::object()).value("max", std::uint64_t{0});
     const auto stack = std::max(validation->value("stack_high_water", std::uint64_t{0}),
                                 test->value("stack_high_water", std::uint64_t{0}));
-    // The deepest stack of the platform (an update being verified) is not seen in preflight; board.toml has it.
-    const std::uint64_t ram = built.value("ram_bytes", std::uint64_t{0}) + std::max(stack, board->platformStack);
-    const double latencyMs = 1000.0 * static_cast<double>(most) * board->cyclesPerInstruction / board->clockHz;
+    // The deepest stack of the platform (an update being verified) is not seen in preflight;
+    // board.toml has it.
+    const std::uint64_t ram =
+        built.value("ram_bytes", std::uint64_t{0}) + std::max(stack, board->platformStack);
+    const double latencyMs =
+        1000.0 * static_cast<double>(most) * board->cyclesPerInstruction / board->clockHz;
     std::uint64_t image = 0;
     for (const Json& each : built.value("images", Json::array())) {
         image = std::max(image, each.value("bytes", std::uint64_t{0}) + kSignatureBytes);
@@ -255,21 +273,27 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
     if (auto fits = checkLimits(spec.goal.limits, image, ram, latencyMs); !fits) {
         co_return std::unexpected(fits.error());
     }
-    co_return Json{{"validation", validation->value("slots", Json::object())},
-                   {"test", test->value("slots", Json::object())},
-                   {"instructions",
-                    {{"features", mean("features")}, {"inference", mean("inference")}, {"total", mean("total")}, {"max", most}}},
-                   {"stack_bytes", stack},
-                   {"ram_bytes", ram},
-                   {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}},
-                   {"latency_ms", latencyMs}};
+    co_return Json{
+        {"validation", validation->value("slots", Json::object())},
+        {"test", test->value("slots", Json::object())},
+        {"instructions",
+         {{"features", mean("features")},
+          {"inference", mean("inference")},
+          {"total", mean("total")},
+          {"max", most}}},
+        {"stack_bytes", stack},
+        {"ram_bytes", ram},
+        {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}},
+        {"latency_ms", latencyMs}};
 }
 
 }  // namespace
 
 Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built) {
-    const Json inputs = {{"images", built.value("images", Json::array())}, {"data", spec.goal.data}};
-    Result<Json> proven = co_await job.step("preflight", inputs, prove(job, spec, built), Weight::heavy);
+    const Json inputs = {{"images", built.value("images", Json::array())},
+                         {"data", spec.goal.data}};
+    Result<Json> proven =
+        co_await job.step("preflight", inputs, prove(job, spec, built), Weight::heavy);
     co_return proven;
 }
 

@@ -1,5 +1,5 @@
-// Firmware for one version: generated, compiled and linked for both slots in the compile cage, wrapped as unsigned images and
-// proven on the emulated board.
+// Firmware for one version: generated, compiled and linked for both slots in the compile cage,
+// wrapped as unsigned images and proven on the emulated board.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,15 @@ struct FirmwareSpec {
     std::uint32_t counter = 0;  // security counter of the images
 };
 
-// {"images":[{"board","slot","digest","unsigned" (artefact),"bytes"}],"report":{operators, buffers},"flash_bytes","ram_bytes"}.
-// Fails with build_failed (the compiler's words) or too_large (does not fit a slot).
+// {"images":[{"board","slot","digest","unsigned" (artefact),"bytes"}],"report":{operators,
+// buffers},"flash_bytes","ram_bytes"}. Fails with build_failed (the compiler's words) or too_large
+// (does not fit a slot).
 Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec);
 
-// Runs the built images on the emulated board: {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms"}.
-// Fails with preflight_failed (slot, window, class, expected and got) or not_feasible (a measured limit is broken).
+// Runs the built images on the emulated board:
+// {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms"}. Fails with
+// preflight_failed (slot, window, class, expected and got) or not_feasible (a measured limit is
+// broken).
 Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built);
 
 }  // namespace tinsmith

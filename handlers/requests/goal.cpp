@@ -8,14 +8,17 @@ namespace tinsmith {
 
 namespace {
 
-double orZero(const std::optional<double>& value) { return value.value_or(0); }
+double orZero(const std::optional<double>& value) {
+    return value.value_or(0);
+}
 
 int cardInt(const Json& card, const char* object, const char* key) {
     const auto it = card.find(object);
     return it == card.end() ? 0 : it->value(key, 0);
 }
 
-// The request's limits count whole images and applications, as the board's do; they can only narrow them.
+// The request's limits count whole images and applications, as the board's do; they can only narrow
+// them.
 Status narrow(plan::BoardLimits& limits, const Limits& wanted) {
     const auto least = [](std::uint64_t board, const std::optional<double>& kb) {
         return kb ? std::min(board, static_cast<std::uint64_t>(*kb * 1000)) : board;
@@ -140,8 +143,10 @@ Result<Goal> makeGoal(World& world, const GoalRequest& request) {
     const plan::WindowShape window = goal.window();
     if (window.classes < 2 || window.length < 1 || window.channels < 1 ||
         goal.searchInput().trainWindows == 0) {
-        return fail(Code::bad_data, "dataset " + request.dataset + " has no windows of two classes to learn from",
-                    "record or import at least two labels; `dataset info` shows what is there", "/dataset");
+        return fail(Code::bad_data,
+                    "dataset " + request.dataset + " has no windows of two classes to learn from",
+                    "record or import at least two labels; `dataset info` shows what is there",
+                    "/dataset");
     }
     goal.target = orZero(request.target.accuracy);
     goal.budgetMs = static_cast<std::int64_t>(

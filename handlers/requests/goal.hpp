@@ -1,5 +1,5 @@
-// What a learning job is after, and on what: fixed at its first step, so that a job that runs again after a restart sees the
-// same dataset, board and budget.
+// What a learning job is after, and on what: fixed at its first step, so that a job that runs again
+// after a restart sees the same dataset, board and budget.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@ namespace tinsmith {
 struct Goal {
     std::string model;
     std::string task;
-    std::string dataset;      // name
-    std::string data;         // artefact digest of the .tsd file
-    Json card;                // the data card
+    std::string dataset;  // name
+    std::string data;     // artefact digest of the .tsd file
+    Json card;            // the data card
     std::string board;
     plan::BoardLimits limits;  // the board's own, narrowed by the request
-    double target = 0;        // share of test windows; 0 = as good as the budget allows
+    double target = 0;         // share of test windows; 0 = as good as the budget allows
     std::int64_t budgetMs = 0;
     int llmCalls = 0;
     std::int64_t llmTokens = 0;
@@ -42,8 +42,9 @@ struct GoalRequest {
     std::uint64_t seed = 1;
 };
 
-// Looks the names up and narrows the board's limits. Fails with unknown_dataset, unknown_board, bad_data (no windows to
-// learn from) or not_feasible (the limits leave nothing beside the platform's own share).
+// Looks the names up and narrows the board's limits. Fails with unknown_dataset, unknown_board,
+// bad_data (no windows to learn from) or not_feasible (the limits leave nothing beside the
+// platform's own share).
 [[nodiscard]] Result<Goal> makeGoal(World& world, const GoalRequest& request);
 
 // The same as the durable first step of `job`.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <vector>
 
 #include "handlers/plan/prompt.hpp"
@@ -16,6 +17,9 @@ namespace {
 constexpr int kPlanUntil = 60;
 constexpr int kFitUntil = 70;
 constexpr int kQuantizeUntil = 75;
+// When the search has nothing new to propose: so many further looks at each of so many leading plans.
+constexpr int kFurtherLooks = 2;
+constexpr std::size_t kLeaders = 3;
 // So many useless replies in a row, and the built-in search goes on alone.
 constexpr int kUselessReplies = 2;
 
@@ -65,11 +69,23 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
 
 // ---- Choosing -------------------------------------------------------------------------------------------------------
 
+// One plan and every look that was taken at it. Validation is small and training depends on its seed, so a plan is judged by
+// the mean of its looks, not by its luckiest one.
+struct Candidate {
+    plan::Plan plan;
+    Choice choice;     // of the newest full look
+    bool full = false;  // trained to the end and measured as int8 at least once
+    double sum = 0;
+    int looks = 0;
+
+    [[nodiscard]] double mean() const { return looks == 0 ? 0 : sum / looks; }
+};
+
 // What is known while plans are tried; rebuilt from step results when a job runs again.
 struct Search {
     std::vector<plan::Outcome> outcomes;
     std::vector<plan::Attempt> attempts;
-    std::optional<Choice> best;
+    std::vector<Candidate> candidates;
     int tried = 0;
     int llmCalls = 0;
     std::int64_t llmTokens = 0;
@@ -91,8 +107,21 @@ std::string describe(const Json& plan) {
     return text;
 }
 
+// The first candidate on which the target holds; else the one with the best mean. Ties go to the earlier, and the search
+// proposes what usually wins first. Null while no plan was trained to the end.
+const Candidate* bestOf(const Search& search, const Goal& goal) {
+    const Candidate* best = nullptr;
+    for (const Candidate& each : search.candidates) {
+        if (!each.full) continue;
+        if (goal.target > 0 && each.choice.lower90 >= goal.target) return &each;
+        if (best == nullptr || each.mean() > best->mean()) best = &each;
+    }
+    return best;
+}
+
 bool targetHolds(const Search& search, const Goal& goal) {
-    return search.best && goal.target > 0 && search.best->lower90 >= goal.target;
+    const Candidate* best = bestOf(search, goal);
+    return best != nullptr && goal.target > 0 && best->choice.lower90 >= goal.target;
 }
 
 // Leaves room for the final fit, which takes about as long as the longest trial did.
@@ -100,21 +129,29 @@ bool budgetLeft(const Job& job, const Goal& goal, const Search& search) {
     return job.consumedMs() + search.longestTrialMs < goal.budgetMs;
 }
 
-// Ties go to the earlier, and the search proposes small plans first.
-void keepBest(Search& search, const Json& plan, const Json& result, const plan::Feasibility& cost,
-              const std::string& planner) {
-    const Json validation = result.value("validation", Json::object());
+void addLook(Search& search, const plan::Trial& trial, const Json& validation, bool full,
+             const plan::Feasibility& cost, const std::string& planner) {
+    const Json json = plan::toJson(trial.plan);
+    auto it = std::ranges::find_if(search.candidates,
+                                   [&](const Candidate& each) { return each.choice.plan == json; });
+    if (it == search.candidates.end()) {
+        Candidate fresh;
+        fresh.plan = trial.plan;
+        fresh.choice.plan = json;
+        it = search.candidates.insert(it, std::move(fresh));
+    }
     const double accuracy = validation.value("accuracy", 0.0);
-    if (search.best && search.best->accuracy >= accuracy) return;
-    Choice choice;
-    choice.plan = plan;
-    choice.epochs = std::max(1, result.value("epochs", 1));
+    it->sum += accuracy;
+    ++it->looks;
+    if (!full) return;
+    it->full = true;
+    Choice& choice = it->choice;
+    choice.epochs = trial.plan.training.epochs;
     choice.accuracy = accuracy;
     choice.lower90 = validation.value("lower90", 0.0);
     choice.validation = validation;
     choice.cost = plan::toJson(cost);
     choice.planner = planner;
-    search.best = std::move(choice);
 }
 
 // Trains one plan and enters it into the search's books. A plan that cannot be trained is an outcome, not the job's end;
@@ -158,10 +195,8 @@ Task<Status> tryPlan(Job& job, Goal goal, Search& search, plan::Trial candidate,
     search.attempts.push_back({json, outcome.accuracy, outcome.lower90,
                                "confusion on validation (rows are the truth): " +
                                    validation.value("confusion", Json::array()).dump()});
-    if (withInt8) {
-        search.longestTrialMs = std::max(search.longestTrialMs, ms);
-        keepBest(search, json, *result, cost, planner);
-    }
+    if (withInt8) search.longestTrialMs = std::max(search.longestTrialMs, ms);
+    addLook(search, candidate, validation, withInt8, cost, planner);
     co_return Status();
 }
 
@@ -263,23 +298,50 @@ Task<Status> followModel(Job& job, Goal goal, Search& search) {
     co_return Status();
 }
 
+// What is left of the budget goes into further looks, with other seeds, at the plans that lead.
+Task<Status> lookAgain(Job& job, Goal goal, Search& search) {
+    for (int look = 1; look <= kFurtherLooks; ++look) {
+        for (std::size_t rank = 0; rank < kLeaders; ++rank) {
+            std::vector<const Candidate*> leaders;
+            for (const Candidate& each : search.candidates) {
+                if (each.full && each.mean() < 1) leaders.push_back(&each);
+            }
+            std::ranges::stable_sort(leaders, std::greater(), [](const Candidate* each) { return each->mean(); });
+            if (leaders.size() < 2 || rank >= leaders.size() || targetHolds(search, goal) ||
+                !budgetLeft(job, goal, search)) {
+                co_return Status();
+            }
+            plan::Trial again;
+            again.plan = leaders[rank]->plan;
+            again.rung = 2;
+            Goal other = goal;
+            other.seed = goal.seed + 1000 * static_cast<std::uint64_t>(look);
+            const std::string planner = leaders[rank]->choice.planner;
+            job.progress(percentOf(job, goal), "looks again at " + describe(leaders[rank]->choice.plan));
+            const Status tried = co_await tryPlan(job, other, search, again, planner);
+            if (!tried) co_return tried;
+        }
+    }
+    co_return Status();
+}
+
 Task<Status> followSearch(Job& job, Goal goal, Search& search) {
     std::vector<plan::Trial> trials = plan::nextTrials(goal.searchInput(), search.outcomes);
     while (!trials.empty()) {
         for (const plan::Trial& candidate : trials) {
-            const bool enough = targetHolds(search, goal) ||
-                                (search.best && !budgetLeft(job, goal, search));
-            if (enough) co_return Status();
+            const bool any = bestOf(search, goal) != nullptr;
+            if (targetHolds(search, goal) || (any && !budgetLeft(job, goal, search))) co_return Status();
             // A first full-length trial is always made: without one there would be no model at all.
             plan::Trial next = candidate;
-            if (!search.best && !budgetLeft(job, goal, search)) next.rung = 1;
+            if (!any && !budgetLeft(job, goal, search)) next.rung = 1;
             job.progress(percentOf(job, goal), "tries " + describe(plan::toJson(next.plan)));
             const Status tried = co_await tryPlan(job, goal, search, next, "search");
             if (!tried) co_return tried;
         }
         trials = plan::nextTrials(goal.searchInput(), search.outcomes);
     }
-    co_return Status();
+    const Status looked = co_await lookAgain(job, goal, search);
+    co_return looked;
 }
 
 }  // namespace
@@ -322,12 +384,14 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
         const Status followed = co_await followSearch(job, goal, search);
         if (!followed) co_return std::unexpected(followed.error());
     }
-    if (!search.best) {
+    const Candidate* best = bestOf(search, goal);
+    if (best == nullptr) {
         co_return fail(Code::internal, "no plan could be trained", "see the job's log for each attempt");
     }
-    search.best->attempts = search.tried;
-    search.best->llmTokens = search.llmTokens;
-    co_return std::move(*search.best);
+    Choice choice = best->choice;
+    choice.attempts = search.tried;
+    choice.llmTokens = search.llmTokens;
+    co_return choice;
 }
 
 Task<Result<Json>> dryRun(Job& job, Goal goal) {

@@ -10,8 +10,8 @@ Task<Result<Json>> regenerateStory(Job& job, Fleet& fleet) {
     const auto typed = typedRequest(job.verb(), job.request());
     if (!typed) co_return std::unexpected(typed.error());
     const auto request = std::get<RegenerateRequest>(*typed);
-    GoalRequest wanted{request.model, request.dataset, request.board, request.task,
-                       request.target, request.limits, request.budget, request.seed};
+    GoalRequest wanted{request.model,  request.dataset, request.board,  request.task,
+                       request.target, request.limits,  request.budget, request.seed};
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
     if (request.dryRun) {

@@ -27,7 +27,8 @@ Task<Result<Json>> takeNumber(World& world, std::string model) {
     co_return Json(number);
 }
 
-// Security counters are never given out twice: the journal has the new value before anybody sees it.
+// Security counters are never given out twice: the journal has the new value before anybody sees
+// it.
 Task<Result<Json>> takeCounter(World& world, std::string board) {
     const auto record = world.journal.get("counter", board);
     if (!record) co_return std::unexpected(record.error());
@@ -50,11 +51,10 @@ Task<Result<Json>> signImages(World& world, Json built) {
         Result<Signature> signature = co_await world.signer.sign(SignedThing::image, *digest);
         if (!signature) co_return std::unexpected(signature.error());
         const auto* data = reinterpret_cast<const std::uint8_t*>(bytes->data());
-        const auto whole =
-            image::attachSignature({data, bytes->size()}, image::keyHash(signature->publicKey),
-                                   signature->bytes);
-        const auto file = world.artefacts.put(
-            {reinterpret_cast<const char*>(whole.data()), whole.size()});
+        const auto whole = image::attachSignature(
+            {data, bytes->size()}, image::keyHash(signature->publicKey), signature->bytes);
+        const auto file =
+            world.artefacts.put({reinterpret_cast<const char*>(whole.data()), whole.size()});
         if (!file) co_return std::unexpected(file.error());
         image.erase("unsigned");
         image["file"] = *file;
@@ -68,14 +68,17 @@ Json testOf(const Json& quantized) {
     return quantized.value("parts", Json::object()).value("test", Json::object());
 }
 
-double accuracyOf(const Json& part) { return part.value("accuracy", 0.0); }
+double accuracyOf(const Json& part) {
+    return part.value("accuracy", 0.0);
+}
 
 std::string percent(double share) {
     const auto tenths = static_cast<int>(share * 1000 + 0.5);
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
 }
 
-// ---- Is it better than what runs? ------------------------------------------------------------------------------------
+// ---- Is it better than what runs?
+// ------------------------------------------------------------------------------------
 
 // The version that the group runs, else the model's current one; null where there is none.
 Task<Result<Json>> findRunning(World& world, std::string model, std::string group) {
@@ -107,7 +110,8 @@ Task<Result<Json>> evaluate(Job& job, Goal goal, Json running) {
     co_return output->value("parts", Json::object()).value("test", Json::object());
 }
 
-// Compares on the same test windows. A running version that cannot take today's windows (another shape) is no obstacle.
+// Compares on the same test windows. A running version that cannot take today's windows (another
+// shape) is no obstacle.
 Task<Status> compare(Job& job, Goal goal, Json test, std::string group) {
     const Json which = {{"model", goal.model}, {"group", group}};
     Result<Json> running =
@@ -131,14 +135,16 @@ Task<Status> compare(Job& job, Goal goal, Json test, std::string group) {
         theirs = *measured;
     }
     if (accuracyOf(test) >= accuracyOf(theirs)) co_return Status();
-    co_return fail(Code::not_better,
-                   "version " + std::to_string(running->value("version", 0)) + ", which runs, reaches " +
-                       percent(accuracyOf(theirs)) + " on the same test windows, the new one " +
-                       percent(accuracyOf(test)),
-                   "the new version is kept; `rollout start` or \"force\": true rolls it out all the same");
+    co_return fail(
+        Code::not_better,
+        "version " + std::to_string(running->value("version", 0)) + ", which runs, reaches " +
+            percent(accuracyOf(theirs)) + " on the same test windows, the new one " +
+            percent(accuracyOf(test)),
+        "the new version is kept; `rollout start` or \"force\": true rolls it out all the same");
 }
 
-// ---- Records ----------------------------------------------------------------------------------------------------------
+// ---- Records
+// ----------------------------------------------------------------------------------------------------------
 
 Json versionRecord(const Job& job, const Goal& goal, const Draft& draft, int number) {
     return {{"model", goal.model},
@@ -160,15 +166,19 @@ Json versionRecord(const Job& job, const Goal& goal, const Draft& draft, int num
             {"released", false}};
 }
 
-Json limitsJson(const Job& job) { return job.request().value("limits", Json::object()); }
+Json limitsJson(const Job& job) {
+    return job.request().value("limits", Json::object());
+}
 
-// Writes the version, and the model's record beside it; `current` makes it the version that the model stands for.
+// Writes the version, and the model's record beside it; `current` makes it the version that the
+// model stands for.
 Task<Result<Json>> record(Job& job, Goal goal, Json version, bool current) {
     World& world = job.world();
     const int number = version.value("version", 0);
     const auto stored = world.journal.get("model", goal.model);
     if (!stored) co_return std::unexpected(stored.error());
-    Json model = *stored ? **stored : Json{{"model", goal.model}, {"current", nullptr}, {"latest", number}};
+    Json model =
+        *stored ? **stored : Json{{"model", goal.model}, {"current", nullptr}, {"latest", number}};
     model["dataset"] = goal.dataset;
     model["board"] = goal.board;
     if (!goal.task.empty()) model["task"] = goal.task;
@@ -187,16 +197,18 @@ Task<Result<Json>> record(Job& job, Goal goal, Json version, bool current) {
 
 // What the job's result and its messages show of a version.
 Json summary(const Json& version, const Json& measured) {
-    Json result = {{"model", version.value("model", "")},
-                   {"version", version.value("version", 0)},
-                   {"accuracy", {{"validation", accuracyOf(version["metrics"].value("validation", Json::object()))},
-                                 {"test", accuracyOf(version["metrics"].value("test", Json::object()))}}},
-                   {"metrics", version["metrics"]},
-                   {"plan", version["plan"]},
-                   {"origin", version["origin"]},
-                   {"images", version["images"]},
-                   {"tflite", version["tflite"]},
-                   {"data_digest", version["data_digest"]}};
+    Json result = {
+        {"model", version.value("model", "")},
+        {"version", version.value("version", 0)},
+        {"accuracy",
+         {{"validation", accuracyOf(version["metrics"].value("validation", Json::object()))},
+          {"test", accuracyOf(version["metrics"].value("test", Json::object()))}}},
+        {"metrics", version["metrics"]},
+        {"plan", version["plan"]},
+        {"origin", version["origin"]},
+        {"images", version["images"]},
+        {"tflite", version["tflite"]},
+        {"data_digest", version["data_digest"]}};
     if (!measured.empty()) result["measured"] = measured;
     return result;
 }
@@ -207,7 +219,8 @@ struct Images {
     std::int64_t counter = 0;
 };
 
-// Counter, build, preflight, signatures: the same for a new version and for an old one that goes out again.
+// Counter, build, preflight, signatures: the same for a new version and for an old one that goes
+// out again.
 Task<Result<Images>> makeImages(Job& job, FirmwareSpec spec) {
     const Json board = {{"board", spec.goal.board}};
     Result<Json> counter =
@@ -274,10 +287,12 @@ Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, Relea
     if (wishes.rollout && !wishes.force) {
         better = co_await compare(job, goal, test, wishes.rollout->group);
     }
-    // Without a rollout the new version is what the model stands for from now on; with one, only once it runs.
+    // Without a rollout the new version is what the model stands for from now on; with one, only
+    // once it runs.
     const bool current = !wishes.rollout;
     const Json images_ = images->signedImages;
-    Result<Json> recorded = co_await job.step("publish", images_, record(job, goal, version, current));
+    Result<Json> recorded =
+        co_await job.step("publish", images_, record(job, goal, version, current));
     if (!recorded) co_return std::unexpected(recorded.error());
     Json result = summary(version, images->measured);
     if (!better) {
@@ -294,7 +309,8 @@ Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, Relea
     co_return result;
 }
 
-// ---- Old versions -----------------------------------------------------------------------------------------------------
+// ---- Old versions
+// -----------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -332,11 +348,13 @@ Task<Result<Json>> rebuild(Job& job, std::string model, int number) {
     if (!images) co_return std::unexpected(images.error());
     const Json made = images->signedImages;
     Result<Json> renewed = co_await job.step(
-        "publish", made, renew(job.world(), model, number, made, images->measured, images->counter));
+        "publish", made,
+        renew(job.world(), model, number, made, images->measured, images->counter));
     co_return renewed;
 }
 
-// ---- Rollout ------------------------------------------------------------------------------------------------------------
+// ---- Rollout
+// ------------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -383,7 +401,8 @@ Task<Result<Json>> rolloutStep(Job& job, Fleet& fleet, std::string model, int ve
     const Json inputs = {{"model", model}, {"version", version}, {"group", spec.group}};
     Result<Json> rolled = co_await job.step("rollout", inputs, runRollout(job, fleet, spec));
     if (!rolled) co_return std::unexpected(rolled.error());
-    Result<Json> current = co_await job.step("current", inputs, makeCurrent(job.world(), model, version));
+    Result<Json> current =
+        co_await job.step("current", inputs, makeCurrent(job.world(), model, version));
     if (!current) co_return std::unexpected(current.error());
     co_return rolled;
 }

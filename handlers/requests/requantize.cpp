@@ -26,8 +26,9 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     if (!plan) co_return std::unexpected(plan.error());
     const plan::Feasibility fits = plan::check(*plan, goal->window(), goal->limits);
     if (!fits.fits) {
-        co_return fail(Code::not_feasible, fits.sentence,
-                       "other int8 weights need the same space: relax the limits, or use regenerate");
+        co_return fail(
+            Code::not_feasible, fits.sentence,
+            "other int8 weights need the same space: relax the limits, or use regenerate");
     }
     if (request.dryRun) {
         co_return Json{{"dry_run", true}, {"plan", planJson}, {"fit", plan::toJson(fits)}};

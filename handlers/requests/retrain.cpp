@@ -25,9 +25,10 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     const Json planJson = (*base)["version"].value("plan", Json::object());
     const auto plan = plan::parsePlan(planJson, goal->window());
     if (!plan) {
-        co_return fail(plan.error().code,
-                       "the plan of " + request.model + " does not fit the data: " + plan.error().message,
-                       "use regenerate, which makes a new plan", plan.error().path);
+        co_return fail(
+            plan.error().code,
+            "the plan of " + request.model + " does not fit the data: " + plan.error().message,
+            "use regenerate, which makes a new plan", plan.error().path);
     }
     const plan::Feasibility fits = plan::check(*plan, goal->window(), goal->limits);
     if (!fits.fits) {
@@ -37,7 +38,8 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
         co_return Json{{"dry_run", true}, {"plan", planJson}, {"fit", plan::toJson(fits)}};
     }
 
-    // Validation tells how long to train; the network that counts is then fitted on train and validation.
+    // Validation tells how long to train; the network that counts is then fitted on train and
+    // validation.
     Result<Json> tried = co_await trial(job, *goal, planJson, 1.0, true);
     if (!tried) co_return std::unexpected(tried.error());
     const int epochs = tried->value("epochs", plan->training.epochs);

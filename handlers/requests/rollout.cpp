@@ -1,5 +1,6 @@
-// rollout start: a version that exists onto a group. Its images are used when their security counter is the newest one given
-// out for the board; else they are built, proven and signed again, because devices refuse counters below their floor.
+// rollout start: a version that exists onto a group. Its images are used when their security
+// counter is the newest one given out for the board; else they are built, proven and signed again,
+// because devices refuse counters below their floor.
 #include "handlers/api/parse.hpp"
 #include "handlers/requests/release.hpp"
 #include "handlers/requests/stories.hpp"
@@ -30,19 +31,22 @@ Task<Result<Json>> rolloutStory(Job& job, Fleet& fleet) {
     const Json version = (*base)["version"];
     const int number = version.value("version", 0);
     const Json inputs = {{"version", number}};
-    Result<Json> newest = co_await job.step("counter-check", inputs, isNewest(job.world(), version));
+    Result<Json> newest =
+        co_await job.step("counter-check", inputs, isNewest(job.world(), version));
     if (!newest) co_return std::unexpected(newest.error());
     const bool mustBuild = !newest->get<bool>();
     if (request.dryRun) {
-        co_return Json{{"dry_run", true}, {"model", request.model}, {"version", number},
-                       {"group", request.rollout.group}, {"rebuild", mustBuild}};
+        co_return Json{{"dry_run", true},
+                       {"model", request.model},
+                       {"version", number},
+                       {"group", request.rollout.group},
+                       {"rebuild", mustBuild}};
     }
     if (mustBuild) {
         Result<Json> rebuilt = co_await rebuild(job, request.model, number);
         if (!rebuilt) co_return std::unexpected(rebuilt.error());
     }
-    Result<Json> rolled =
-        co_await rolloutStep(job, fleet, request.model, number, request.rollout);
+    Result<Json> rolled = co_await rolloutStep(job, fleet, request.model, number, request.rollout);
     co_return rolled;
 }
 

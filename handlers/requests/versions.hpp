@@ -11,8 +11,8 @@ namespace tinsmith {
 
 std::string versionKey(const std::string& model, int version);
 
-// {"model": record, "version": record}. Without a number the model's current version, else its latest.
-// Fails with unknown_model or unknown_version.
+// {"model": record, "version": record}. Without a number the model's current version, else its
+// latest. Fails with unknown_model or unknown_version.
 [[nodiscard]] Result<Json> findVersion(Journal& journal, const std::string& model,
                                        std::optional<int> version);
 
@@ -25,7 +25,8 @@ GoalRequest goalOfVersion(const Json& base);
 // `base` with what `wanted` names in its place.
 Limits narrowed(Limits base, const Limits& wanted);
 
-// Publishes the model's retained card: its record with the current version's metrics, plan and images.
+// Publishes the model's retained card: its record with the current version's metrics, plan and
+// images.
 void publishModelCard(World& world, const std::string& model);
 
 }  // namespace tinsmith

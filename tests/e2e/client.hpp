@@ -1,4 +1,5 @@
-// A synchronous client of the MQTT contract, for tests, the demo and benchmarks: publishes requests, waits for what comes.
+// A synchronous client of the MQTT contract, for tests, the demo and benchmarks: publishes
+// requests, waits for what comes.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,8 @@ namespace tinsmith::e2e {
 
 class Client {
   public:
-    // Throws std::runtime_error when the broker cannot be reached: nothing in a test makes sense then.
+    // Throws std::runtime_error when the broker cannot be reached: nothing in a test makes sense
+    // then.
     Client(int port, std::string user, const std::string& password, std::string root);
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -23,9 +25,11 @@ class Client {
 
     void subscribe(const std::string& filter);
     void publish(const std::string& topic, const std::string& payload, bool retain = false);
-    // Handles messages until `done` says so; false after `ms`. Reconnects when the broker went away.
+    // Handles messages until `done` says so; false after `ms`. Reconnects when the broker went
+    // away.
     bool waitFor(const std::function<bool()>& done, int ms);
-    // Publishes below …/request/<user>/<verb>, again with the same id every two seconds, until the reply comes; null after `ms`.
+    // Publishes below …/request/<user>/<verb>, again with the same id every two seconds, until the
+    // reply comes; null after `ms`.
     Json request(const std::string& verb, Json payload, int ms = 20000);
     // The retained or last state of a job; waits until it has ended. Null after `ms`.
     Json waitForJob(const std::string& job, int ms);

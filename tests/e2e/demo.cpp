@@ -1,5 +1,6 @@
-// ./run demo: three emulated devices on a simulated vibrating motor. Windows are recorded on device 1 only; one `regenerate`
-// request makes a model of them, proves it and rolls it out; then every device must recognise all four conditions.
+// ./run demo: three emulated devices on a simulated vibrating motor. Windows are recorded on device
+// 1 only; one `regenerate` request makes a model of them, proves it and rolls it out; then every
+// device must recognise all four conditions.
 #include <signal.h>
 #include <unistd.h>
 
@@ -22,17 +23,19 @@ using tinsmith::e2e::House;
 
 constexpr const char* kConditions[] = {"normal", "imbalance", "misalignment", "bearing_fault"};
 constexpr const char* kDevices[] = {"dev-1", "dev-2", "dev-3"};
-constexpr int kWindow = 256;         // samples, one second of the simulated sensor
+constexpr int kWindow = 256;  // samples, one second of the simulated sensor
 constexpr double kRateHz = 256;
-constexpr double kSpeed = 4;         // the simulated motor runs faster than real time
-constexpr int kRecordSeconds = 48;   // of sensor time, a condition
-constexpr int kResultsEach = 13;     // judged results a condition and device: 52 a device
-constexpr int kResultsSkipped = 2;   // windows that may still hold the condition before
+constexpr double kSpeed = 4;        // the simulated motor runs faster than real time
+constexpr int kRecordSeconds = 48;  // of sensor time, a condition
+constexpr int kResultsEach = 13;    // judged results a condition and device: 52 a device
+constexpr int kResultsSkipped = 2;  // windows that may still hold the condition before
 constexpr double kEnough = 0.9;
 
 volatile sig_atomic_t interrupted = 0;
 
-[[noreturn]] void giveUp(const std::string& why) { throw std::runtime_error(why); }
+[[noreturn]] void giveUp(const std::string& why) {
+    throw std::runtime_error(why);
+}
 
 void checkInterrupt() {
     if (interrupted) giveUp("interrupted");
@@ -70,8 +73,10 @@ class Watcher {
         if (!topic.starts_with(root_ + "/job/")) return;
         const Json json = Json::parse(payload, nullptr, false);
         if (!json.is_object()) return;
-        if (topic.ends_with("/log")) line(json);
-        else states[topic.substr(root_.size() + 5)] = json;
+        if (topic.ends_with("/log"))
+            line(json);
+        else
+            states[topic.substr(root_.size() + 5)] = json;
     }
 
     std::map<std::string, Json> states;
@@ -143,14 +148,16 @@ void record(House& house, Client& client, Watcher& watcher) {
 
 // The request goes out as any user would send it.
 std::string publishRegenerate(House& house, Client& client) {
-    const Json request = {{"id", "demo-1"},
-                          {"model", "motor"},
-                          {"dataset", "motor"},
-                          {"task", "Tell from vibration whether the motor runs normally or has an imbalance, a "
-                                   "misalignment or a bearing fault"},
-                          {"target", {{"accuracy", 0.95}}},
-                          {"budget", {{"minutes", 1}}},
-                          {"rollout", {{"group", "motors"}, {"canary", 1}, {"deadline_s", 60}}}};
+    const Json request = {
+        {"id", "demo-1"},
+        {"model", "motor"},
+        {"dataset", "motor"},
+        {"task",
+         "Tell from vibration whether the motor runs normally or has an imbalance, a "
+         "misalignment or a bearing fault"},
+        {"target", {{"accuracy", 0.95}}},
+        {"budget", {{"minutes", 1}}},
+        {"rollout", {{"group", "motors"}, {"canary", 1}, {"deadline_s", 60}}}};
     const std::string topic = house.root() + "/request/ann/regenerate";
     title("mosquitto_pub -t " + topic);
     std::printf("   %s\n", request.dump().c_str());
@@ -171,7 +178,8 @@ struct Score {
     int total = 0;
 };
 
-// Runs every device through all four conditions and compares what it publishes with what its motor does.
+// Runs every device through all four conditions and compares what it publishes with what its motor
+// does.
 std::map<std::string, Score> judge(House& house, Client& client) {
     title("every device through all four conditions (simulated)");
     std::map<std::string, Score> scores;
@@ -184,7 +192,8 @@ std::map<std::string, Score> judge(House& house, Client& client) {
         client.onMessage = [&](const std::string& topic, const std::string& payload) {
             if (!topic.ends_with("/result")) return;
             const std::string prefix = house.root() + "/device/";
-            const std::string device = topic.substr(prefix.size(), topic.size() - prefix.size() - 7);
+            const std::string device =
+                topic.substr(prefix.size(), topic.size() - prefix.size() - 7);
             tinsmith::wire::Result result;
             const auto* bytes = reinterpret_cast<const std::uint8_t*>(payload.data());
             if (!tinsmith::wire::decode({bytes, payload.size()}, result)) return;
@@ -216,12 +225,17 @@ void printAchieved(const Json& result, const Watcher& watcher) {
     const Json accuracy = result.value("accuracy", Json::object());
     title("achieved");
     std::printf("   accuracy on test windows      %.3f\n", accuracy.value("test", 0.0));
-    std::printf("   flash (code, weights, data)   %.1f KB\n", measured.value("flash_bytes", 0.0) / 1000);
-    std::printf("   RAM (.data, .bss, stack)      %.1f KB\n", measured.value("ram_bytes", 0.0) / 1000);
-    std::printf("   instructions an inference     %.0f\n", measured.value("instructions", Json::object()).value("total", 0.0));
-    std::printf("   signed image                  %.1f KB\n", measured.value("image_bytes", 0.0) / 1000);
+    std::printf("   flash (code, weights, data)   %.1f KB\n",
+                measured.value("flash_bytes", 0.0) / 1000);
+    std::printf("   RAM (.data, .bss, stack)      %.1f KB\n",
+                measured.value("ram_bytes", 0.0) / 1000);
+    std::printf("   instructions an inference     %.0f\n",
+                measured.value("instructions", Json::object()).value("total", 0.0));
+    std::printf("   signed image                  %.1f KB\n",
+                measured.value("image_bytes", 0.0) / 1000);
     std::printf("   seconds a step               ");
-    for (const auto& [step, seconds] : watcher.stepSeconds) std::printf(" %s %.1f", step.c_str(), seconds);
+    for (const auto& [step, seconds] : watcher.stepSeconds)
+        std::printf(" %s %.1f", step.c_str(), seconds);
     std::printf("\n");
 }
 
@@ -261,8 +275,8 @@ int run(int seed) {
     bool good = true;
     for (const auto& [device, score] : scores) {
         const double share = static_cast<double>(score.right) / std::max(1, score.total);
-        std::printf("   %s: %d of %d published results right (%.1f %%)\n", device.c_str(), score.right,
-                    score.total, 100 * share);
+        std::printf("   %s: %d of %d published results right (%.1f %%)\n", device.c_str(),
+                    score.right, score.total, 100 * share);
         good = good && share >= kEnough;
     }
     std::printf("   whole demo: %.0f s\n",
@@ -283,7 +297,7 @@ int main(int argc, char** argv) {
             return 2;
         }
     }
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = [](int) { interrupted = 1; };
     sigaction(SIGINT, &action, nullptr);
     sigaction(SIGTERM, &action, nullptr);

@@ -52,7 +52,8 @@ House::House(Options options) : options_(std::move(options)) {
         fs::create_directories(options_.dataDir);
     }
     port_ = freePort();
-    if (runToEnd({program("tinsmith"), "key", "new", folder_ / "gateway.key"}, folder_ / "key.log") != 0) {
+    if (runToEnd({program("tinsmith"), "key", "new", folder_ / "gateway.key"},
+                 folder_ / "key.log") != 0) {
         throw std::runtime_error("no key could be made: " + log("key"));
     }
     writeBrokerFiles();
@@ -70,9 +71,13 @@ House::~House() {
 }
 
 // Users of a throw-away broker on the loopback address; nothing secret.
-std::string House::password(const std::string& user) const { return "secret-of-" + user; }
+std::string House::password(const std::string& user) const {
+    return "secret-of-" + user;
+}
 
-fs::path House::program(const std::string& name) const { return kBuild / "bin" / name; }
+fs::path House::program(const std::string& name) const {
+    return kBuild / "bin" / name;
+}
 
 std::string House::log(const std::string& name) const {
     return tail(readText(folder_ / (name + ".log")));
@@ -83,7 +88,8 @@ void House::writeBrokerFiles() {
     const fs::path folder = folder_ / "broker";
     std::string conf = readText(kSource / "config" / "mosquitto.conf");
     const auto set = [&](const std::string& key, const std::string& value) {
-        conf = std::regex_replace(conf, std::regex("(^|\n)" + key + " [^\n]*"), "$1" + key + " " + value);
+        conf = std::regex_replace(conf, std::regex("(^|\n)" + key + " [^\n]*"),
+                                  "$1" + key + " " + value);
     };
     set("listener", std::to_string(port_) + " 127.0.0.1");
     set("acl_file", folder / "acl.conf");
@@ -116,14 +122,16 @@ void House::writeSettings() {
     toml += "[broker]\nport = " + std::to_string(port_) + "\nuser = \"" + kDaemonUser +
             "\"\npassword_file = " + text(folder_ / "daemon.password") + "retry_max_ms = 1000\n";
     toml += "[signing]\nkey_file = " + text(folder_ / "gateway.key");
-    for (const char* asker : kPeople) toml += std::string("[askers.") + asker + "]\nallow = [\"*\"]\n";
+    for (const char* asker : kPeople)
+        toml += std::string("[askers.") + asker + "]\nallow = [\"*\"]\n";
     writeText(folder_ / "tinsmithd.toml", toml + options_.extraSettings);
     writeText(folder_ / "daemon.password", password(kDaemonUser) + "\n");
     fs::permissions(folder_ / "daemon.password", fs::perms::owner_read | fs::perms::owner_write);
 }
 
 void House::startBroker() {
-    broker_ = Process({"mosquitto", "-c", folder_ / "broker" / "mosquitto.conf"}, folder_ / "broker.log");
+    broker_ =
+        Process({"mosquitto", "-c", folder_ / "broker" / "mosquitto.conf"}, folder_ / "broker.log");
     for (int i = 0; i < 100; ++i) {
         try {
             const Client probe(port_, kPeople[0], password(kPeople[0]), root());
@@ -136,8 +144,8 @@ void House::startBroker() {
 }
 
 void House::startDaemon() {
-    daemon_ = Process({program("tinsmithd"), "--config", folder_ / "tinsmithd.toml"}, folder_ / "daemon.log",
-                      {"TINSMITH_LLM_KEY_FOR_TESTS=unused"});
+    daemon_ = Process({program("tinsmithd"), "--config", folder_ / "tinsmithd.toml"},
+                      folder_ / "daemon.log", {"TINSMITH_LLM_KEY_FOR_TESTS=unused"});
     Client watcher(port_, kPeople[0], password(kPeople[0]), root());
     const Json reply = watcher.request("health", Json::object(), 20000);
     if (!reply.is_object()) throw std::runtime_error("the daemon did not start: " + log("daemon"));
@@ -157,11 +165,24 @@ Json House::device(Client& client, const std::string& id) {
 
 void House::addDevice(const DeviceOptions& options, Client& client) {
     const fs::path flash = folder_ / "devices" / (options.id + ".flash");
-    const std::vector<std::string> make = {
-        program("tinsmith-device"), "factory", "--flash", flash, "--id", options.id, "--broker",
-        "127.0.0.1:" + std::to_string(port_), "--user", options.id, "--password", password(options.id),
-        "--root", root(), "--key", folder_ / "gateway.key", "--trial-seconds",
-        std::to_string(options.trialSeconds)};
+    const std::vector<std::string> make = {program("tinsmith-device"),
+                                           "factory",
+                                           "--flash",
+                                           flash,
+                                           "--id",
+                                           options.id,
+                                           "--broker",
+                                           "127.0.0.1:" + std::to_string(port_),
+                                           "--user",
+                                           options.id,
+                                           "--password",
+                                           password(options.id),
+                                           "--root",
+                                           root(),
+                                           "--key",
+                                           folder_ / "gateway.key",
+                                           "--trial-seconds",
+                                           std::to_string(options.trialSeconds)};
     if (runToEnd(make, folder_ / (options.id + ".log")) != 0) {
         throw std::runtime_error("no flash file for " + options.id + ": " + log(options.id));
     }
@@ -170,16 +191,23 @@ void House::addDevice(const DeviceOptions& options, Client& client) {
     const bool known = client.waitFor([&] { return !device(client, options.id).is_null(); }, 20000);
     if (!known) throw std::runtime_error(options.id + " said no hello: " + log(options.id));
     if (!options.groups.empty()) {
-        client.request("device", {{"action", "group"}, {"device", options.id}, {"groups", options.groups}});
+        client.request("device",
+                       {{"action", "group"}, {"device", options.id}, {"groups", options.groups}});
     }
 }
 
 void House::startDevice(const std::string& id) {
     Device& device = devices_[id];
     const DeviceOptions& options = device.options;
-    std::vector<std::string> argv = {program("tinsmith-device"), "run", "--flash",
-                                     folder_ / "devices" / (id + ".flash"), "--sensor", options.sensor,
-                                     "--seed", std::to_string(options.seed), "--speed",
+    std::vector<std::string> argv = {program("tinsmith-device"),
+                                     "run",
+                                     "--flash",
+                                     folder_ / "devices" / (id + ".flash"),
+                                     "--sensor",
+                                     options.sensor,
+                                     "--seed",
+                                     std::to_string(options.seed),
+                                     "--speed",
                                      std::to_string(options.speed)};
     if (options.rateHz > 0) {
         argv.push_back("--rate");
@@ -193,7 +221,8 @@ void House::setSensor(const std::string& id, const std::string& sensor) {
     const int status = runToEnd({program("tinsmith-device"), "sensor", "--flash",
                                  folder_ / "devices" / (id + ".flash"), sensor},
                                 folder_ / "sensor.log");
-    if (status != 0) throw std::runtime_error("the sensor of " + id + " was not switched: " + log("sensor"));
+    if (status != 0)
+        throw std::runtime_error("the sensor of " + id + " was not switched: " + log("sensor"));
 }
 
 }  // namespace tinsmith::e2e

@@ -1,5 +1,6 @@
-// A whole Tinsmith in a temporary folder: a broker of its own on a loopback port with the shipped ACL, a key, the daemon, and
-// emulated devices. Used by the end-to-end tests, the demo and the benchmarks. Everything goes away with the object.
+// A whole Tinsmith in a temporary folder: a broker of its own on a loopback port with the shipped
+// ACL, a key, the daemon, and emulated devices. Used by the end-to-end tests, the demo and the
+// benchmarks. Everything goes away with the object.
 #pragma once
 
 #include <filesystem>
@@ -26,8 +27,8 @@ struct DeviceOptions {
 class House {
   public:
     struct Options {
-        std::filesystem::path dataDir;   // empty = a folder `data` of its own
-        std::string extraSettings;       // TOML that is added
+        std::filesystem::path dataDir;  // empty = a folder `data` of its own
+        std::string extraSettings;      // TOML that is added
         bool startDaemon = true;
     };
 
@@ -46,13 +47,15 @@ class House {
 
     void startBroker();
     void stopBroker() { broker_.stop(); }
-    // Waits until the daemon is ready; throws std::runtime_error with the end of its log when it is not.
+    // Waits until the daemon is ready; throws std::runtime_error with the end of its log when it is
+    // not.
     void startDaemon();
     Process& daemon() { return daemon_; }
 
     std::unique_ptr<Client> client(const std::string& user = "ann");
 
-    // Makes a factory flash file and starts the emulator; the device's groups are set once it has said hello.
+    // Makes a factory flash file and starts the emulator; the device's groups are set once it has
+    // said hello.
     void addDevice(const DeviceOptions& options, Client& client);
     void startDevice(const std::string& id);
     void stopDevice(const std::string& id) { devices_[id].process.stop(); }

@@ -60,9 +60,13 @@ Process& Process::operator=(Process&& other) noexcept {
     return *this;
 }
 
-Process::~Process() { stop(2000); }
+Process::~Process() {
+    stop(2000);
+}
 
-bool Process::running() { return pid_ > 0 && wait(0) == -1; }
+bool Process::running() {
+    return pid_ > 0 && wait(0) == -1;
+}
 
 void Process::signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);

@@ -1,4 +1,5 @@
-// A child process with its output in a file; ended with the object. For tests, the demo and benchmarks.
+// A child process with its output in a file; ended with the object. For tests, the demo and
+// benchmarks.
 #pragma once
 
 #include <sys/types.h>

@@ -1,5 +1,6 @@
-// The recordings, from a request over MQTT to a confirmed emulated device, with the built-in planner. Asserted are the figures
-// of the product minus three points, because machines differ; `./run bench accuracy` prints them over seeds.
+// The recordings, from a request over MQTT to a confirmed emulated device, with the built-in
+// planner. Asserted are the figures of the product minus three points, because machines differ;
+// `./run bench accuracy` prints them over seeds.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -11,14 +12,15 @@ namespace {
 
 struct Recording {
     const char* name;
-    Json window;   // null = the default
+    Json window;  // null = the default
     double rateHz;
     double target;
     double minutes;
 };
 
 TEST(Recordings, EachBecomesAModelThatRunsOnADevice) {
-    if (sharedFolder().empty()) GTEST_SKIP() << "SKIPPED: recordings fruit, vibration, motion: no shared folder";
+    if (sharedFolder().empty())
+        GTEST_SKIP() << "SKIPPED: recordings fruit, vibration, motion: no shared folder";
     const Recording recordings[] = {
         {"fruit", nullptr, 0, 0.97, 0.5},
         {"vibration", {{"length", 100}, {"stride", 50}}, 50, 0.80, 1.5},
@@ -35,7 +37,10 @@ TEST(Recordings, EachBecomesAModelThatRunsOnADevice) {
 
     for (const Recording& recording : recordings) {
         SCOPED_TRACE(recording.name);
-        Json import = {{"action", "import"}, {"dataset", recording.name}, {"path", recording.name}, {"format", "csv"}};
+        Json import = {{"action", "import"},
+                       {"dataset", recording.name},
+                       {"path", recording.name},
+                       {"format", "csv"}};
         if (!recording.window.is_null()) import["window"] = recording.window;
         if (recording.rateHz > 0) import["rate_hz"] = recording.rateHz;
         const Json imported = client->runJob("dataset", import, 60000);
@@ -54,11 +59,13 @@ TEST(Recordings, EachBecomesAModelThatRunsOnADevice) {
         EXPECT_GE(result["accuracy"]["test"].get<double>(), least);
         const Json known = House::device(*client, "dev-1");
         bool runs = false;
-        for (const Json& image : result["images"]) runs = runs || image["digest"] == known.value("running", "");
+        for (const Json& image : result["images"])
+            runs = runs || image["digest"] == known.value("running", "");
         EXPECT_TRUE(runs) << "the device reports " << known.dump();
         const double seconds = (job["updated"].get<double>() - job["started"].get<double>()) / 1000;
-        std::printf("%-10s test accuracy %.3f (figure %.2f), %.0f s from request to confirmed device\n",
-                    recording.name, result["accuracy"]["test"].get<double>(), recording.target, seconds);
+        std::printf(
+            "%-10s test accuracy %.3f (figure %.2f), %.0f s from request to confirmed device\n",
+            recording.name, result["accuracy"]["test"].get<double>(), recording.target, seconds);
     }
 }
 

@@ -27,8 +27,10 @@ class FakeJournal : public Journal {
         if (beforeCommit) beforeCommit(commits);
         if (dead) return fail(Code::internal, "killed");
         for (const Write& write : writes) {
-            if (write.value) records[{write.kind, write.key}] = *write.value;
-            else records.erase({write.kind, write.key});
+            if (write.value)
+                records[{write.kind, write.key}] = *write.value;
+            else
+                records.erase({write.kind, write.key});
         }
         if (afterCommit) afterCommit(commits);
         return {};
@@ -51,7 +53,7 @@ class FakeJournal : public Journal {
 
     std::map<Key, Json> records;
     int commits = 0;
-    bool dead = false;             // a killed process: nothing is written any more
+    bool dead = false;              // a killed process: nothing is written any more
     std::optional<Error> failWith;  // a full disk, say
     std::function<void(int)> beforeCommit;
     std::function<void(int)> afterCommit;
@@ -62,8 +64,10 @@ class FakeBroker : public Broker {
     void publish(Publication publication) override {
         if (dead) return;
         if (publication.retain) {
-            if (publication.payload.empty()) retained.erase(publication.topic);
-            else retained[publication.topic] = publication.payload;
+            if (publication.payload.empty())
+                retained.erase(publication.topic);
+            else
+                retained[publication.topic] = publication.payload;
         }
         sent.push_back(publication);
         if (onPublish) onPublish(sent.back());
@@ -128,8 +132,8 @@ class FakeClock : public Clock {
     std::map<std::pair<std::int64_t, std::int64_t>, Completion<bool>> timers_;
 };
 
-// Runs a function instead of a process. Without one every child ends with status 0. A child whose function returns nothing
-// hangs until it is cancelled or `release` is called.
+// Runs a function instead of a process. Without one every child ends with status 0. A child whose
+// function returns nothing hangs until it is cancelled or `release` is called.
 class FakeWorkers : public Workers {
   public:
     using Script = std::function<std::optional<Result<Exit>>(const Child&)>;
@@ -169,7 +173,9 @@ class FakeLlm : public Llm {
         replies.pop_front();
         co_return reply;
     }
-    void say(std::string text) { replies.push_back(LlmReply{std::move(text), "scripted", "stop", 100, 50}); }
+    void say(std::string text) {
+        replies.push_back(LlmReply{std::move(text), "scripted", "stop", 100, 50});
+    }
 
     std::deque<Result<LlmReply>> replies;
     std::vector<LlmRequest> requests;

@@ -1,4 +1,5 @@
-// Replays a corpus folder through a fuzz target, so that ordinary builds run every input that a fuzzer once kept.
+// Replays a corpus folder through a fuzz target, so that ordinary builds run every input that a
+// fuzzer once kept.
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -19,7 +20,8 @@ Bytes read(const std::filesystem::path& path) {
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-// A few hundred fixed-seed byte flips and cuts of each input: cheap, repeatable, no coverage guidance.
+// A few hundred fixed-seed byte flips and cuts of each input: cheap, repeatable, no coverage
+// guidance.
 void mutateAndRun(const Bytes& input, std::mt19937& random) {
     for (int round = 0; round < 200; ++round) {
         Bytes copy = input;

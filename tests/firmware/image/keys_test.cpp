@@ -10,7 +10,7 @@ namespace tinsmith::image {
 namespace {
 
 mode_t modeOf(const std::filesystem::path& path) {
-    struct stat info {};
+    struct stat info{};
     return ::stat(path.c_str(), &info) == 0 ? info.st_mode & 0777 : 0;
 }
 

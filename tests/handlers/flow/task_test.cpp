@@ -13,11 +13,15 @@ Task<int> answer(bool& ran) {
     co_return 42;
 }
 
-Task<void> store(Task<int> task, int& into) { into = co_await std::move(task); }
+Task<void> store(Task<int> task, int& into) {
+    into = co_await std::move(task);
+}
 
 TEST(Task, RunsOnlyWhenAwaited) {
     bool ran = false;
-    { const Task<int> dropped = answer(ran); }
+    {
+        const Task<int> dropped = answer(ran);
+    }
     EXPECT_FALSE(ran);
     int got = 0;
     Nursery nursery;
@@ -83,7 +87,9 @@ TEST(CancelToken, CallsRegisteredCallbacksOnceAndLateOnesAtOnce) {
     CancelSource source;
     int calls = 0;
     const auto kept = source.token().onCancel([&] { ++calls; });
-    { const auto dropped = source.token().onCancel([&] { calls += 100; }); }
+    {
+        const auto dropped = source.token().onCancel([&] { calls += 100; });
+    }
     source.cancel();
     source.cancel();
     EXPECT_EQ(calls, 1);

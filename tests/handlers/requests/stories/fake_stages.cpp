@@ -47,8 +47,11 @@ std::string emptyElf() {
 }
 
 Json part(double accuracy) {
-    return {{"windows", 100}, {"correct", static_cast<int>(accuracy * 100)}, {"accuracy", accuracy},
-            {"lower90", accuracy - 0.02}, {"confusion", Json::array()}};
+    return {{"windows", 100},
+            {"correct", static_cast<int>(accuracy * 100)},
+            {"accuracy", accuracy},
+            {"lower90", accuracy - 0.02},
+            {"confusion", Json::array()}};
 }
 
 }  // namespace
@@ -57,16 +60,15 @@ FakeStages::FakeStages(FakeWorld& world) : world_(world) {
     world.settings.firmwareDir = world.folder.path() / "firmware";
     put(world.settings.firmwareDir / "boards" / "mps2-an386" / "board.toml", kBoard);
     const auto data = world.artefacts.put("the windows");
-    world.journal.records[{"dataset", "toy"}] = {
-        {"dataset", "toy"},
-        {"digest", *data},
-        {"card",
-         {{"channels", {"x", "y", "z"}},
-          {"rate_hz", 50},
-          {"window", {{"length", 64}, {"stride", 32}}},
-          {"classes", {"a", "b"}},
-          {"windows", {{"train", {{"total", 200}}}}},
-          {"groups", {{"train", {{"count", 5}}}}}}}};
+    world.journal.records[{"dataset", "toy"}] = {{"dataset", "toy"},
+                                                 {"digest", *data},
+                                                 {"card",
+                                                  {{"channels", {"x", "y", "z"}},
+                                                   {"rate_hz", 50},
+                                                   {"window", {{"length", 64}, {"stride", 32}}},
+                                                   {"classes", {"a", "b"}},
+                                                   {"windows", {{"train", {{"total", 200}}}}},
+                                                   {"groups", {{"train", {{"count", 5}}}}}}}};
     world.workers.script = [this](const Child& child) { return run(child); };
 }
 
@@ -82,12 +84,16 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     if (stage == "tinsmith-train") {
         put(folder / "network" / "network.json", R"({"layers":[]})");
         put(folder / "network" / "weights.bin", "weights");
-        write(folder, {{"network", "network"}, {"epochs", 10}, {"best_epoch", 8}, {"validation", part(validation)}});
+        write(folder, {{"network", "network"},
+                       {"epochs", 10},
+                       {"best_epoch", 8},
+                       {"validation", part(validation)}});
     } else if (stage == "quantize") {
         put(folder / "model.tflite", "tflite");
         put(folder / "outputs-validation.bin", "v");
         put(folder / "outputs-test.bin", "t");
-        write(folder, {{"tflite", "model.tflite"}, {"parts", {{"validation", part(validation)}, {"test", part(test)}}}});
+        write(folder, {{"tflite", "model.tflite"},
+                       {"parts", {{"validation", part(validation)}, {"test", part(test)}}}});
     } else if (stage == "evaluate") {
         write(folder, {{"parts", {{"test", part(test)}}}});
     } else if (stage == "generate") {

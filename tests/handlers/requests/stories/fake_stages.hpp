@@ -1,5 +1,6 @@
-// The stage programs, the cross compiler and the emulator as one function: outputs of the right form with numbers that a test
-// chooses. What they compute is tested where they live; here only the stories are.
+// The stage programs, the cross compiler and the emulator as one function: outputs of the right
+// form with numbers that a test chooses. What they compute is tested where they live; here only the
+// stories are.
 #pragma once
 
 #include <filesystem>
@@ -17,7 +18,7 @@ class FakeStages {
 
     double validation = 0.99;  // int8 accuracy, and its lower bound a little below
     double test = 0.95;
-    Json preflightError;       // what the check answers instead of figures
+    Json preflightError;  // what the check answers instead of figures
     bool compilerFails = false;
     std::map<std::string, int> runs;  // how often each stage ran
 

@@ -48,15 +48,20 @@ struct Story {
     std::vector<std::string> events(const std::string& kind) {
         std::vector<std::string> texts;
         for (const auto& [key, value] : fake.journal.records) {
-            if (key.first == "event" && value.value("kind", "") == kind) texts.push_back(value.value("text", ""));
+            if (key.first == "event" && value.value("kind", "") == kind)
+                texts.push_back(value.value("text", ""));
         }
         return texts;
     }
 };
 
 Json regenerate(double target = 0.9) {
-    return {{"id", "r-1"}, {"model", "m"}, {"dataset", "toy"}, {"task", "tell a from b"},
-            {"target", {{"accuracy", target}}}, {"budget", {{"minutes", 1}}}};
+    return {{"id", "r-1"},
+            {"model", "m"},
+            {"dataset", "toy"},
+            {"task", "tell a from b"},
+            {"target", {{"accuracy", target}}},
+            {"budget", {{"minutes", 1}}}};
 }
 
 std::string validPlan(FakeWorld&) {
@@ -67,7 +72,9 @@ std::string validPlan(FakeWorld&) {
     input.trainGroups = 5;
     input.limits = {"board", 25e6, 1.5, 1000000, 250000, 80000, 40000, 0};
     const auto trials = plan::nextTrials(input, {});
-    return trials.empty() ? "" : "Here it is:\n```json\n" + plan::toJson(trials[0].plan).dump() + "\n```";
+    return trials.empty()
+               ? ""
+               : "Here it is:\n```json\n" + plan::toJson(trials[0].plan).dump() + "\n```";
 }
 
 TEST(Regenerate, EndsWithASignedVersionAndStopsWhenTheTargetHolds) {
@@ -99,7 +106,8 @@ TEST(Regenerate, AMissedTargetKeepsTheBestAndBuildsNothing) {
 }
 
 TEST(Regenerate, WhatCannotFitIsSaidBeforeAnyTraining) {
-    for (const Json& limits : {Json{{"flash_kb", 50}}, Json{{"ram_kb", 20}}, Json{{"latency_ms", 0.0001}}}) {
+    for (const Json& limits :
+         {Json{{"flash_kb", 50}}, Json{{"ram_kb", 20}}, Json{{"latency_ms", 0.0001}}}) {
         Story story;
         Json request = regenerate();
         request["limits"] = limits;
@@ -126,12 +134,15 @@ TEST(Regenerate, FailuresOnTheWayAreTheJobsErrorsAndSignNothing) {
         story.stages.compilerFails = true;
         const Json job = story.run("regenerate", regenerate());
         EXPECT_EQ(job["error"]["code"], "build_failed");
-        EXPECT_NE(job["error"]["message"].get<std::string>().find("nothing here"), std::string::npos);
+        EXPECT_NE(job["error"]["message"].get<std::string>().find("nothing here"),
+                  std::string::npos);
         EXPECT_EQ(story.fake.signer.signatures, 0);
     }
     {
         Story story;
-        story.stages.preflightError = {{"code", "preflight_failed"}, {"message", "slot b, window 3, class 1: 5, expected 6"}, {"hint", "h"}};
+        story.stages.preflightError = {{"code", "preflight_failed"},
+                                       {"message", "slot b, window 3, class 1: 5, expected 6"},
+                                       {"hint", "h"}};
         const Json job = story.run("regenerate", regenerate());
         EXPECT_EQ(job["error"]["code"], "preflight_failed");
         EXPECT_EQ(job["error"]["message"], "slot b, window 3, class 1: 5, expected 6");
@@ -155,14 +166,16 @@ TEST(Regenerate, KilledAroundEveryCommitThereIsOneJobOneVersionAndNoLostCounter)
     }
     for (int kill = 2; kill <= commits; ++kill) {
         for (const bool early : {true, false}) {
-            SCOPED_TRACE("killed " + std::string(early ? "before" : "after") + " commit " + std::to_string(kill));
+            SCOPED_TRACE("killed " + std::string(early ? "before" : "after") + " commit " +
+                         std::to_string(kill));
             Story story;
             auto& journal = story.fake.journal;
             const int base = journal.commits;
             (early ? journal.beforeCommit : journal.afterCommit) = [&, kill](int n) {
                 if (n - base == kill) journal.dead = story.fake.broker.dead = true;
             };
-            ASSERT_TRUE(journal.commit({story.jobs->admit("j-1", "regenerate", "ann", regenerate())}));
+            ASSERT_TRUE(
+                journal.commit({story.jobs->admit("j-1", "regenerate", "ann", regenerate())}));
             story.jobs->start("j-1");
             while (!journal.dead && story.fake.clock.advanceToNext()) {
             }
@@ -244,7 +257,8 @@ TEST(Retrain, RequantizeAndRetrainMakeVersionsOfTheirOwn) {
     const Json retrained = story.run("retrain", {{"id", "r-2"}, {"model", "m"}}, "j-2");
     ASSERT_EQ(retrained["state"], "succeeded") << retrained.dump();
     EXPECT_EQ(retrained["result"]["version"], 2);
-    const Json requantized = story.run("requantize", {{"id", "r-3"}, {"model", "m"}, {"windows", 64}}, "j-3");
+    const Json requantized =
+        story.run("requantize", {{"id", "r-3"}, {"model", "m"}, {"windows", 64}}, "j-3");
     ASSERT_EQ(requantized["state"], "succeeded") << requantized.dump();
     EXPECT_EQ(requantized["result"]["version"], 3);
     EXPECT_EQ(requantized["result"]["plan"]["quantization"]["windows"], 64);
