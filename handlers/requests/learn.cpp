@@ -17,7 +17,8 @@ namespace {
 constexpr int kPlanUntil = 60;
 constexpr int kFitUntil = 70;
 constexpr int kQuantizeUntil = 75;
-// When the search has nothing new to propose: so many further looks at each of so many leading plans.
+// When the search has nothing new to propose: so many further looks at each of so many leading
+// plans.
 constexpr int kFurtherLooks = 2;
 constexpr std::size_t kLeaders = 3;
 // So many useless replies in a row, and the built-in search goes on alone.
@@ -37,14 +38,18 @@ Json measured(const Json& validation) {
     return facts;
 }
 
-// ---- One trial ------------------------------------------------------------------------------------------------------
+// ---- One trial
+// ------------------------------------------------------------------------------------------------------
 
 Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, bool withInt8) {
     const int from = percentOf(job, goal);
     const std::string data = job.world().artefacts.path(goal.data).string();
-    const Json train = {{"dataset", data},       {"plan", plan},
-                        {"seed", goal.seed},     {"parts", Json::array({"train"})},
-                        {"epochs_scale", epochsScale}, {"early_stopping", true}};
+    const Json train = {{"dataset", data},
+                        {"plan", plan},
+                        {"seed", goal.seed},
+                        {"parts", Json::array({"train"})},
+                        {"epochs_scale", epochsScale},
+                        {"early_stopping", true}};
     Result<Json> trained = co_await runStage(job, "tinsmith-train", "", train, "train", from, from);
     if (!trained) co_return std::unexpected(trained.error());
     Json result = {{"float", trained->value("validation", Json::object())},
@@ -62,18 +67,20 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
         Result<Json> int8 =
             co_await runStage(job, "tinsmith-work", "quantize", input, "quantize", from, from);
         if (!int8) co_return std::unexpected(int8.error());
-        result["validation"] = int8->value("parts", Json::object()).value("validation", Json::object());
+        result["validation"] =
+            int8->value("parts", Json::object()).value("validation", Json::object());
     }
     co_return result;
 }
 
-// ---- Choosing -------------------------------------------------------------------------------------------------------
+// ---- Choosing
+// -------------------------------------------------------------------------------------------------------
 
-// One plan and every look that was taken at it. Validation is small and training depends on its seed, so a plan is judged by
-// the mean of its looks, not by its luckiest one.
+// One plan and every look that was taken at it. Validation is small and training depends on its
+// seed, so a plan is judged by the mean of its looks, not by its luckiest one.
 struct Candidate {
     plan::Plan plan;
-    Choice choice;     // of the newest full look
+    Choice choice;      // of the newest full look
     bool full = false;  // trained to the end and measured as int8 at least once
     double sum = 0;
     int looks = 0;
@@ -107,8 +114,9 @@ std::string describe(const Json& plan) {
     return text;
 }
 
-// The first candidate on which the target holds; else the one with the best mean. Ties go to the earlier, and the search
-// proposes what usually wins first. Null while no plan was trained to the end.
+// The first candidate on which the target holds; else the one with the best mean. Ties go to the
+// earlier, and the search proposes what usually wins first. Null while no plan was trained to the
+// end.
 const Candidate* bestOf(const Search& search, const Goal& goal) {
     const Candidate* best = nullptr;
     for (const Candidate& each : search.candidates) {
@@ -154,20 +162,22 @@ void addLook(Search& search, const plan::Trial& trial, const Json& validation, b
     choice.planner = planner;
 }
 
-// Trains one plan and enters it into the search's books. A plan that cannot be trained is an outcome, not the job's end;
-// cancelled and storage_full are.
+// Trains one plan and enters it into the search's books. A plan that cannot be trained is an
+// outcome, not the job's end; cancelled and storage_full are.
 Task<Status> tryPlan(Job& job, Goal goal, Search& search, plan::Trial candidate,
                      std::string planner) {
     const Json json = plan::toJson(candidate.plan);
     const plan::Feasibility cost = plan::check(candidate.plan, goal.window(), goal.limits);
     const bool withInt8 = candidate.rung > 0;
     job.setAttempt(++search.tried);
-    const Json inputs = {{"plan", json}, {"epochs_scale", candidate.epochsScale}, {"int8", withInt8},
-                         {"data", goal.data}, {"seed", goal.seed}};
+    const Json inputs = {{"plan", json},
+                         {"epochs_scale", candidate.epochsScale},
+                         {"int8", withInt8},
+                         {"data", goal.data},
+                         {"seed", goal.seed}};
     const std::int64_t before = job.consumedMs();
-    Result<Json> result =
-        co_await job.step("train", inputs,
-                          runTrial(job, goal, json, candidate.epochsScale, withInt8), Weight::heavy);
+    Result<Json> result = co_await job.step(
+        "train", inputs, runTrial(job, goal, json, candidate.epochsScale, withInt8), Weight::heavy);
     const std::int64_t ms = job.consumedMs() - before;
     plan::Outcome outcome;
     outcome.trial = candidate;
@@ -178,8 +188,10 @@ Task<Status> tryPlan(Job& job, Goal goal, Search& search, plan::Trial candidate,
         if (code == Code::cancelled || code == Code::storage_full) {
             co_return std::unexpected(result.error());
         }
-        job.event("attempt", describe(json) + " failed: " + result.error().message, toJson(result.error()));
-        search.attempts.push_back({json, 0, 0, "it could not be trained: " + result.error().message});
+        job.event("attempt", describe(json) + " failed: " + result.error().message,
+                  toJson(result.error()));
+        search.attempts.push_back(
+            {json, 0, 0, "it could not be trained: " + result.error().message});
         search.outcomes.push_back(std::move(outcome));
         co_return Status();
     }
@@ -200,7 +212,8 @@ Task<Status> tryPlan(Job& job, Goal goal, Search& search, plan::Trial candidate,
     co_return Status();
 }
 
-// ---- The language model ---------------------------------------------------------------------------------------------
+// ---- The language model
+// ---------------------------------------------------------------------------------------------
 
 Task<Result<Json>> ask(Job& job, LlmRequest request) {
     Result<LlmReply> reply = co_await job.world().llm.complete(request, job.token());
@@ -217,11 +230,25 @@ std::string promptTemplate(const World& world) {
     return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
 }
 
-// The first reply and at most one repair. An error is a useless reply, with the fault; cancelled ends the job.
+// The planner never sees the test part, nor what only a look at it could tell.
+Json withoutTest(Json card) {
+    for (const char* counted : {"windows", "groups"}) {
+        if (card.contains(counted) && card[counted].is_object()) card[counted].erase("test");
+    }
+    Json warnings = Json::array();
+    for (const Json& warning : card.value("warnings", Json::array())) {
+        if (!warning.value("code", "").starts_with("test_")) warnings.push_back(warning);
+    }
+    card["warnings"] = warnings;
+    return card;
+}
+
+// The first reply and at most one repair. An error is a useless reply, with the fault; cancelled
+// ends the job.
 Task<Result<plan::Plan>> askForPlan(Job& job, Goal goal, Search& search) {
     plan::PromptInput input;
     input.task = goal.task;
-    input.dataCard = goal.card;
+    input.dataCard = withoutTest(goal.card);
     input.window = goal.window();
     input.limits = goal.limits;
     input.targetAccuracy = goal.target;
@@ -285,7 +312,8 @@ Task<Status> followModel(Job& job, Goal goal, Search& search) {
         if (!fit.fits) {
             ++search.useless;
             job.event("infeasible", fit.sentence, plan::toJson(fit));
-            search.attempts.push_back({plan::toJson(*answer), 0, 0, "not trained: " + fit.sentence});
+            search.attempts.push_back(
+                {plan::toJson(*answer), 0, 0, "not trained: " + fit.sentence});
             continue;
         }
         search.useless = 0;
@@ -306,7 +334,8 @@ Task<Status> lookAgain(Job& job, Goal goal, Search& search) {
             for (const Candidate& each : search.candidates) {
                 if (each.full && each.mean() < 1) leaders.push_back(&each);
             }
-            std::ranges::stable_sort(leaders, std::greater(), [](const Candidate* each) { return each->mean(); });
+            std::ranges::stable_sort(leaders, std::greater(),
+                                     [](const Candidate* each) { return each->mean(); });
             if (leaders.size() < 2 || rank >= leaders.size() || targetHolds(search, goal) ||
                 !budgetLeft(job, goal, search)) {
                 co_return Status();
@@ -317,7 +346,8 @@ Task<Status> lookAgain(Job& job, Goal goal, Search& search) {
             Goal other = goal;
             other.seed = goal.seed + 1000 * static_cast<std::uint64_t>(look);
             const std::string planner = leaders[rank]->choice.planner;
-            job.progress(percentOf(job, goal), "looks again at " + describe(leaders[rank]->choice.plan));
+            job.progress(percentOf(job, goal),
+                         "looks again at " + describe(leaders[rank]->choice.plan));
             const Status tried = co_await tryPlan(job, other, search, again, planner);
             if (!tried) co_return tried;
         }
@@ -330,7 +360,8 @@ Task<Status> followSearch(Job& job, Goal goal, Search& search) {
     while (!trials.empty()) {
         for (const plan::Trial& candidate : trials) {
             const bool any = bestOf(search, goal) != nullptr;
-            if (targetHolds(search, goal) || (any && !budgetLeft(job, goal, search))) co_return Status();
+            if (targetHolds(search, goal) || (any && !budgetLeft(job, goal, search)))
+                co_return Status();
             // A first full-length trial is always made: without one there would be no model at all.
             plan::Trial next = candidate;
             if (!any && !budgetLeft(job, goal, search)) next.rung = 1;
@@ -347,10 +378,14 @@ Task<Status> followSearch(Job& job, Goal goal, Search& search) {
 }  // namespace
 
 Json toJson(const Choice& choice) {
-    return {{"plan", choice.plan},       {"epochs", choice.epochs},
-            {"accuracy", choice.accuracy}, {"lower90", choice.lower90},
-            {"validation", choice.validation}, {"cost", choice.cost},
-            {"planner", choice.planner}, {"attempts", choice.attempts},
+    return {{"plan", choice.plan},
+            {"epochs", choice.epochs},
+            {"accuracy", choice.accuracy},
+            {"lower90", choice.lower90},
+            {"validation", choice.validation},
+            {"cost", choice.cost},
+            {"planner", choice.planner},
+            {"attempts", choice.attempts},
             {"llm_tokens", choice.llmTokens}};
 }
 
@@ -386,7 +421,8 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
     }
     const Candidate* best = bestOf(search, goal);
     if (best == nullptr) {
-        co_return fail(Code::internal, "no plan could be trained", "see the job's log for each attempt");
+        co_return fail(Code::internal, "no plan could be trained",
+                       "see the job's log for each attempt");
     }
     Choice choice = best->choice;
     choice.attempts = search.tried;
@@ -422,14 +458,18 @@ Task<Result<Json>> dryRun(Job& job, Goal goal) {
 }
 
 Task<Result<Json>> trial(Job& job, Goal goal, Json plan, double epochsScale, bool quantize) {
-    const Json inputs = {{"plan", plan}, {"epochs_scale", epochsScale}, {"int8", quantize},
-                         {"data", goal.data}, {"seed", goal.seed}};
+    const Json inputs = {{"plan", plan},
+                         {"epochs_scale", epochsScale},
+                         {"int8", quantize},
+                         {"data", goal.data},
+                         {"seed", goal.seed}};
     Result<Json> result = co_await job.step(
         "train", inputs, runTrial(job, goal, plan, epochsScale, quantize), Weight::heavy);
     co_return result;
 }
 
-// ---- The final network ----------------------------------------------------------------------------------------------
+// ---- The final network
+// ----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -459,8 +499,8 @@ Task<Result<Json>> runQuantize(Job& job, Goal goal, Json plan, Json network) {
                         {"plan", plan},
                         {"network", folder->string()},
                         {"evaluate", Json::array({"validation", "test"})}};
-    Result<Json> output =
-        co_await runStage(job, "tinsmith-work", "quantize", input, "int8", kFitUntil, kQuantizeUntil);
+    Result<Json> output = co_await runStage(job, "tinsmith-work", "quantize", input, "int8",
+                                            kFitUntil, kQuantizeUntil);
     if (!output) co_return std::unexpected(output.error());
     const std::filesystem::path made = output->value("folder", "");
     Artefacts& artefacts = job.world().artefacts;
@@ -495,14 +535,16 @@ Result<std::filesystem::path> restoreNetwork(Job& job, const Json& network) {
 }
 
 Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs) {
-    const Json inputs = {{"plan", plan}, {"epochs", epochs}, {"data", goal.data}, {"seed", goal.seed}};
+    const Json inputs = {
+        {"plan", plan}, {"epochs", epochs}, {"data", goal.data}, {"seed", goal.seed}};
     Result<Json> fitted =
         co_await job.step("fit", inputs, runFit(job, goal, plan, epochs), Weight::heavy);
     co_return fitted;
 }
 
 Task<Result<Json>> quantize(Job& job, Goal goal, Json plan, Json network) {
-    const Json inputs = {{"plan", plan}, {"weights", network.value("weights", "")}, {"data", goal.data}};
+    const Json inputs = {
+        {"plan", plan}, {"weights", network.value("weights", "")}, {"data", goal.data}};
     Result<Json> quantized =
         co_await job.step("quantize", inputs, runQuantize(job, goal, plan, network), Weight::heavy);
     co_return quantized;

@@ -60,15 +60,17 @@ FakeStages::FakeStages(FakeWorld& world) : world_(world) {
     world.settings.firmwareDir = world.folder.path() / "firmware";
     put(world.settings.firmwareDir / "boards" / "mps2-an386" / "board.toml", kBoard);
     const auto data = world.artefacts.put("the windows");
-    world.journal.records[{"dataset", "toy"}] = {{"dataset", "toy"},
-                                                 {"digest", *data},
-                                                 {"card",
-                                                  {{"channels", {"x", "y", "z"}},
-                                                   {"rate_hz", 50},
-                                                   {"window", {{"length", 64}, {"stride", 32}}},
-                                                   {"classes", {"a", "b"}},
-                                                   {"windows", {{"train", {{"total", 200}}}}},
-                                                   {"groups", {{"train", {{"count", 5}}}}}}}};
+    world.journal.records[{"dataset", "toy"}] = {
+        {"dataset", "toy"},
+        {"digest", *data},
+        {"card",
+         {{"channels", {"x", "y", "z"}},
+          {"rate_hz", 50},
+          {"window", {{"length", 64}, {"stride", 32}}},
+          {"classes", {"a", "b"}},
+          {"windows", {{"train", {{"total", 200}}}}},
+          {"warnings", {{{"code", "test_shift"}, {"text", "secret of the test part"}}}},
+          {"groups", {{"train", {{"count", 5}}}}}}}};
     world.workers.script = [this](const Child& child) { return run(child); };
 }
 

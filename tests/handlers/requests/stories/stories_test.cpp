@@ -212,6 +212,9 @@ TEST(Planner, TheModelsPlanIsUsedAndARepairIsAskedForOnce) {
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
     ASSERT_EQ(story.fake.llm.requests.size(), 2U);
+    for (const ChatMessage& message : story.fake.llm.requests[0].messages) {
+        EXPECT_EQ(message.content.find("secret of the test part"), std::string::npos);
+    }
     const std::string repair = story.fake.llm.requests[1].messages.back().content;
     EXPECT_NE(repair.find("/network"), std::string::npos) << repair;
     EXPECT_EQ(story.events("reply").size(), 1U);
