@@ -31,7 +31,8 @@ Client::Client(int port, std::string user, const std::string& password, std::str
     if (mosquitto_connect(mosquitto_, "127.0.0.1", port, 30) != MOSQ_ERR_SUCCESS ||
         !waitFor([&] { return online_; }, 10000)) {
         mosquitto_destroy(mosquitto_);
-        throw std::runtime_error("the broker on port " + std::to_string(port) + " cannot be reached");
+        throw std::runtime_error("the broker on port " + std::to_string(port) +
+                                 " cannot be reached");
     }
     subscribe(root_ + "/response/" + user_ + "/#");
 }
@@ -84,7 +85,8 @@ bool Client::waitFor(const std::function<bool()>& done, int ms) {
 }
 
 Json Client::request(const std::string& verb, Json payload, int ms) {
-    if (!payload.contains("id")) payload["id"] = "t-" + std::to_string(::getpid()) + "-" + std::to_string(++nextId_);
+    if (!payload.contains("id"))
+        payload["id"] = "t-" + std::to_string(::getpid()) + "-" + std::to_string(++nextId_);
     const std::string id = payload["id"];
     const std::string topic = root_ + "/response/" + user_ + "/" + verb;
     last.erase(topic);

@@ -113,6 +113,8 @@ Json finish(Client& client, Watcher& watcher, const std::string& job, int ms) {
         return state == "succeeded" || state == "failed" || state == "cancelled";
     };
     if (!waitFor(client, ended, ms)) giveUp("job " + job + " did not end in time");
+    // Retained states overtake the last lines of the story.
+    waitFor(client, [] { return false; }, 400);
     const Json state = watcher.states[job];
     if (state.value("state", "") != "succeeded") giveUp("job " + job + " ended as " + state.dump());
     return state;
