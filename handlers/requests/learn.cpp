@@ -389,20 +389,6 @@ Json toJson(const Choice& choice) {
             {"llm_tokens", choice.llmTokens}};
 }
 
-Choice choiceFromJson(const Json& json) {
-    Choice choice;
-    choice.plan = json.value("plan", Json::object());
-    choice.epochs = json.value("epochs", 1);
-    choice.accuracy = json.value("accuracy", 0.0);
-    choice.lower90 = json.value("lower90", 0.0);
-    choice.validation = json.value("validation", Json::object());
-    choice.cost = json.value("cost", Json::object());
-    choice.planner = json.value("planner", "");
-    choice.attempts = json.value("attempts", 0);
-    choice.llmTokens = json.value("llm_tokens", std::int64_t{0});
-    return choice;
-}
-
 Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
     const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
     if (first.empty()) {

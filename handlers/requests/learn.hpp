@@ -23,7 +23,6 @@ struct Choice {
 };
 
 Json toJson(const Choice& choice);
-Choice choiceFromJson(const Json& json);
 
 // Writes plans, trains and measures them until validation's lower bound reaches the target or the
 // budget is spent; a language model first where one is configured, the built-in search else and
