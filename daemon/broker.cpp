@@ -17,6 +17,7 @@
 
 #include "daemon/backoff.hpp"
 #include "daemon/log.hpp"
+#include "daemon/mqtt_properties.hpp"
 
 namespace tinsmith::daemon {
 
@@ -28,38 +29,8 @@ constexpr std::size_t kWindow = 256;
 constexpr std::size_t kBatchMessages = 5000;
 constexpr std::int64_t kConnectTimeoutMs = 20'000;
 
-class Properties {
-  public:
-    Properties() = default;
-    Properties(const Properties&) = delete;
-    Properties& operator=(const Properties&) = delete;
-    ~Properties() { mosquitto_property_free_all(&list_); }
-    mosquitto_property** place() { return &list_; }
-    [[nodiscard]] const mosquitto_property* get() const { return list_; }
-
-  private:
-    mosquitto_property* list_ = nullptr;
-};
-
 std::size_t sizeOf(const Publication& publication) {
     return publication.topic.size() + publication.payload.size() + publication.correlation.size();
-}
-
-std::string readString(const mosquitto_property* properties, int which) {
-    char* text = nullptr;
-    if (!mosquitto_property_read_string(properties, which, &text, false) || !text) return {};
-    std::string copy = text;
-    std::free(text);
-    return copy;
-}
-
-std::string readBinary(const mosquitto_property* properties, int which) {
-    void* bytes = nullptr;
-    std::uint16_t length = 0;
-    if (!mosquitto_property_read_binary(properties, which, &bytes, &length, false)) return {};
-    std::string copy(static_cast<const char*>(bytes), length);
-    std::free(bytes);
-    return copy;
 }
 
 MosquittoBroker* self(void* object) {
@@ -124,7 +95,7 @@ MosquittoBroker::~MosquittoBroker() {
 // kept even where it fails, so it gets a loopback port that is bound and does not listen: refused
 // at once, without leaving this machine.
 void MosquittoBroker::prepareProperties() {
-    Properties properties;
+    MqttProperties properties;
     mosquitto_property_add_int32(properties.place(), MQTT_PROP_SESSION_EXPIRY_INTERVAL,
                                  options_.sessionExpiryS);
     mosquitto_property_add_int32(properties.place(), MQTT_PROP_MAXIMUM_PACKET_SIZE,
@@ -395,7 +366,7 @@ void MosquittoBroker::flush() {
 }
 
 void MosquittoBroker::hand(const Publication& publication) {
-    Properties properties;
+    MqttProperties properties;
     if (!publication.correlation.empty()) {
         const auto length = static_cast<std::uint16_t>(
             std::min<std::size_t>(publication.correlation.size(), 65535));

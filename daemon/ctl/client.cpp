@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 #include <thread>
+
+#include "daemon/ctl/now.hpp"
+#include "daemon/mqtt_properties.hpp"
 
 namespace tinsmith::ctl {
 
@@ -16,26 +18,6 @@ namespace {
 
 constexpr std::int64_t kRepeatMs = 5'000;
 constexpr int kKeepaliveS = 30;
-
-std::int64_t nowMs() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
-
-// Owns a property list on its way out.
-class Properties {
-  public:
-    Properties() = default;
-    Properties(const Properties&) = delete;
-    Properties& operator=(const Properties&) = delete;
-    ~Properties() { mosquitto_property_free_all(&list_); }
-    mosquitto_property** out() { return &list_; }
-    const mosquitto_property* get() const { return list_; }
-
-  private:
-    mosquitto_property* list_ = nullptr;
-};
 
 bool isRefusal(int reason) {
     return reason == MQTT_RC_NOT_AUTHORIZED || reason == MQTT_RC_BAD_USERNAME_OR_PASSWORD ||
@@ -164,14 +146,7 @@ void Client::onMessage(const mosquitto_message& message, const mosquitto_propert
     const std::string payload(static_cast<const char*>(message.payload),
                               static_cast<std::size_t>(message.payloadlen));
     if (topic == replyTopic_) {
-        void* data = nullptr;
-        std::uint16_t length = 0;
-        std::string correlation;
-        if (mosquitto_property_read_binary(properties, MQTT_PROP_CORRELATION_DATA, &data, &length,
-                                           false) != nullptr) {
-            correlation.assign(static_cast<const char*>(data), length);
-            std::free(data);
-        }
+        const std::string correlation = daemon::readBinary(properties, MQTT_PROP_CORRELATION_DATA);
         if (auto reply = parseJson(payload, 64u << 20, 64))
             replies_[correlation] = std::move(*reply);
         return;
@@ -220,11 +195,12 @@ Delivery Client::publish(const std::string& topic, const std::string& payload) {
 }
 
 Status Client::send(const std::string& verb, const std::string& payload, const std::string& id) {
-    Properties properties;
-    mosquitto_property_add_string(properties.out(), MQTT_PROP_RESPONSE_TOPIC, replyTopic_.c_str());
-    mosquitto_property_add_binary(properties.out(), MQTT_PROP_CORRELATION_DATA, id.data(),
+    daemon::MqttProperties properties;
+    mosquitto_property_add_string(properties.place(), MQTT_PROP_RESPONSE_TOPIC,
+                                  replyTopic_.c_str());
+    mosquitto_property_add_binary(properties.place(), MQTT_PROP_CORRELATION_DATA, id.data(),
                                   static_cast<std::uint16_t>(id.size()));
-    mosquitto_property_add_string(properties.out(), MQTT_PROP_CONTENT_TYPE, "application/json");
+    mosquitto_property_add_string(properties.place(), MQTT_PROP_CONTENT_TYPE, "application/json");
     const std::string topic = topics_.request(options_.user, verb);
     int number = 0;
     const int error =

@@ -9,7 +9,8 @@
 
 #include <array>
 #include <cerrno>
-#include <chrono>
+
+#include "daemon/ctl/now.hpp"
 
 extern char** environ;
 
@@ -18,12 +19,6 @@ namespace tinsmith::ctl {
 namespace {
 
 constexpr std::size_t kKeptBytes = 64u << 10;
-
-std::int64_t nowMs() {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace tinsmith::rollout {
 
 namespace {
 
-constexpr std::int64_t kGatherMs = 20;
+constexpr std::int64_t kGatherNeedsMs = 20;
 // A block that went out so recently is still on its way to whoever asks for it now; who really lost
 // it asks again later.
 constexpr std::int64_t kRecentMs = 30;
@@ -51,7 +51,7 @@ void Blocks::need(const Offered& offer, const wire::Need& need) {
         stream.publishedAt.assign(total, kNever);
     }
     stream.lastNeed = now;
-    if (stream.wanted.empty()) stream.openAt = now + kGatherMs;
+    if (stream.wanted.empty()) stream.openAt = now + kGatherNeedsMs;
     const std::size_t bits = std::min<std::size_t>(need.bitmapBytes * 8u, total - need.first);
     for (std::size_t i = 0; i < bits; ++i) {
         const auto block = static_cast<std::uint32_t>(need.first + i);
