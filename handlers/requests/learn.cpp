@@ -459,13 +459,18 @@ Task<Result<Json>> trial(Job& job, Goal goal, Json plan, double epochsScale, boo
 
 namespace {
 
-Task<Result<Json>> runFit(Job& job, Goal goal, Json plan, int epochs) {
-    const Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
-                        {"plan", plan},
-                        {"seed", goal.seed},
-                        {"parts", Json::array({"train", "validation"})},
-                        {"epochs", epochs},
-                        {"early_stopping", false}};
+Task<Result<Json>> runFit(Job& job, Goal goal, Json plan, int epochs, Json start) {
+    Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
+                  {"plan", plan},
+                  {"seed", goal.seed},
+                  {"parts", Json::array({"train", "validation"})},
+                  {"epochs", epochs},
+                  {"early_stopping", false}};
+    if (!start.is_null()) {
+        auto folder = restoreNetwork(job, start);
+        if (!folder) co_return std::unexpected(folder.error());
+        input["start"] = folder->string();
+    }
     Result<Json> trained =
         co_await runStage(job, "tinsmith-train", "", input, "fit", kPlanUntil, kFitUntil);
     if (!trained) co_return std::unexpected(trained.error());
@@ -520,11 +525,14 @@ Result<std::filesystem::path> restoreNetwork(Job& job, const Json& network) {
     return folder;
 }
 
-Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs) {
-    const Json inputs = {
-        {"plan", plan}, {"epochs", epochs}, {"data", goal.data}, {"seed", goal.seed}};
+Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs, Json start) {
+    const Json inputs = {{"plan", plan},
+                         {"epochs", epochs},
+                         {"data", goal.data},
+                         {"seed", goal.seed},
+                         {"start", start.is_null() ? start : start["weights"]}};
     Result<Json> fitted =
-        co_await job.step("fit", inputs, runFit(job, goal, plan, epochs), Weight::heavy);
+        co_await job.step("fit", inputs, runFit(job, goal, plan, epochs, start), Weight::heavy);
     co_return fitted;
 }
 

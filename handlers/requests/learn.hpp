@@ -39,7 +39,8 @@ Task<Result<Json>> dryRun(Job& job, Goal goal);
 Task<Result<Json>> trial(Job& job, Goal goal, Json plan, double epochsScale, bool quantize);
 
 // The chosen plan fitted on train and validation together: {"network_json","weights" (artefact)}.
-Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs);
+// `start`: such a network to continue from; null = fresh weights.
+Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs, Json start);
 
 // Float weights to int8, measured once on test: {"tflite"
 // (artefact),"parts":{"validation","test"},"outputs":{"validation","test"} (artefacts of the int8

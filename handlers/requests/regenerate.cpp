@@ -21,7 +21,7 @@ Task<Result<Json>> regenerateStory(Job& job, Fleet& fleet) {
 
     Result<Choice> choice = co_await choosePlan(job, *goal);
     if (!choice) co_return std::unexpected(choice.error());
-    Result<Json> network = co_await fit(job, *goal, choice->plan, choice->epochs);
+    Result<Json> network = co_await fit(job, *goal, choice->plan, choice->epochs, Json());
     if (!network) co_return std::unexpected(network.error());
     Result<Json> int8 = co_await quantize(job, *goal, choice->plan, *network);
     if (!int8) co_return std::unexpected(int8.error());

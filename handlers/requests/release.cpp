@@ -153,6 +153,7 @@ Json versionRecord(const Job& job, const Goal& goal, const Draft& draft, int num
             {"board", goal.board},
             {"dataset", goal.dataset},
             {"data_digest", goal.data},
+            {"classes", goal.card.value("classes", Json::array())},
             {"plan", draft.plan},
             {"network_json", draft.network.value("network_json", Json::object())},
             {"network", draft.network.value("weights", "")},

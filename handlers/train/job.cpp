@@ -39,7 +39,7 @@ Result<bool> withValidation(const Json& input) {
 Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     for (const auto& [key, value] : input.items()) {
         if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" &&
-            key != "epochs" && key != "epochs_scale" && key != "early_stopping") {
+            key != "epochs" && key != "epochs_scale" && key != "early_stopping" && key != "start") {
             return wrong("unknown key", "/" + key);
         }
     }
@@ -63,6 +63,11 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     if (!epochs) return std::unexpected(epochs.error());
     job.epochs = *epochs;
     job.earlyStopping = input.value("early_stopping", true) && !job.withValidation;
+    if (const auto start = input.find("start"); start != input.end()) {
+        auto network = load(folder / start->get<std::string>());
+        if (!network) return std::unexpected(network.error());
+        job.start = std::move(*network);
+    }
     return job;
 }
 

@@ -4,16 +4,19 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/plan/plan.hpp"
+#include "handlers/train/float_network.hpp"
 
 namespace tinsmith::train {
 
 // {"dataset":"path.tsd","plan":{…},"seed":1,"parts":["train"] or ["train","validation"],
-//  "epochs":n or "epochs_scale":0 … 4 (of the plan's epochs), "early_stopping":true|false}
-// A relative dataset path is taken from the job folder.
+//  "epochs":n or "epochs_scale":0 … 4 (of the plan's epochs), "early_stopping":true|false,
+//  "start":"folder of a network to continue from, instead of fresh weights" (may be absent)}
+// Relative paths are taken from the job folder.
 struct Job {
     dataset::Dataset data;
     plan::Plan plan;
@@ -23,6 +26,7 @@ struct Job {
         false;  // the final fit: validation is training data too, so nothing can stop it early
     int epochs = 1;
     bool earlyStopping = true;
+    std::optional<FloatNetwork> start;
 };
 
 // `schema` (with path) for the input or the plan, `bad_data` for a dataset without windows in a

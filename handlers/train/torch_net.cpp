@@ -1,5 +1,7 @@
 #include "handlers/train/torch_net.hpp"
 
+#include <torch/nn/init.h>
+
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -8,7 +10,6 @@ namespace tinsmith::train {
 namespace {
 
 using plan::LayerKind;
-namespace F = torch::nn::functional;
 
 bool weighted(LayerKind kind) {
     return kind == LayerKind::conv1d || kind == LayerKind::dense;
@@ -77,8 +78,12 @@ void TorchNet::addStep(const plan::Layer& layer, plan::StepShape in, std::size_t
     steps_.push_back(std::move(step));
 }
 
-// SAME padding by TFLite's rule: the odd sample goes to the end.
-torch::Tensor TorchNet::conv(const Step& step, const torch::Tensor& x) {
+torch::Tensor TorchNet::linear(const Step& step, const torch::Tensor& x) {
+    if (step.layer.kind == LayerKind::dense) {
+        return step.bias.defined() ? torch::addmm(step.bias, x, step.weight.t())
+                                   : torch::mm(x, step.weight.t());
+    }
+    // SAME padding by TFLite's rule: the odd sample goes to the end.
     const int kernel = step.layer.kernel;
     const int stride = step.layer.stride;
     const int outputs = (step.inputSteps + stride - 1) / stride;
@@ -89,51 +94,96 @@ torch::Tensor TorchNet::conv(const Step& step, const torch::Tensor& x) {
                          torch::IntArrayRef(before));
 }
 
-torch::Tensor TorchNet::forward(torch::Tensor x) {
-    // Inside, rows are [batch, features, steps]; a single row is [batch, features].
-    x = x.size(1) == 1 ? x.squeeze(1) : x.transpose(1, 2).contiguous();
-    for (auto& step : steps_) {
-        const plan::Layer& layer = step.layer;
-        const bool row = x.dim() == 2;
-        switch (layer.kind) {
-            case LayerKind::conv1d:
-                x = conv(step, x);
-                break;
-            case LayerKind::dense:
-                x = step.bias.defined() ? torch::addmm(step.bias, x, step.weight.t())
-                                        : torch::mm(x, step.weight.t());
-                break;
-            case LayerKind::max_pool:
-                x = torch::max_pool1d(x, layer.size, layer.size);
-                break;
-            case LayerKind::average_pool:
-                x = torch::avg_pool1d(x, layer.size, layer.size);
-                break;
-            case LayerKind::global_average_pool:
-                if (!row) x = x.mean(2);
-                break;
-            case LayerKind::global_max_pool:
-                if (!row) x = x.amax(2);
-                break;
-            case LayerKind::flatten:
-                if (!row)
-                    x = x.transpose(1, 2).reshape(
-                        {x.size(0), -1});  // [steps][features], as TFLite has it
-                break;
-            case LayerKind::dropout:
-                x = torch::dropout(x, layer.rate, is_training());
-                break;
-        }
-        if (!weighted(layer.kind)) {
-            // A pool or convolution that leaves one step leaves a row.
-            if (x.dim() == 3 && x.size(2) == 1) x = x.squeeze(2);
-            continue;
-        }
-        if (step.norm) x = step.norm->forward(x);
-        if (layer.relu) x = torch::relu(x);
-        if (x.dim() == 3 && x.size(2) == 1) x = x.squeeze(2);
+torch::Tensor TorchNet::apply(Step& step, torch::Tensor x) {
+    const plan::Layer& layer = step.layer;
+    const bool row = x.dim() == 2;
+    switch (layer.kind) {
+        case LayerKind::conv1d:
+        case LayerKind::dense:
+            x = linear(step, x);
+            if (step.norm) x = step.norm->forward(x);
+            if (layer.relu) x = torch::relu(x);
+            break;
+        case LayerKind::max_pool:
+            x = torch::max_pool1d(x, layer.size, layer.size);
+            break;
+        case LayerKind::average_pool:
+            x = torch::avg_pool1d(x, layer.size, layer.size);
+            break;
+        case LayerKind::global_average_pool:
+            if (!row) x = x.mean(2);
+            break;
+        case LayerKind::global_max_pool:
+            if (!row) x = x.amax(2);
+            break;
+        case LayerKind::flatten:
+            // [steps][features], as TFLite has it
+            if (!row) x = x.transpose(1, 2).reshape({x.size(0), -1});
+            break;
+        case LayerKind::dropout:
+            x = torch::dropout(x, layer.rate, is_training());
+            break;
     }
+    // A pool or convolution that leaves one step leaves a row.
+    return x.dim() == 3 && x.size(2) == 1 ? x.squeeze(2) : x;
+}
+
+torch::Tensor TorchNet::rowsOf(const torch::Tensor& samples) {
+    return samples.size(1) == 1 ? samples.squeeze(1) : samples.transpose(1, 2).contiguous();
+}
+
+torch::Tensor TorchNet::forward(const torch::Tensor& samples) {
+    torch::Tensor x = rowsOf(samples);
+    for (Step& step : steps_) x = apply(step, x);
     return x;
+}
+
+Status TorchNet::continueFrom(const std::vector<FloatLayer>& layers, torch::Tensor samples) {
+    torch::NoGradGuard noGrad;
+    eval();
+    torch::Tensor x = rowsOf(samples);
+    auto from = layers.begin();
+    for (Step& step : steps_) {
+        if (step.layer.kind == LayerKind::dropout) continue;
+        const bool fits =
+            from != layers.end() && from->op == opOf(step.layer.kind) &&
+            (!weighted(step.layer.kind) ||
+             (static_cast<std::int64_t>(from->weights.size()) == step.weight.numel() &&
+              static_cast<std::int64_t>(from->bias.size()) == step.weight.size(0)));
+        if (!fits) {
+            return fail(Code::bad_data, "the weights to continue from are of another network",
+                        "train fresh weights", "/start");
+        }
+        if (weighted(step.layer.kind)) adopt(step, *from, x);
+        x = apply(step, x);
+        ++from;
+    }
+    return {};
+}
+
+void TorchNet::adopt(Step& step, const FloatLayer& from, const torch::Tensor& x) {
+    const bool conv = step.layer.kind == LayerKind::conv1d;
+    torch::Tensor weight = torch::tensor(from.weights);
+    if (conv) {
+        const torch::IntArrayRef shape = step.weight.sizes();  // [filters, in, kernel]
+        weight = weight.view({shape[0], shape[2], shape[1]}).permute({0, 2, 1});
+    }
+    step.weight.copy_(weight.reshape(step.weight.sizes()));
+    const torch::Tensor bias = torch::tensor(from.bias);
+    if (!step.norm) {
+        step.bias.copy_(bias);
+        return;
+    }
+    // (y - mean) / sqrt(variance + epsilon) * gain + shift = y + bias
+    const torch::Tensor y = linear(step, x);
+    const std::vector<std::int64_t> over =
+        y.dim() == 3 ? std::vector<std::int64_t>{0, 2} : std::vector<std::int64_t>{0};
+    const torch::Tensor mean = y.mean(over);
+    const torch::Tensor variance = y.var(over, /*unbiased=*/false);
+    step.norm->running_mean.copy_(mean);
+    step.norm->running_var.copy_(variance);
+    step.norm->weight.copy_(torch::sqrt(variance + step.norm->options.eps()));
+    step.norm->bias.copy_(bias + mean);
 }
 
 std::vector<FloatLayer> TorchNet::exportLayers() {

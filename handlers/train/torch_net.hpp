@@ -1,7 +1,10 @@
 // The plan's network as a libtorch module, and its export with batch norm folded in.
 #pragma once
 
-#include <torch/torch.h>
+// Not torch/torch.h: that takes twice as long to compile.
+#include <torch/nn/module.h>
+#include <torch/nn/modules/batchnorm.h>
+#include <torch/types.h>
 
 #include <vector>
 
@@ -16,7 +19,12 @@ class TorchNet : public torch::nn::Module {
     TorchNet(const plan::Plan& plan, const plan::WindowShape& window);
 
     // [batch, steps, features], normalised, to logits [batch, classes].
-    torch::Tensor forward(torch::Tensor x);
+    torch::Tensor forward(const torch::Tensor& samples);
+
+    // Starts from what exportLayers() once gave instead of from random weights. Batch norm was
+    // folded away there: it is put back so that the network computes the same, with the statistics
+    // of `samples` [count, steps, features]. bad_data where the layers are not this network's.
+    [[nodiscard]] Status continueFrom(const std::vector<FloatLayer>& layers, torch::Tensor samples);
 
     // Layers as TFLite computes them; input shape and normalisation are left for the caller.
     std::vector<FloatLayer> exportLayers();
@@ -34,7 +42,11 @@ class TorchNet : public torch::nn::Module {
         torch::Tensor bias;    // undefined where batch norm follows
         torch::nn::BatchNorm1d norm{nullptr};
     };
-    torch::Tensor conv(const Step& step, const torch::Tensor& x);
+    // Rows are [batch, features, steps]; a single row is [batch, features].
+    static torch::Tensor rowsOf(const torch::Tensor& samples);
+    torch::Tensor apply(Step& step, torch::Tensor x);
+    static torch::Tensor linear(const Step& step, const torch::Tensor& x);
+    static void adopt(Step& step, const FloatLayer& from, const torch::Tensor& x);
     void addStep(const plan::Layer& layer, plan::StepShape in, std::size_t index);
 
     std::vector<Step> steps_;  // the implied final dense layer included

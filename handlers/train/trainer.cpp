@@ -1,6 +1,9 @@
 #include "handlers/train/trainer.hpp"
 
-#include <torch/torch.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <torch/optim/adamw.h>
+#include <torch/utils.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +17,11 @@ namespace tinsmith::train {
 namespace {
 
 using dataset::Part;
+
+// Continued weights are good already: the full rate would throw them away before it improves them.
+constexpr double kContinuedRate = 0.3;
+// Enough windows for the statistics of batch norm.
+constexpr std::int64_t kStatisticsWindows = 2048;
 
 struct Evaluated {
     double loss = 0;
@@ -83,7 +91,13 @@ Status Fit::prepare() {
         return fail(Code::bad_data, "the validation part holds no window", "record more data");
     }
     train_ = extractor_.extract(windows_);
-    normalisation_ = fit(train_, extractor_.features());
+    if (job_.start && job_.start->features != extractor_.features()) {
+        return fail(Code::bad_data, "the weights to continue from take other features",
+                    "train fresh weights", "/start");
+    }
+    // Continued weights mean what they meant under their own normalisation.
+    normalisation_ = job_.start ? Normalisation{job_.start->mean, job_.start->inverseDeviation}
+                                : fit(train_, extractor_.features());
     if (job_.withValidation) {
         // All recordings teach now, so validation is cut as densely as train.
         dataset::Dataset all = job_.data;
@@ -146,8 +160,8 @@ EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) 
         // A short rise, then half a cosine down to nothing.
         const double done = static_cast<double>(stepsDone_) / static_cast<double>(stepsTotal_);
         const double rise = std::min(1.0, done / 0.05);
-        const double rate = job_.plan.training.learningRate * rise * 0.5 *
-                            (1 + std::cos(M_PI * std::min(1.0, done)));
+        const double rate = job_.plan.training.learningRate * (job_.start ? kContinuedRate : 1) *
+                            rise * 0.5 * (1 + std::cos(M_PI * std::min(1.0, done)));
         for (auto& group : optimizer.param_groups()) {
             static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
         }
@@ -207,6 +221,13 @@ Result<Fitted> Fit::run() {
     if (auto ok = prepare(); !ok) return std::unexpected(ok.error());
     torch::manual_seed(job_.seed);
     TorchNet net(job_.plan, job_.window);
+    if (job_.start) {
+        const torch::Tensor x = tensorOf(train_, extractor_);
+        const auto every = std::max<std::int64_t>(1, x.size(0) / kStatisticsWindows);
+        const Status continued =
+            net.continueFrom(job_.start->layers, x.slice(0, 0, x.size(0), every));
+        if (!continued) return std::unexpected(continued.error());
+    }
     torch::optim::AdamWOptions decayed(job_.plan.training.learningRate);
     decayed.weight_decay(job_.plan.training.weightDecay);
     torch::optim::AdamWOptions plain(job_.plan.training.learningRate);

@@ -396,13 +396,21 @@ TEST_F(Requests, AModelIsRetrainedAndRequantized) {
     ASSERT_EQ(stateOf(retrained), "succeeded") << retrained.dump();
     EXPECT_EQ(at(retrained, "/result/plan"), at(made_, "/result/plan"));
     EXPECT_NE(at(retrained, "/result/tflite"), at(made_, "/result/tflite"));
+    EXPECT_EQ(at(retrained, "/result/origin/weights"), "continued");
     EXPECT_GE(at(retrained, "/result/accuracy/test").get<double>(), 0.9);
+
+    const Json fresh = ann_->runJob(
+        "retrain", {{"model", "colours"}, {"version", 1}, {"seed", 5}, {"fresh", true}}, 90000);
+    ASSERT_EQ(stateOf(fresh), "succeeded") << fresh.dump();
+    EXPECT_EQ(at(fresh, "/result/origin/weights"), "fresh");
+    EXPECT_NE(at(fresh, "/result/tflite"), at(retrained, "/result/tflite"));
+    EXPECT_GE(at(fresh, "/result/accuracy/test").get<double>(), 0.9);
 
     const Json again = ann_->runJob("requantize", {{"model", "colours"}, {"version", 1}}, 90000);
     ASSERT_EQ(stateOf(again), "succeeded") << again.dump();
     EXPECT_EQ(at(again, "/result/tflite"), at(made_, "/result/tflite"))
         << "the same weights and the same recipe";
-    EXPECT_GT(at(again, "/result/version"), at(retrained, "/result/version"));
+    EXPECT_GT(at(again, "/result/version"), at(fresh, "/result/version"));
 }
 
 TEST_F(Requests, RightsAndAFullDiskAreSaid) {

@@ -122,6 +122,47 @@ TEST(Trainer, FinalFitTakesAllEpochsAndBothParts) {
     EXPECT_EQ(shorter.output["epochs"], 3);
 }
 
+TEST(Trainer, ContinuesFromOldWeights) {
+    for (const Json& plan : {convPlan(), densePlan()}) {
+        const Folder folder;
+        ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
+        const auto accuracyAfter = [&](const Json& more) {
+            Json input = {
+                {"dataset", "tones.tsd"}, {"plan", plan}, {"seed", 3}, {"early_stopping", false}};
+            input.update(more);
+            EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+            return folder.output()["validation"]["accuracy"].get<double>();
+        };
+        const double trained = accuracyAfter({{"epochs", 12}});
+        std::filesystem::rename(folder.path() / "network", folder.path() / "old");
+        const double fresh = accuracyAfter({{"epochs", 1}});
+        const double continued = accuracyAfter({{"epochs", 1}, {"start", "old"}});
+        EXPECT_GE(trained, 0.9);
+        EXPECT_GE(continued, trained - 0.04) << "fresh weights reach " << fresh;
+        EXPECT_LT(fresh, continued);
+        const auto before = load(folder.path() / "old");
+        const auto after = load(folder.path() / "network");
+        ASSERT_TRUE(before && after);
+        EXPECT_EQ(before->mean, after->mean) << "the old weights were fitted under this";
+    }
+}
+
+TEST(Trainer, ContinuesOnlyFromItsOwnNetwork) {
+    const Folder folder;
+    ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
+    Json input = {
+        {"dataset", "tones.tsd"}, {"plan", densePlan()}, {"epochs", 1}, {"early_stopping", false}};
+    ASSERT_EQ(folder.run(TINSMITH_TRAIN, input), 0);
+    std::filesystem::rename(folder.path() / "network", folder.path() / "old");
+    input["start"] = "old";
+    input["plan"]["network"][0]["units"] = 9;
+    EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 1);
+    EXPECT_EQ(folder.output()["error"]["code"], "bad_data") << folder.output().dump();
+    EXPECT_EQ(folder.output()["error"]["path"], "/start");
+    input["start"] = "nowhere";
+    EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 1) << "there is no such folder";
+}
+
 TEST(Trainer, PrintsProgressAsJsonLines) {
     const Folder folder;
     ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));

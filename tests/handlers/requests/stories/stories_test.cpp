@@ -260,12 +260,31 @@ TEST(Retrain, RequantizeAndRetrainMakeVersionsOfTheirOwn) {
     const Json retrained = story.run("retrain", {{"id", "r-2"}, {"model", "m"}}, "j-2");
     ASSERT_EQ(retrained["state"], "succeeded") << retrained.dump();
     EXPECT_EQ(retrained["result"]["version"], 2);
+    EXPECT_EQ(retrained["result"]["origin"]["weights"], "continued");
     const Json requantized =
         story.run("requantize", {{"id", "r-3"}, {"model", "m"}, {"windows", 64}}, "j-3");
     ASSERT_EQ(requantized["state"], "succeeded") << requantized.dump();
     EXPECT_EQ(requantized["result"]["version"], 3);
     EXPECT_EQ(requantized["result"]["plan"]["quantization"]["windows"], 64);
     EXPECT_EQ(story.fake.journal.records.at({"counter", "mps2-an386"}).at("value"), 4);
+}
+
+TEST(Retrain, FreshWeightsWhereAskedAndWhereTheClassesChanged) {
+    Story story;
+    ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+    const auto weights = [&](const Json& more, const std::string& id) {
+        Json request = {{"id", id}, {"model", "m"}};
+        request.update(more);
+        const Json job = story.run("retrain", request, id);
+        EXPECT_EQ(job["state"], "succeeded") << job.dump();
+        return job["result"]["origin"].value("weights", "");
+    };
+    EXPECT_EQ(weights({{"version", 1}}, "j-2"), "continued");
+    EXPECT_EQ(weights({{"version", 1}, {"fresh", true}}, "j-3"), "fresh");
+    EXPECT_TRUE(story.events("retrain").empty());
+    story.fake.journal.records.at({"dataset", "toy"})["card"]["classes"] = {"a", "c"};
+    EXPECT_EQ(weights({{"version", 1}}, "j-4"), "fresh");
+    EXPECT_FALSE(story.events("retrain").empty()) << "the log does not say why";
 }
 
 TEST(Rollout, AVersionThatIsNotBetterIsKeptAndNotRolledOut) {
