@@ -1,8 +1,8 @@
 // Sections of an ELF32 file, from the System V ABI: header 52 bytes, section header 40 bytes.
-#include <fstream>
 #include <string_view>
 
 #include "handlers/build/firmware_build.hpp"
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith::build {
 
@@ -73,15 +73,9 @@ Result<Sizes> elfSizes(std::span<const std::uint8_t> elf) {
 }
 
 Result<Sizes> elfSizes(const std::filesystem::path& elf) {
-    std::error_code error;
-    const auto size = std::filesystem::file_size(elf, error);
-    if (error || size > kMaxElfBytes)
-        return fail(Code::bad_path, "cannot read " + elf.filename().string());
-    std::vector<std::uint8_t> bytes(size);
-    std::ifstream in(elf, std::ios::binary);
-    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
-    if (!in) return fail(Code::bad_path, "cannot read " + elf.filename().string());
-    return elfSizes(bytes);
+    const auto bytes = readFile(elf, kMaxElfBytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    return elfSizes(bytesOf(*bytes));
 }
 
 }  // namespace tinsmith::build

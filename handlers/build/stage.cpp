@@ -1,11 +1,11 @@
 #include "handlers/build/stage.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 #include "firmware/nn/run.hpp"
 #include "handlers/build/generate.hpp"
 #include "handlers/flow/digest.hpp"
+#include "handlers/flow/files.hpp"
 #include "handlers/quantize/features.hpp"
 #include "handlers/quantize/stage_input.hpp"
 #include "handlers/quantize/tflite.hpp"
@@ -92,10 +92,8 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
     auto generated = generate(parts);
     if (!generated) return std::unexpected(generated.error());
 
-    std::ofstream out(jobDir / "model.cpp", std::ios::binary | std::ios::trunc);
-    out << generated->source;
-    out.flush();
-    if (!out) return fail(Code::storage_full, "cannot write model.cpp", "free disk space");
+    const Status written = writeFile(jobDir / "model.cpp", generated->source);
+    if (!written) return std::unexpected(written.error());
     progress({{"percent", 100}, {"text", "source generated"}});
     return Json{{"source", "model.cpp"},
                 {"model_digest", *hex},

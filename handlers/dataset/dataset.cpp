@@ -9,7 +9,7 @@
 
 #include <sodium.h>
 
-#include "handlers/dataset/files.hpp"
+#include "handlers/flow/files.hpp"
 #include "handlers/flow/json.hpp"
 
 namespace tinsmith::dataset {

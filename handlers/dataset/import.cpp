@@ -9,11 +9,11 @@
 
 #include "handlers/dataset/csv.hpp"
 #include "handlers/dataset/edit.hpp"
-#include "handlers/dataset/files.hpp"
 #include "handlers/dataset/parts.hpp"
 #include "handlers/dataset/resample.hpp"
 #include "handlers/dataset/split_list.hpp"
 #include "handlers/dataset/table.hpp"
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith::dataset {
 namespace fs = std::filesystem;

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "handlers/dataset/edit.hpp"
-#include "handlers/dataset/files.hpp"
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith::dataset {
 namespace fs = std::filesystem;

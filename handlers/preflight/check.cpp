@@ -2,8 +2,9 @@
 #include <cstring>
 #include <map>
 
+#include "handlers/flow/files.hpp"
 #include "handlers/preflight/area.hpp"
-#include "handlers/preflight/files.hpp"
+#include "handlers/preflight/fields.hpp"
 #include "handlers/preflight/stage.hpp"
 
 namespace tinsmith::preflight {
@@ -53,13 +54,13 @@ struct Prepared {
 
 Result<Prepared> readPrepared(const fs::path& jobDir) {
     Prepared prepared;
-    const auto input = readJsonFile(jobDir / "input.json");
+    const auto input = readJsonFile(jobDir / "input.json", kMaxInputBytes);
     if (!input) return std::unexpected(input.error());
     const auto folder = input->find("prepared");
     prepared.folder = folder != input->end() && folder->is_string()
                           ? below(jobDir, folder->get<std::string>())
                           : jobDir;
-    auto json = readJsonFile(prepared.folder / "prepared.json");
+    auto json = readJsonFile(prepared.folder / "prepared.json", kMaxInputBytes);
     if (!json) return std::unexpected(json.error());
     prepared.json = std::move(*json);
     const auto classes = numberIn(prepared.json, "classes", 1, 1u << 16, 0);
@@ -73,7 +74,7 @@ Result<Prepared> readPrepared(const fs::path& jobDir) {
     if (!outputs) return std::unexpected(outputs.error());
     auto bytes = readFile(*outputs, 256u << 20);
     if (!bytes) return std::unexpected(bytes.error());
-    prepared.outputs = std::move(*bytes);
+    prepared.outputs.assign(bytes->begin(), bytes->end());
     prepared.classes = static_cast<std::uint32_t>(*classes);
     prepared.featureBytes = static_cast<std::uint32_t>(*features);
     prepared.windowFloats = static_cast<std::uint32_t>(*floats);

@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
+#include "handlers/flow/files.hpp"
 #include "handlers/preflight/area.hpp"
-#include "handlers/preflight/files.hpp"
+#include "handlers/preflight/fields.hpp"
 
 namespace tinsmith::preflight {
 
@@ -35,7 +36,7 @@ std::string tail(std::string text) {
 std::string lastWords(const fs::path& log, const Exit& exit) {
     const auto printed = readFile(log, 16u << 20);
     std::string words;
-    if (printed) words = tail(std::string(printed->begin(), printed->end()));
+    if (printed) words = tail(*printed);
     const std::string errors = tail(exit.errors);
     return (words.empty() ? "" : "; the board said: " + words) +
            (errors.empty() ? "" : "; the emulator said: " + errors);

@@ -6,8 +6,9 @@
 #include "firmware/image/keys.hpp"
 #include "firmware/nn/graph.hpp"
 #include "handlers/dataset/dataset.hpp"
+#include "handlers/flow/files.hpp"
 #include "handlers/preflight/area.hpp"
-#include "handlers/preflight/files.hpp"
+#include "handlers/preflight/fields.hpp"
 #include "handlers/preflight/stage.hpp"
 #include "handlers/quantize/tflite.hpp"
 
@@ -84,11 +85,12 @@ struct SignedImage {
 };
 
 Result<SignedImage> signImage(const fs::path& path, int slot, const image::SigningKey& key) {
-    const auto unsignedImage = readFile(path, boot::kMaxImageSize);
-    if (!unsignedImage) return std::unexpected(unsignedImage.error());
+    const auto file = readFile(path, boot::kMaxImageSize);
+    if (!file) return std::unexpected(file.error());
+    const std::span<const std::uint8_t> unsignedImage = bytesOf(*file);
     SignedImage done;
-    done.digest = image::digest(*unsignedImage);
-    done.bytes = image::attachSignature(*unsignedImage, image::keyHash(key.publicKey()),
+    done.digest = image::digest(unsignedImage);
+    done.bytes = image::attachSignature(unsignedImage, image::keyHash(key.publicKey()),
                                         key.sign(done.digest));
     const auto verified = image::verify(done.bytes, key.publicKey());
     if (!verified) {
@@ -150,7 +152,7 @@ Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedI
 
 Result<Json> prepareStage(const fs::path& jobDir,
                           const std::function<void(const Json&)>& progress) {
-    const auto input = readJsonFile(jobDir / "input.json");
+    const auto input = readJsonFile(jobDir / "input.json", kMaxInputBytes);
     if (!input) return std::unexpected(input.error());
     const auto sources = readSources(*input, jobDir);
     if (!sources) return std::unexpected(sources.error());
@@ -171,10 +173,11 @@ Result<Json> prepareStage(const fs::path& jobDir,
     const image::SigningKey key = image::temporaryKey();
     const auto bootElf = readFile(below(jobDir, *bootPath), kMaxBootBytes);
     if (!bootElf) return std::unexpected(bootElf.error());
-    const auto patched = image::patchRomKeys(*bootElf, key.publicKey());
+    const auto patched = image::patchRomKeys(bytesOf(*bootElf), key.publicKey());
     if (!patched)
         return fail(Code::preflight_failed, patched.error().message, patched.error().hint);
-    const Status bootWritten = writeFile(jobDir / "boot.elf", patched->data(), patched->size());
+    const Status bootWritten =
+        writeFile(jobDir / "boot.elf", textOf(std::as_bytes(std::span(*patched))));
     if (!bootWritten) return std::unexpected(bootWritten.error());
 
     const std::uint64_t available =
@@ -202,8 +205,7 @@ Result<Json> prepareStage(const fs::path& jobDir,
         {"labels", sources->data.classes},
         {"outputs", sources->outputs},
         {"instructions_per_tick", *perTick}};
-    const std::string text = canonical(prepared);
-    const Status written = writeFile(jobDir / "prepared.json", text.data(), text.size());
+    const Status written = writeFile(jobDir / "prepared.json", canonical(prepared));
     if (!written) return std::unexpected(written.error());
     for (Json& run : runs) run.erase("indices");
     return Json{{"boot", "boot.elf"}, {"windows", all.size()}, {"runs", runs}};

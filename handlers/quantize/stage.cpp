@@ -1,9 +1,9 @@
 #include "handlers/quantize/stage.hpp"
 
 #include <algorithm>
-#include <fstream>
 
 #include "handlers/flow/digest.hpp"
+#include "handlers/flow/files.hpp"
 #include "handlers/plan/plan.hpp"
 #include "handlers/quantize/evaluate.hpp"
 #include "handlers/quantize/post_training.hpp"
@@ -26,17 +26,6 @@ std::vector<std::vector<float>> calibrationInputs(const dataset::Dataset& data, 
         inputs.push_back(features.normalised(windows[i * windows.size() / take].samples));
     }
     return inputs;
-}
-
-Status writeBytes(const std::filesystem::path& path, const void* bytes, std::size_t count) {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
-    out.flush();
-    if (!out) {
-        return fail(Code::storage_full, "cannot write " + path.filename().string(),
-                    "free disk space");
-    }
-    return {};
 }
 
 // The parts to evaluate, and how far the progress of the stage has come before.
@@ -80,8 +69,8 @@ TakeOutputs outputsWriter(const std::filesystem::path& jobDir, const Json& json,
         limited ? std::min<std::size_t>(it->get<std::size_t>(), 1u << 24) : 1u << 24;
     return [jobDir, bytes = most * classes](const std::string& part,
                                             const std::vector<std::int8_t>& outputs) {
-        return writeBytes(jobDir / ("outputs-" + part + ".bin"), outputs.data(),
-                          std::min(outputs.size(), bytes));
+        const std::span kept = std::span(outputs).first(std::min(outputs.size(), bytes));
+        return writeFile(jobDir / ("outputs-" + part + ".bin"), textOf(std::as_bytes(kept)));
     };
 }
 
@@ -123,7 +112,7 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
     }
     auto made = make(*input, *network, *features, progress);
     if (!made) return std::unexpected(made.error());
-    if (auto ok = writeBytes(jobDir / "model.tflite", made->model.data(), made->model.size());
+    if (auto ok = writeFile(jobDir / "model.tflite", textOf(std::as_bytes(std::span(made->model))));
         !ok) {
         return std::unexpected(ok.error());
     }

@@ -1,23 +1,13 @@
 #include "handlers/quantize/stage_input.hpp"
 
 #include <cmath>
-#include <fstream>
-#include <iterator>
 
+#include "handlers/flow/files.hpp"
 #include "handlers/train/job.hpp"
 
 namespace tinsmith::quantize {
 
 namespace {
-
-Result<Json> readInputJson(const std::filesystem::path& jobDir) {
-    std::ifstream in(jobDir / "input.json", std::ios::binary);
-    if (!in) return fail(Code::bad_path, "the job folder has no input.json");
-    const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    auto json = parseJson(text);
-    if (json && !json->is_object()) return fail(Code::schema, "input.json is not an object");
-    return json;
-}
 
 std::unexpected<Error> wrongMember(const std::string& key, const char* what) {
     return fail(Code::schema, "\"" + key + "\" " + what, "", "/" + key);
@@ -82,7 +72,7 @@ Result<train::Normalisation> normalisationMember(const Json& json) {
 
 Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
     StageInput input;
-    auto json = readInputJson(jobDir);
+    auto json = readJsonFile(jobDir / "input.json", 1 << 20);
     if (!json) return std::unexpected(json.error());
     input.json = std::move(*json);
     auto dataPath = pathMember(input.json, "dataset", jobDir);

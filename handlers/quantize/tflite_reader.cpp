@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cstring>
-#include <fstream>
 
 #include "firmware/nn/prepare.hpp"
+#include "handlers/flow/files.hpp"
 #include "handlers/quantize/tflite.hpp"
 #include "handlers/quantize/tflite_codes.hpp"
 #include "tflite_generated.h"
@@ -275,12 +275,9 @@ Result<nn::Graph> readTflite(std::span<const std::uint8_t> bytes) {
 }
 
 Result<nn::Graph> loadTflite(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return fail(Code::bad_path, "cannot open the model " + path.string());
-    std::vector<std::uint8_t> bytes(kMaxModelBytes + 1);
-    in.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
-    bytes.resize(static_cast<std::size_t>(in.gcount()));
-    return readTflite(bytes);
+    const auto bytes = readFile(path, kMaxModelBytes);
+    if (!bytes) return std::unexpected(bytes.error());
+    return readTflite(bytesOf(*bytes));
 }
 
 }  // namespace tinsmith::quantize

@@ -1,14 +1,13 @@
 #include "handlers/requests/firmware.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 
 #include "firmware/boot/layout.hpp"
 #include "firmware/image/image.hpp"
 #include "handlers/build/board.hpp"
 #include "handlers/build/firmware_build.hpp"
 #include "handlers/flow/digest.hpp"
+#include "handlers/flow/files.hpp"
 #include "handlers/preflight/emulate.hpp"
 #include "handlers/requests/learn.hpp"
 #include "handlers/requests/stage.hpp"
@@ -27,14 +26,6 @@ constexpr std::size_t kCompilerWords = 2000;    // of a compiler's complaint, in
 
 std::string tail(const std::string& text, std::size_t most) {
     return text.size() > most ? "…" + text.substr(text.size() - most) : text;
-}
-
-Result<std::vector<std::uint8_t>> readBytes(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    std::vector<std::uint8_t> bytes{std::istreambuf_iterator<char>(in),
-                                    std::istreambuf_iterator<char>()};
-    if (!in) return fail(Code::internal, "cannot read " + path.string());
-    return bytes;
 }
 
 template <std::size_t N>
@@ -94,13 +85,13 @@ Task<Status> compile(Job& job, build::BoardTools tools, fs::path folder) {
 
 Result<Json> wrap(World& world, const FirmwareSpec& spec, const fs::path& folder, int slot) {
     image::ImageSpec wanted;
-    auto payload = readBytes(folder / build::kPayloadFiles[slot]);
+    const auto payload = readFile(folder / build::kPayloadFiles[slot], boot::kMaxImageSize);
     if (!payload) return std::unexpected(payload.error());
     const auto model = fixedHex<32>(spec.quantized.value("tflite", ""));
     if (!model) return std::unexpected(model.error());
     const auto data = fixedHex<32>(spec.goal.data);
     if (!data) return std::unexpected(data.error());
-    wanted.payload = std::move(*payload);
+    wanted.payload.assign(payload->begin(), payload->end());
     wanted.slotBase = boot::slotAddress(static_cast<std::uint8_t>(slot));
     wanted.version.major = 1;
     wanted.version.revision = static_cast<std::uint16_t>(spec.version);

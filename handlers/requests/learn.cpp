@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "handlers/flow/files.hpp"
 #include "handlers/plan/prompt.hpp"
 #include "handlers/plan/search.hpp"
 #include "handlers/requests/stage.hpp"
@@ -476,7 +477,7 @@ Task<Result<Json>> runFit(Job& job, Goal goal, Json plan, int epochs, Json start
     if (!trained) co_return std::unexpected(trained.error());
     const std::filesystem::path folder =
         std::filesystem::path(trained->value("folder", "")) / trained->value("network", "network");
-    auto network = readChildJson(folder / "network.json", 1 << 20);
+    auto network = readJsonFile(folder / "network.json", 1 << 20);
     if (!network) co_return std::unexpected(network.error());
     auto weights = job.world().artefacts.putFile(folder / "weights.bin");
     if (!weights) co_return std::unexpected(weights.error());

@@ -1,14 +1,13 @@
 #include "handlers/requests/stage.hpp"
 
-#include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <memory>
+
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith {
 
@@ -18,30 +17,6 @@ constexpr std::size_t kOutputBytes = 64u << 20;
 constexpr std::size_t kLineBytes = 64u << 10;
 constexpr std::int64_t kEventSpacingMs =
     1000;  // a trainer reports every epoch; the log need not repeat all of them
-
-// Closes a descriptor at the end of a scope.
-class File {
-  public:
-    explicit File(int descriptor) : descriptor_(descriptor) {}
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    ~File() {
-        if (descriptor_ >= 0) ::close(descriptor_);
-    }
-    int get() const { return descriptor_; }
-
-  private:
-    int descriptor_;
-};
-
-Error fileError(const std::filesystem::path& file, int number) {
-    if (number == ENOSPC || number == EDQUOT) {
-        return {Code::storage_full, "the disk is full: " + file.string() + " could not be written",
-                "free some space or raise the quota", ""};
-    }
-    return {Code::internal, file.string() + ": " + std::strerror(number),
-            "see the daemon's log and the owner of the state folder", ""};
-}
 
 // Turns a child's progress lines into progress and events of the job. Held by the coroutine that
 // runs the child and watched by its callback, so a line that arrives after the job is gone is
@@ -115,46 +90,6 @@ Error exitError(const std::string& name, const Exit& exit) {
 
 }  // namespace
 
-Status writeFile(const std::filesystem::path& file, std::string_view bytes) {
-    const File out(
-        ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640));
-    if (out.get() < 0) return std::unexpected(fileError(file, errno));
-    while (!bytes.empty()) {
-        const ssize_t written = ::write(out.get(), bytes.data(), bytes.size());
-        if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return std::unexpected(fileError(file, errno));
-        bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-}
-
-Result<Json> readChildJson(const std::filesystem::path& file, std::size_t maxBytes) {
-    // O_NONBLOCK: a named pipe in the place of the file must not hold the event loop.
-    const File in(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-    if (in.get() < 0) return std::unexpected(fileError(file, errno));
-    struct stat status{};
-    if (::fstat(in.get(), &status) != 0) return std::unexpected(fileError(file, errno));
-    if (!S_ISREG(status.st_mode)) {
-        return fail(Code::internal, file.string() + " is no regular file", "see the daemon's log");
-    }
-    if (static_cast<std::uint64_t>(status.st_size) > maxBytes) {
-        return fail(Code::too_large,
-                    file.string() + " has " + std::to_string(status.st_size) + " bytes",
-                    "use a smaller dataset or plan");
-    }
-    std::string text(static_cast<std::size_t>(status.st_size), '\0');
-    std::size_t have = 0;
-    while (have < text.size()) {
-        const ssize_t got = ::read(in.get(), text.data() + have, text.size() - have);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return std::unexpected(fileError(file, errno));
-        if (got == 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    text.resize(have);
-    return parseJson(text, maxBytes);
-}
-
 Result<std::filesystem::path> childFile(const std::filesystem::path& folder,
                                         const std::string& name) {
     const bool plain = !name.empty() && name != "." && name != ".." &&
@@ -181,7 +116,12 @@ Task<Result<Json>> runStage(Job& job, std::string program, std::string stage, Js
     for (const auto& [file, source] : files) {
         std::error_code error;
         std::filesystem::copy_file(source, *folder / file, error);
-        if (error) co_return std::unexpected(fileError(source, error.value()));
+        if (error) {
+            const bool full = error == std::errc::no_space_on_device;
+            co_return fail(full ? Code::storage_full : Code::internal,
+                           "cannot copy " + file + ": " + error.message(),
+                           full ? "free some space or raise the quota" : "see the daemon's log");
+        }
     }
     if (auto wrote = writeFile(*folder / "input.json", canonical(input)); !wrote) {
         co_return std::unexpected(wrote.error());
@@ -204,15 +144,15 @@ Task<Result<Json>> runStage(Job& job, std::string program, std::string stage, Js
     if (exit->signal != 0 || !exit->limit.empty() || (exit->code != 0 && exit->code != 1)) {
         co_return std::unexpected(exitError(name, *exit));
     }
-    auto result = readChildJson(output, kOutputBytes);
+    auto result = readJsonFile(output, kOutputBytes);
     if (exit->code == 1) {
-        const bool told = result && result->is_object() && result->contains("error");
+        const bool told = result && result->contains("error");
         co_return std::unexpected(told ? errorFromJson((*result)["error"])
                                        : exitError(name, *exit));
     }
-    if (!result) co_return std::unexpected(result.error());
-    if (!result->is_object()) {
-        co_return fail(Code::internal, name + " left no JSON object", "see the daemon's log");
+    if (!result) {
+        co_return fail(Code::internal, name + " left no result: " + result.error().message,
+                       "see the daemon's log");
     }
     (*result)["folder"] = folder->string();
     co_return std::move(*result);

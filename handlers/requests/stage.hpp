@@ -22,15 +22,9 @@ Task<Result<Json>> runStage(Job& job, std::string program, std::string stage, Js
                             std::string folderName, int percentFrom, int percentTo,
                             std::map<std::string, std::filesystem::path> files = {});
 
-// Reads a JSON file that a child wrote: a regular file (no link followed) of at most `maxBytes`.
-[[nodiscard]] Result<Json> readChildJson(const std::filesystem::path& file, std::size_t maxBytes);
-
 // `name` as a file directly below `folder`, refused (bad_path) when it leaves that folder or is no
 // regular file.
 [[nodiscard]] Result<std::filesystem::path> childFile(const std::filesystem::path& folder,
                                                       const std::string& name);
-
-// Writes a whole file, replacing what was there. storage_full when the disk is, else internal.
-[[nodiscard]] Status writeFile(const std::filesystem::path& file, std::string_view bytes);
 
 }  // namespace tinsmith

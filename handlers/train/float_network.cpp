@@ -4,11 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <limits>
 
-#include "handlers/flow/json.hpp"
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith::train {
 namespace {
@@ -45,24 +43,6 @@ Json layerJson(const FloatLayer& layer, std::size_t& at) {
         at += layer.weights.size() + layer.bias.size();
     }
     return json;
-}
-
-Status writeFile(const std::filesystem::path& path, const char* bytes, std::size_t size) {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out.write(bytes, static_cast<std::streamsize>(size));
-    out.close();
-    if (!out)
-        return fail(Code::storage_full, "cannot write " + path.filename().string(),
-                    "free some space");
-    return {};
-}
-
-Result<std::string> readFile(const std::filesystem::path& path, std::size_t most) {
-    std::ifstream in(path, std::ios::binary);
-    if (!in) return bad("cannot read " + path.filename().string());
-    std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    if (bytes.size() > most) return bad(path.filename().string() + " is larger than any network");
-    return bytes;
 }
 
 int boundedInt(const Json& json, const char* key) {
@@ -284,9 +264,8 @@ Status save(const std::filesystem::path& folder, const FloatNetwork& network) {
         {"layers", std::move(layers)},
         {"features", {{"mean", network.mean}, {"inverse_deviation", network.inverseDeviation}}}};
     const std::string text = json.dump(1) + "\n";
-    if (auto ok = writeFile(folder / "network.json", text.data(), text.size()); !ok) return ok;
-    return writeFile(folder / "weights.bin", reinterpret_cast<const char*>(all.data()),
-                     all.size() * sizeof(float));
+    if (auto ok = writeFile(folder / "network.json", text); !ok) return ok;
+    return writeFile(folder / "weights.bin", textOf(std::as_bytes(std::span(all))));
 }
 
 void normalise(const FloatNetwork& network, std::span<float> features) {

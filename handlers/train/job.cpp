@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <fstream>
-#include <iterator>
+
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith::train {
 namespace {
@@ -79,12 +79,8 @@ plan::WindowShape windowShape(const dataset::Dataset& data) {
 }
 
 Result<Job> readJob(const std::filesystem::path& folder) {
-    std::ifstream in(folder / "input.json", std::ios::binary);
-    if (!in) return fail(Code::bad_path, "there is no input.json in the job folder");
-    const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    auto input = parseJson(text);
+    const auto input = readJsonFile(folder / "input.json", 1 << 20);
     if (!input) return std::unexpected(input.error());
-    if (!input->is_object()) return wrong("input.json must hold an object", "");
     try {
         return parse(*input, folder);
     } catch (const Json::exception& e) {

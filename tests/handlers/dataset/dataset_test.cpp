@@ -6,7 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "handlers/dataset/files.hpp"
+#include "handlers/flow/files.hpp"
 #include "tests/handlers/dataset/folder.hpp"
 
 namespace tinsmith::dataset {

@@ -114,8 +114,9 @@ class OnBoard : public ::testing::Test {
             ASSERT_EQ(execute(command.argv, box.folder()), 0) << command.step;
         }
         for (const int slot : {0, 1}) {
-            box.putImage(slot,
-                         readFile(box.folder() / build::kPayloadFiles[slot], 1 << 20).value());
+            const auto payload =
+                readFile(box.folder() / build::kPayloadFiles[slot], 1 << 20).value();
+            box.putImage(slot, {payload.begin(), payload.end()});
         }
         box.input["boot"] = (board.folder / "boot.elf").string();
     }

@@ -146,7 +146,7 @@ TEST(Preflight, ManyWindowsAreSplitAndFewAreSpread) {
     const auto prepared = prepareStage(box.folder(), ignore);
     ASSERT_TRUE(prepared) << prepared.error().message;
     EXPECT_EQ((*prepared)["windows"], 5);
-    const auto json = readJsonFile(box.folder() / "prepared.json").value();
+    const auto json = readJsonFile(box.folder() / "prepared.json", kMaxInputBytes).value();
     EXPECT_EQ(json["runs"][0]["indices"], Json::array({0, 10, 20, 30, 40}));
 }
 

@@ -1,25 +1,18 @@
-// Reading what other programs wrote: bounded, and relative to the job's folder.
+// Fields of the JSON that another program wrote.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "handlers/flow/json.hpp"
 
 namespace tinsmith::preflight {
 
+inline constexpr std::size_t kMaxInputBytes = 16u << 20;  // of input.json and prepared.json
+
 // `name` as it stands if absolute, else below `folder`.
 std::filesystem::path below(const std::filesystem::path& folder, const std::string& name);
-
-// bad_path: cannot be read; too_large.
-[[nodiscard]] Result<std::vector<std::uint8_t>> readFile(const std::filesystem::path& path,
-                                                         std::uint64_t maxBytes);
-[[nodiscard]] Result<Json> readJsonFile(const std::filesystem::path& path);
-// storage_full or internal.
-[[nodiscard]] Status writeFile(const std::filesystem::path& path, const void* bytes,
-                               std::size_t size);
 
 // A member of an object that must be there and be text; else `schema` with its path.
 [[nodiscard]] Result<std::string> requiredText(const Json& json, const char* key);

@@ -1,4 +1,4 @@
-#include "handlers/dataset/files.hpp"
+#include "handlers/flow/files.hpp"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-namespace tinsmith::dataset {
+namespace tinsmith {
 namespace fs = std::filesystem;
 namespace {
 
@@ -43,13 +43,16 @@ bool writeAll(int fd, std::string_view bytes) {
     return true;
 }
 
-Status writeTemporary(const fs::path& temporary, std::span<const std::string_view> pieces) {
-    const File file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) return cannotWrite(temporary, errno);
+enum class Durable { no, yes };
+
+Status writePieces(const fs::path& path, std::span<const std::string_view> pieces,
+                   Durable durable) {
+    const File file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (file.get() < 0) return cannotWrite(path, errno);
     for (const std::string_view piece : pieces) {
-        if (!writeAll(file.get(), piece)) return cannotWrite(temporary, errno);
+        if (!writeAll(file.get(), piece)) return cannotWrite(path, errno);
     }
-    if (::fsync(file.get()) != 0) return cannotWrite(temporary, errno);
+    if (durable == Durable::yes && ::fsync(file.get()) != 0) return cannotWrite(path, errno);
     return {};
 }
 
@@ -85,8 +88,9 @@ Result<fs::path> resolveBelow(const fs::path& root, std::string_view relative) {
 
 Result<std::string> readFile(const fs::path& path, std::size_t maxBytes) {
     const std::string name = path.filename().string();
-    // O_NONBLOCK: opening a pipe must not wait for its writer.
-    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    // Others write some of these files: no link is followed, and opening a pipe must not wait for
+    // its writer.
+    const File file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     struct stat info{};
     if (file.get() < 0 || ::fstat(file.get(), &info) != 0) {
         return fail(Code::bad_path, "cannot open " + name + ": " + std::strerror(errno),
@@ -117,9 +121,31 @@ Result<std::string> readFile(const fs::path& path, std::size_t maxBytes) {
     return text;
 }
 
+Result<Json> readJsonFile(const fs::path& path, std::size_t maxBytes) {
+    const auto text = readFile(path, maxBytes);
+    if (!text) return std::unexpected(text.error());
+    auto json = parseJson(*text, maxBytes);
+    if (json && !json->is_object()) {
+        return fail(Code::schema, path.filename().string() + " holds no JSON object");
+    }
+    return json;
+}
+
+Status writeFile(const fs::path& path, std::string_view bytes) {
+    return writePieces(path, std::span(&bytes, 1), Durable::no);
+}
+
+std::span<const std::uint8_t> bytesOf(std::string_view text) {
+    return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+std::string_view textOf(std::span<const std::byte> bytes) {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
 Status writeAtomically(const fs::path& path, std::span<const std::string_view> pieces) {
     const fs::path temporary = path.string() + ".tmp." + std::to_string(::getpid());
-    Status written = writeTemporary(temporary, pieces);
+    Status written = writePieces(temporary, pieces, Durable::yes);
     if (written && ::rename(temporary.c_str(), path.c_str()) != 0)
         written = cannotWrite(path, errno);
     if (!written) {
@@ -132,4 +158,4 @@ Status writeAtomically(const fs::path& path, std::span<const std::string_view> p
     return {};
 }
 
-}  // namespace tinsmith::dataset
+}  // namespace tinsmith

@@ -1,6 +1,7 @@
-#include "handlers/dataset/files.hpp"
+#include "handlers/flow/files.hpp"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <array>
 #include <csignal>
 
@@ -8,10 +9,11 @@
 
 #include "tests/handlers/dataset/folder.hpp"
 
-namespace tinsmith::dataset {
+namespace tinsmith {
 namespace {
 
 namespace fs = std::filesystem;
+using dataset::Folder;
 
 TEST(Files, ResolveBelowFindsWhatIsInside) {
     const Folder folder;
@@ -55,6 +57,25 @@ TEST(Files, ReadFileIsBounded) {
     EXPECT_EQ(readFile(folder.path(), 4).error().code, Code::bad_path);
 }
 
+TEST(Files, ReadFileFollowsNoLinkAndWaitsForNoPipe) {
+    const Folder folder;
+    folder.write("a", "12345");
+    fs::create_symlink(folder.path() / "a", folder.path() / "link");
+    ASSERT_EQ(::mkfifo((folder.path() / "pipe").c_str(), 0600), 0);
+    EXPECT_EQ(readFile(folder.path() / "link", 5).error().code, Code::bad_path);
+    EXPECT_EQ(readFile(folder.path() / "pipe", 5).error().code, Code::bad_path);
+}
+
+TEST(Files, ReadJsonFileTakesObjectsOnly) {
+    const Folder folder;
+    folder.write("object", R"({"a":1})");
+    folder.write("list", "[1]");
+    folder.write("text", "hello");
+    EXPECT_EQ(readJsonFile(folder.path() / "object", 100).value()["a"], 1);
+    EXPECT_EQ(readJsonFile(folder.path() / "list", 100).error().code, Code::schema);
+    EXPECT_FALSE(readJsonFile(folder.path() / "text", 100));
+}
+
 TEST(Files, WriteAtomicallyReplacesOrLeavesAlone) {
     const Folder folder;
     folder.write("a", "old");
@@ -82,4 +103,4 @@ TEST(Files, WriteAtomicallyReplacesOrLeavesAlone) {
 }
 
 }  // namespace
-}  // namespace tinsmith::dataset
+}  // namespace tinsmith
