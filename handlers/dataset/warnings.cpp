@@ -155,6 +155,20 @@ void findGroupTroubles(const Dataset& d, Warnings& out) {
     }
 }
 
+// Groups that devices recorded are named "<device>/<recording>"; so may be those of an import.
+void findOneSource(const Dataset& d, Warnings& out) {
+    std::set<std::string> sources;
+    for (const Segment& s : d.segments) {
+        const auto slash = s.group.find('/');
+        if (slash == std::string::npos) return;
+        sources.insert(s.group.substr(0, slash));
+    }
+    if (sources.size() != 1) return;
+    out.push_back({"one_source", "all data come from " + *sources.begin() +
+                                     ": no part of it tells how well a model does on another "
+                                     "device; record on a second one"});
+}
+
 // How often the lowest and the highest value occur, beside the next one to them.
 struct Rail {
     float value;
@@ -342,6 +356,7 @@ std::vector<Warning> findWarnings(const Dataset& d) {
     findImbalance(d, out);
     findDuplicates(d, out);
     findGroupTroubles(d, out);
+    findOneSource(d, out);
     findTurnedGroups(d, out);
     findClipping(d, out);
     findShift(d, out);

@@ -28,10 +28,7 @@ struct Outcome {
 
 struct SearchInput {
     WindowShape window;
-    double rateHz = 0;             // 0 = unknown
     std::size_t trainWindows = 0;  // as cut for training
-    std::size_t trainGroups =
-        0;  // independent recordings or sessions; few groups make large networks pointless
     BoardLimits limits;
 };
 

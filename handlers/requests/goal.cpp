@@ -58,13 +58,8 @@ plan::WindowShape Goal::window() const {
 plan::SearchInput Goal::searchInput() const {
     plan::SearchInput input;
     input.window = window();
-    const auto rate = card.find("rate_hz");
-    input.rateHz = rate != card.end() && rate->is_number() ? rate->get<double>() : 0;
     if (const auto windows = card.find("windows"); windows != card.end()) {
         input.trainWindows = windows->value("train", Json::object()).value("total", std::size_t{0});
-    }
-    if (const auto groups = card.find("groups"); groups != card.end()) {
-        input.trainGroups = groups->value("train", Json::object()).value("count", std::size_t{0});
     }
     input.limits = limits;
     return input;

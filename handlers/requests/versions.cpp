@@ -1,13 +1,6 @@
 #include "handlers/requests/versions.hpp"
 
-#include <algorithm>
-
 namespace tinsmith {
-
-std::string versionKey(const std::string& model, int version) {
-    const std::string number = std::to_string(version);
-    return model + "/" + std::string(6 - std::min<std::size_t>(6, number.size()), '0') + number;
-}
 
 Result<Json> findVersion(Journal& journal, const std::string& model, std::optional<int> version) {
     const auto record = journal.get("model", model);

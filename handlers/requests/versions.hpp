@@ -6,10 +6,11 @@
 
 #include "handlers/flow/job.hpp"
 #include "handlers/requests/goal.hpp"
+#include "handlers/rollout/version_images.hpp"
 
 namespace tinsmith {
 
-std::string versionKey(const std::string& model, int version);
+using rollout::versionKey;
 
 // {"model": record, "version": record}. Without a number the model's current version, else its
 // latest. Fails with unknown_model or unknown_version.

@@ -26,10 +26,13 @@ bool VersionImages::failedOn(const Device& device) const {
     });
 }
 
+std::string versionKey(const std::string& model, int version) {
+    const std::string number = std::to_string(version);
+    return model + "/" + std::string(6 - std::min<std::size_t>(6, number.size()), '0') + number;
+}
+
 Result<VersionImages> versionImages(Journal& journal, const std::string& model, int version) {
-    char number[16];
-    std::snprintf(number, sizeof number, "%06d", version);
-    const auto record = journal.get("version", model + "/" + number);
+    const auto record = journal.get("version", versionKey(model, version));
     if (!record) return std::unexpected(record.error());
     const std::string name = "version " + std::to_string(version) + " of model \"" + model + "\"";
     if (!*record) {

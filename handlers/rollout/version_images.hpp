@@ -9,6 +9,9 @@
 
 namespace tinsmith::rollout {
 
+// Of the journal's records `version`: "<model>/<number, 6 digits>", so that they sort by number.
+[[nodiscard]] std::string versionKey(const std::string& model, int version);
+
 struct VersionImages {
     std::string model;
     int version = 0;

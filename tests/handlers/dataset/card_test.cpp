@@ -106,6 +106,15 @@ TEST(Warnings, FewWindowsAndImbalance) {
     EXPECT_TRUE(warns(d, "test_few_windows"));
 }
 
+TEST(Warnings, DataOfOneDevice) {
+    Dataset d = healthy();
+    EXPECT_FALSE(warns(d, "one_source")) << "groups that do not say where they come from";
+    for (auto& segment : d.segments) segment.group = "dev-1/" + segment.group;
+    EXPECT_TRUE(warns(d, "one_source"));
+    d.segments.back().group = "dev-2/x";
+    EXPECT_FALSE(warns(d, "one_source"));
+}
+
 TEST(Warnings, LeakageAndDuplicates) {
     Dataset d = healthy();
     d.segments.push_back(d.segments[0]);

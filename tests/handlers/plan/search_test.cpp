@@ -10,8 +10,7 @@ namespace tinsmith::plan {
 namespace {
 
 SearchInput input(WindowShape window, std::size_t windows) {
-    return {
-        window, 50, windows, 10, {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}};
+    return {window, windows, {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}};
 }
 
 std::string key(const Trial& trial) {

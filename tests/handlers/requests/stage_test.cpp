@@ -54,7 +54,7 @@ TEST_F(StageTest, WhatAChildLeavesIsReadCarefully) {
                   write(child, "{");
                   return Exit{};
               }),
-              "bad_json");
+              "internal");
     EXPECT_EQ(outcome([](const Child& child) -> Out {
                   write(child, "[]");
                   return Exit{};

@@ -67,9 +67,7 @@ Json regenerate(double target = 0.9) {
 std::string validPlan(FakeWorld&) {
     plan::SearchInput input;
     input.window = {64, 3, 2};
-    input.rateHz = 50;
     input.trainWindows = 200;
-    input.trainGroups = 5;
     input.limits = {"board", 25e6, 1.5, 1000000, 250000, 80000, 40000, 0};
     const auto trials = plan::nextTrials(input, {});
     return trials.empty()
