@@ -11,7 +11,7 @@ namespace {
 // firmware/nn/cost_table.hpp, whose test measures them on the emulated board; the blocks' are from
 // tests/firmware/dsp/board_test.cpp.
 constexpr std::uint64_t kPerTap =
-    29;  // conv1d: each output and kernel position, whatever the inputs
+    29;  // convolution: each output and kernel position, whatever the inputs
 constexpr std::uint64_t kPerConvMac = 5;
 constexpr std::uint64_t kPerDenseMac = 5;
 constexpr std::uint64_t kPerDenseOutput = 71;
@@ -65,13 +65,11 @@ struct NetworkCost {
 };
 
 NetworkCost networkCost(const Plan& plan, const WindowShape& window,
-                        const std::vector<StepShape>& shapes) {
+                        const std::vector<Shape>& shapes) {
     NetworkCost cost;
     bool conv = false;
     bool pool = false;
-    const auto values = [](StepShape s) {
-        return static_cast<std::uint64_t>(s.steps) * s.features;
-    };
+    const auto values = [](Shape s) { return static_cast<std::uint64_t>(s.values()); };
     const auto weighted = [&](std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters,
                               std::uint64_t steps) {
         const std::uint64_t weights = inputs * taps * filters;
@@ -86,19 +84,25 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window,
     };
     for (std::size_t i = 0; i < plan.network.size(); ++i) {
         const Layer& layer = plan.network[i];
-        const StepShape in = shapes[i];
-        const StepShape out = shapes[i + 1];
+        const Shape in = shapes[i];
+        const Shape out = shapes[i + 1];
         switch (layer.kind) {
-            case LayerKind::conv1d: {
+            case LayerKind::conv1d:
+            case LayerKind::conv2d:
+            case LayerKind::depthwise_conv2d: {
                 conv = true;
-                const auto positions =
-                    static_cast<std::uint64_t>(out.steps) * layer.filters * layer.kernel;
-                weighted(in.features, layer.kernel, layer.filters, out.steps);
-                cost.instructions += positions * (kPerTap + in.features * kPerConvMac);
+                const std::uint64_t inputs =
+                    layer.kind == LayerKind::depthwise_conv2d ? 1 : in.channels;
+                const std::uint64_t taps =
+                    static_cast<std::uint64_t>(layer.kernel) * layer.kernelColumns;
+                const std::uint64_t places = static_cast<std::uint64_t>(out.rows) * out.columns;
+                weighted(inputs, taps, out.channels, places);
+                cost.instructions +=
+                    places * out.channels * taps * (kPerTap + inputs * kPerConvMac);
                 break;
             }
             case LayerKind::dense:
-                denseLayer(in.features, layer.units);
+                denseLayer(in.channels, layer.units);
                 break;
             case LayerKind::max_pool:
             case LayerKind::average_pool:
@@ -111,6 +115,7 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window,
                     kPerLayer;
                 cost.flash += kPerLayerGlue;
                 break;
+            case LayerKind::image:
             case LayerKind::dropout:
             case LayerKind::flatten:
                 continue;
@@ -118,7 +123,7 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window,
         cost.peak = std::max(cost.peak, values(in) + values(out));
     }
     const auto classes = static_cast<std::uint64_t>(window.classes);
-    denseLayer(shapes.back().features, classes);
+    denseLayer(shapes.back().channels, classes);
     cost.peak = std::max(cost.peak, values(shapes.back()) + classes);
     cost.instructions += classes * kPerSoftmaxClass;
     cost.flash += kDenseCode + kSoftmaxCode + (conv ? kConvCode : 0) + (pool ? kPoolCode : 0);
@@ -172,8 +177,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
         return result;
     }
     const dsp::Pipeline pipeline = pipelineOf(plan, window);
-    const std::uint64_t inputValues =
-        static_cast<std::uint64_t>(shapes->front().steps) * shapes->front().features;
+    const auto inputValues = static_cast<std::uint64_t>(shapes->front().values());
     const std::uint64_t windowBytes =
         static_cast<std::uint64_t>(window.length) * window.channels * 4;
     const NetworkCost network = networkCost(plan, window, *shapes);
@@ -188,7 +192,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
         spectrum = spectrum || block.kind == dsp::BlockKind::spectrum;
     }
     cost.flashBytes = network.flash + kBlockCode + (spectrum ? kSpectrumCode : 0) + kModelTables +
-                      8ull * shapes->front().features +
+                      8ull * shapes->front().channels +
                       kGoldenWindows * (windowBytes + static_cast<std::uint64_t>(window.classes));
     cost.ramBytes = network.peak + inputValues + 4ull * dsp::scratchFloats(pipeline) +
                     kWindowBuffers * windowBytes;

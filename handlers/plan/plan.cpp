@@ -52,42 +52,120 @@ Status checkBlock(const dsp::Block& block, std::size_t index, const WindowShape&
     return {};
 }
 
-Result<StepShape> after(const Layer& layer, StepShape in, const std::string& path) {
+// SAME padding: ceil(size / stride).
+int strided(int size, int stride) {
+    return (size + stride - 1) / stride;
+}
+
+// One value a channel is a row like any other, whatever it was before.
+Shape settled(Shape shape) {
+    if (shape.rows == 1 && shape.columns == 1) shape.image = false;
+    return shape;
+}
+
+Result<Shape> afterConv(const Layer& layer, Shape in, const std::string& path) {
+    if (layer.kind == LayerKind::conv1d) {
+        if (in.image) {
+            return fail(Code::schema, "conv1d acts on steps, its input is an image",
+                        "use conv2d here", path);
+        }
+        if (in.rows <= 1) {
+            return fail(Code::schema, "conv1d needs more than one step, its input has one",
+                        "use dense here, or features with steps (raw alone, or spectrum with "
+                        "several frames)",
+                        path);
+        }
+        return Shape{strided(in.rows, layer.stride), 1, layer.filters};
+    }
+    if (!in.image) {
+        return fail(Code::schema,
+                    std::string(layerName(layer.kind)) + " acts on an image, its input is none",
+                    "put {\"layer\":\"image\",\"channels\":1} before it, or use conv1d", path);
+    }
+    if (layer.kernel > in.rows || layer.kernelColumns > in.columns) {
+        return fail(Code::schema,
+                    "a kernel of " + number(layer.kernel) + " x " + number(layer.kernelColumns) +
+                        " is larger than its input of " + number(in.rows) + " x " +
+                        number(in.columns),
+                    "use a smaller kernel", path + "/kernel");
+    }
+    const int channels = layer.kind == LayerKind::conv2d ? layer.filters : in.channels;
+    return settled(
+        {strided(in.rows, layer.stride), strided(in.columns, layer.strideColumns), channels, true});
+}
+
+Result<Shape> afterPool(const Layer& layer, Shape in, const std::string& path) {
+    const int smallest = in.image ? std::min(in.rows, in.columns) : in.rows;
+    if (layer.size > smallest) {
+        return fail(Code::schema,
+                    "a pool of " + number(layer.size) + " on " + number(smallest) +
+                        (in.image ? " rows or columns" : " steps") + " leaves nothing",
+                    "use a size of at most " + number(smallest) + ", or drop the layer",
+                    path + "/size");
+    }
+    return settled(
+        {in.rows / layer.size, in.image ? in.columns / layer.size : 1, in.channels, in.image});
+}
+
+Result<Shape> after(const Layer& layer, Shape in, const std::string& path) {
     switch (layer.kind) {
         case LayerKind::conv1d:
-            if (in.steps <= 1) {
-                return fail(Code::schema, "conv1d needs more than one step, its input has one",
-                            "use dense here, or features with steps (raw alone, or spectrum with "
-                            "several frames)",
-                            path);
+        case LayerKind::conv2d:
+        case LayerKind::depthwise_conv2d:
+            return afterConv(layer, in, path);
+        case LayerKind::image:
+            if (in.image || in.rows <= 1 || in.channels % layer.channels != 0) {
+                return fail(Code::schema,
+                            "an image is made of several steps of features whose number is a "
+                            "multiple of its channels; here are " +
+                                number(in.rows) + " steps of " + number(in.channels) + " features",
+                            "use it once, first, after features with steps", path);
             }
-            return StepShape{(in.steps + layer.stride - 1) / layer.stride, layer.filters};
+            return Shape{in.rows, in.channels / layer.channels, layer.channels, true};
         case LayerKind::max_pool:
         case LayerKind::average_pool:
-            if (layer.size > in.steps) {
-                return fail(Code::schema,
-                            "a pool of " + number(layer.size) + " on " + number(in.steps) +
-                                " steps leaves nothing",
-                            "use a size of at most " + number(in.steps) + ", or drop the layer",
-                            path + "/size");
-            }
-            return StepShape{in.steps / layer.size, in.features};
+            return afterPool(layer, in, path);
         case LayerKind::dropout:
             return in;
         case LayerKind::global_average_pool:
         case LayerKind::global_max_pool:
-            return StepShape{1, in.features};
+            return Shape{1, 1, in.channels};
         case LayerKind::flatten:
-            return StepShape{1, in.steps * in.features};
+            return Shape{1, 1, static_cast<int>(in.values())};
         case LayerKind::dense:
-            if (in.steps != 1) {
+            if (in.rows != 1 || in.columns != 1) {
                 return fail(Code::schema,
-                            "dense acts on one row, its input has " + number(in.steps) + " steps",
+                            "dense acts on one row, its input has " +
+                                (in.image ? number(in.rows) + " x " + number(in.columns) + " places"
+                                          : number(in.rows) + " steps"),
                             "put flatten or global_average_pool before it", path);
             }
-            return StepShape{1, layer.units};
+            return Shape{1, 1, layer.units};
     }
     return fail(Code::schema, "unknown layer", "", path);
+}
+
+// Weights of a layer, without biases; 0 for layers that have none.
+std::int64_t weightCount(const Layer& layer, Shape in) {
+    const std::int64_t kernel = static_cast<std::int64_t>(layer.kernel) * layer.kernelColumns;
+    switch (layer.kind) {
+        case LayerKind::conv1d:
+        case LayerKind::conv2d:
+            return kernel * in.channels * layer.filters;
+        case LayerKind::depthwise_conv2d:
+            return kernel * in.channels;
+        case LayerKind::dense:
+            return static_cast<std::int64_t>(in.channels) * layer.units;
+        case LayerKind::image:
+        case LayerKind::max_pool:
+        case LayerKind::average_pool:
+        case LayerKind::dropout:
+        case LayerKind::global_average_pool:
+        case LayerKind::global_max_pool:
+        case LayerKind::flatten:
+            break;
+    }
+    return 0;
 }
 
 }  // namespace
@@ -96,6 +174,12 @@ std::string_view layerName(LayerKind kind) {
     switch (kind) {
         case LayerKind::conv1d:
             return "conv1d";
+        case LayerKind::image:
+            return "image";
+        case LayerKind::conv2d:
+            return "conv2d";
+        case LayerKind::depthwise_conv2d:
+            return "depthwise_conv2d";
         case LayerKind::max_pool:
             return "max_pool";
         case LayerKind::average_pool:
@@ -135,7 +219,7 @@ dsp::Pipeline pipelineOf(const Plan& plan, const WindowShape& window) {
     return pipeline;
 }
 
-Result<std::vector<StepShape>> layerShapes(const Plan& plan, const WindowShape& window) {
+Result<std::vector<Shape>> layerShapes(const Plan& plan, const WindowShape& window) {
     if (window.length < 1 || window.length > dsp::kMaxLength || window.channels < 1 ||
         window.channels > dsp::kMaxChannels || window.classes < 2) {
         return fail(Code::unsupported,
@@ -159,22 +243,22 @@ Result<std::vector<StepShape>> layerShapes(const Plan& plan, const WindowShape& 
                     "use fewer bins, a larger hop or decimate", "/features");
     }
     const dsp::Shape input = dsp::outputShape(pipeline);
-    std::vector<StepShape> shapes = {
-        {static_cast<int>(input.steps), static_cast<int>(input.features)}};
+    std::vector<Shape> shapes = {
+        {static_cast<int>(input.steps), 1, static_cast<int>(input.features)}};
     for (std::size_t i = 0; i < plan.network.size(); ++i) {
         auto next = after(plan.network[i], shapes.back(), at("network", i));
         if (!next) return std::unexpected(next.error());
-        if (static_cast<std::int64_t>(next->steps) * next->features > kMaxValues) {
+        if (next->values() > kMaxValues) {
             return fail(Code::schema,
                         "this layer's output has more than " + number(kMaxValues) + " values",
                         "use fewer filters or a pool before it", at("network", i));
         }
         shapes.push_back(*next);
     }
-    if (shapes.back().steps != 1) {
+    if (shapes.back().rows != 1 || shapes.back().columns != 1) {
         return fail(Code::schema,
                     "the implied final dense layer needs one row, the network ends with " +
-                        number(shapes.back().steps) + " steps",
+                        number(shapes.back().rows * shapes.back().columns) + " steps",
                     "end with global_average_pool, global_max_pool or flatten", "/network");
     }
     return shapes;
@@ -186,19 +270,14 @@ Status validate(const Plan& plan, const WindowShape& window) {
     std::int64_t parameters = 0;
     std::int64_t macs = 0;
     for (std::size_t i = 0; i <= plan.network.size(); ++i) {
-        const StepShape in = (*shapes)[std::min(i, plan.network.size())];
+        const Shape in = (*shapes)[std::min(i, plan.network.size())];
         const bool last = i == plan.network.size();
-        std::int64_t weights = 0;
-        std::int64_t times = 1;
-        if (last) {
-            weights = static_cast<std::int64_t>(in.features) * window.classes;
-        } else if (plan.network[i].kind == LayerKind::dense) {
-            weights = static_cast<std::int64_t>(in.features) * plan.network[i].units;
-        } else if (plan.network[i].kind == LayerKind::conv1d) {
-            weights = static_cast<std::int64_t>(in.features) * plan.network[i].kernel *
-                      plan.network[i].filters;
-            times = (*shapes)[i + 1].steps;
-        }
+        Layer final;
+        final.kind = LayerKind::dense;
+        final.units = window.classes;
+        const std::int64_t weights = weightCount(last ? final : plan.network[i], in);
+        const Shape out = last ? Shape{} : (*shapes)[i + 1];
+        const std::int64_t times = static_cast<std::int64_t>(out.rows) * out.columns;
         parameters += weights;
         macs += weights * times;
         if (parameters > kMaxParameters || macs > kMaxMacs) {

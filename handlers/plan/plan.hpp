@@ -25,6 +25,9 @@ struct WindowShape {
 
 enum class LayerKind {
     conv1d,
+    image,
+    conv2d,
+    depthwise_conv2d,
     max_pool,
     average_pool,
     dropout,
@@ -41,8 +44,11 @@ std::string_view blockName(dsp::BlockKind kind);
 struct Layer {
     LayerKind kind = LayerKind::flatten;
     int filters = 0;
-    int kernel = 0;
-    int stride = 1;
+    int kernel = 0;  // conv1d; rows of a conv2d's
+    int kernelColumns = 1;
+    int stride = 1;  // conv1d; rows of a conv2d's
+    int strideColumns = 1;
+    int channels = 0;  // image
     int size = 0;
     int units = 0;
     double rate = 0;  // dropout
@@ -85,9 +91,18 @@ Json toJson(const Plan& plan);
 // The text of config/schemas/plan.json, compiled in.
 std::string_view schemaText();
 
-struct StepShape {
-    int steps = 1;
-    int features = 1;
+// What flows from layer to layer: [rows][columns][channels]. Features come as rows of one column;
+// only the layer `image` makes something with columns of them, until a global pool or flatten
+// leaves one row.
+struct Shape {
+    int rows = 1;
+    int columns = 1;
+    int channels = 1;
+    bool image = false;
+
+    [[nodiscard]] std::int64_t values() const {
+        return static_cast<std::int64_t>(rows) * columns * channels;
+    }
 };
 
 // A dsp pipeline over `plan.features` (which must outlive it); tables are null and the quantiser is
@@ -96,7 +111,6 @@ dsp::Pipeline pipelineOf(const Plan& plan, const WindowShape& window);
 
 // The network's input, then the output of each layer (dropout included); the final dense layer is
 // not in it.
-[[nodiscard]] Result<std::vector<StepShape>> layerShapes(const Plan& plan,
-                                                         const WindowShape& window);
+[[nodiscard]] Result<std::vector<Shape>> layerShapes(const Plan& plan, const WindowShape& window);
 
 }  // namespace tinsmith::plan

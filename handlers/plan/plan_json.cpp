@@ -83,6 +83,9 @@ dsp::Block blockFrom(const Json& json) {
 }
 
 constexpr LayerKind kAllLayers[] = {LayerKind::conv1d,
+                                    LayerKind::image,
+                                    LayerKind::conv2d,
+                                    LayerKind::depthwise_conv2d,
                                     LayerKind::max_pool,
                                     LayerKind::average_pool,
                                     LayerKind::dropout,
@@ -91,6 +94,14 @@ constexpr LayerKind kAllLayers[] = {LayerKind::conv1d,
                                     LayerKind::flatten,
                                     LayerKind::dense};
 
+// "kernel": 3 or [3, 5]: rows, columns.
+void pairFrom(const Json& json, const char* key, int& rows, int& columns) {
+    const auto it = json.find(key);
+    if (it == json.end()) return;
+    rows = it->is_array() ? it->at(0).get<int>() : it->get<int>();
+    if (it->is_array()) columns = it->at(1).get<int>();
+}
+
 Layer layerFrom(const Json& json) {
     Layer layer;
     const auto name = json.at("layer").get<std::string>();
@@ -98,8 +109,9 @@ Layer layerFrom(const Json& json) {
         if (layerName(kind) == name) layer.kind = kind;
     }
     layer.filters = valueOr(json, "filters", 0);
-    layer.kernel = valueOr(json, "kernel", 0);
-    layer.stride = valueOr(json, "stride", 1);
+    pairFrom(json, "kernel", layer.kernel, layer.kernelColumns);
+    pairFrom(json, "stride", layer.stride, layer.strideColumns);
+    layer.channels = valueOr(json, "channels", 0);
     layer.size = valueOr(json, "size", 0);
     layer.units = valueOr(json, "units", 0);
     layer.rate = valueOr(json, "rate", 0.0);
@@ -144,6 +156,18 @@ Json layerJson(const Layer& layer) {
             json["filters"] = layer.filters;
             json["kernel"] = layer.kernel;
             json["stride"] = layer.stride;
+            json["batch_norm"] = layer.batchNorm;
+            json["relu"] = layer.relu;
+            break;
+        case LayerKind::image:
+            json["channels"] = layer.channels;
+            break;
+        case LayerKind::conv2d:
+            json["filters"] = layer.filters;
+            [[fallthrough]];
+        case LayerKind::depthwise_conv2d:
+            json["kernel"] = {layer.kernel, layer.kernelColumns};
+            json["stride"] = {layer.stride, layer.strideColumns};
             json["batch_norm"] = layer.batchNorm;
             json["relu"] = layer.relu;
             break;

@@ -65,6 +65,52 @@ class Builder {
         graph_.inputs = {current_};
     }
 
+    void softmax() {
+        nn::Operator op;
+        op.op = nn::Op::softmax;
+        op.inputs = {current_};
+        const auto shape = current().shape;
+        add(std::move(op), activation("scores", shape, 1.0F / 256, -128));
+    }
+
+    void layer(const train::FloatLayer& layer, std::size_t index, train::LayerShape in,
+               train::LayerShape out) {
+        const bool maximum =
+            layer.op == train::Op::max_pool || layer.op == train::Op::global_max_pool;
+        // Not MEAN: its two roundings of a small sum make runtimes differ in one value of ten.
+        const nn::Op poolOp = maximum ? nn::Op::maxPool2d : nn::Op::averagePool2d;
+        switch (layer.op) {
+            case train::Op::conv1d:
+                conv1d(layer, index);
+                break;
+            case train::Op::image:
+                reshape("image", index, {1, out.rows, out.columns, out.channels});
+                break;
+            case train::Op::conv2d:
+                conv2d(layer, index, out);
+                break;
+            case train::Op::depthwise_conv2d:
+                depthwise(layer, index, out);
+                break;
+            case train::Op::dense:
+                dense(layer, index);
+                break;
+            // Steps lie along the width.
+            case train::Op::max_pool:
+            case train::Op::average_pool:
+                pool(poolOp, in.image ? layer.size : 1, layer.size, index);
+                break;
+            case train::Op::global_max_pool:
+            case train::Op::global_average_pool:
+                pool(poolOp, in.image ? in.rows : 1, in.image ? in.columns : in.rows, index);
+                break;
+            case train::Op::flatten:
+                flatten(index);
+                break;
+        }
+    }
+
+  private:
     void conv1d(const train::FloatLayer& layer, std::size_t index) {
         const auto& shape = current().shape;
         const std::int32_t steps = (shape[2] + layer.stride - 1) / layer.stride;
@@ -76,6 +122,33 @@ class Builder {
         add(std::move(op), calibrated("conv1d", index, {1, 1, steps, layer.filters}));
     }
 
+    void conv2d(const train::FloatLayer& layer, std::size_t index, train::LayerShape out) {
+        nn::Operator op =
+            weighted(layer, index, out.channels, true,
+                     {out.channels, layer.kernel, layer.kernelColumns, current().shape[3]});
+        op.op = nn::Op::conv2d;
+        addConv2d(std::move(op), layer, index, out);
+    }
+
+    void depthwise(const train::FloatLayer& layer, std::size_t index, train::LayerShape out) {
+        nn::Operator op = weighted(layer, index, out.channels, true,
+                                   {1, layer.kernel, layer.kernelColumns, out.channels});
+        op.op = nn::Op::depthwiseConv2d;
+        nn::Tensor& weights = graph_.tensors[static_cast<std::size_t>(op.inputs[1])];
+        weights.channelAxis = 3;
+        weights.data = channelsInnermost(weights.data, static_cast<std::size_t>(out.channels));
+        addConv2d(std::move(op), layer, index, out);
+    }
+
+    // The same bytes under another shape.
+    void reshape(const std::string& name, std::size_t index, std::vector<std::int32_t> shape) {
+        nn::Operator op;
+        op.op = nn::Op::reshape;
+        op.options.newShape = shape;
+        op.inputs = {current_, int32Constant("shape_" + std::to_string(index), shape)};
+        add(std::move(op), sameScale(name + "_" + std::to_string(index), std::move(shape)));
+    }
+
     void dense(const train::FloatLayer& layer, std::size_t index) {
         const auto inputs = static_cast<std::int32_t>(nn::elementCount(current()));
         nn::Operator op = weighted(layer, index, layer.units, false, {layer.units, inputs});
@@ -83,36 +156,24 @@ class Builder {
         add(std::move(op), calibrated("dense", index, {1, layer.units}));
     }
 
-    void pool(nn::Op kind, std::int32_t size, std::size_t index) {
+    // Windows of height x width side by side.
+    void pool(nn::Op kind, std::int32_t height, std::int32_t width, std::size_t index) {
         nn::Operator op;
         op.op = kind;
         op.inputs = {current_};
         op.options.padding = nn::Padding::valid;
-        op.options.filterWidth = op.options.strideWidth = size;
+        op.options.filterHeight = op.options.strideHeight = height;
+        op.options.filterWidth = op.options.strideWidth = width;
         const auto& shape = current().shape;
-        add(std::move(op),
-            sameScale("pool_" + std::to_string(index), {1, 1, shape[2] / size, shape[3]}));
+        add(std::move(op), sameScale("pool_" + std::to_string(index),
+                                     {1, shape[1] / height, shape[2] / width, shape[3]}));
     }
 
     void flatten(std::size_t index) {
-        const auto count = static_cast<std::int32_t>(nn::elementCount(current()));
         if (current().shape.size() == 2) return;
-        nn::Operator op;
-        op.op = nn::Op::reshape;
-        op.options.newShape = {1, count};
-        op.inputs = {current_, int32Constant("shape_" + std::to_string(index), {1, count})};
-        add(std::move(op), sameScale("flat_" + std::to_string(index), {1, count}));
+        reshape("flat", index, {1, static_cast<std::int32_t>(nn::elementCount(current()))});
     }
 
-    void softmax() {
-        nn::Operator op;
-        op.op = nn::Op::softmax;
-        op.inputs = {current_};
-        const auto shape = current().shape;
-        add(std::move(op), activation("scores", shape, 1.0F / 256, -128));
-    }
-
-  private:
     const nn::Tensor& current() const { return graph_.tensors[static_cast<std::size_t>(current_)]; }
 
     std::int32_t push(nn::Tensor tensor) {
@@ -156,6 +217,24 @@ class Builder {
         op.outputs = {output};
         graph_.operators.push_back(std::move(op));
         current_ = output;
+    }
+
+    void addConv2d(nn::Operator op, const train::FloatLayer& layer, std::size_t index,
+                   train::LayerShape out) {
+        op.options.padding = nn::Padding::same;
+        op.options.strideHeight = layer.stride;
+        op.options.strideWidth = layer.strideColumns;
+        const std::string name(train::opName(layer.op));
+        add(std::move(op), calibrated(name, index, {1, out.rows, out.columns, out.channels}));
+    }
+
+    // [channels][taps] to TFLite's [taps][channels].
+    static std::vector<std::uint8_t> channelsInnermost(const std::vector<std::uint8_t>& from,
+                                                       std::size_t channels) {
+        std::vector<std::uint8_t> to(from.size());
+        const std::size_t taps = from.size() / channels;
+        for (std::size_t i = 0; i < from.size(); ++i) to[i % taps * channels + i / taps] = from[i];
+        return to;
     }
 
     // Quantised weights and bias of a layer; `outputs` rows of equal length, one scale a row or one
@@ -242,35 +321,12 @@ Result<nn::Graph> quantize(const train::FloatNetwork& network, const Calibration
     }
     Builder builder(calibration);
     builder.input(network);
-    train::LayerShape shape{network.steps, network.features};
+    train::LayerShape shape = train::inputShape(network);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         const train::FloatLayer& layer = network.layers[i];
-        switch (layer.op) {
-            case train::Op::conv1d:
-                builder.conv1d(layer, i);
-                break;
-            case train::Op::dense:
-                builder.dense(layer, i);
-                break;
-            case train::Op::max_pool:
-                builder.pool(nn::Op::maxPool2d, layer.size, i);
-                break;
-            case train::Op::average_pool:
-                builder.pool(nn::Op::averagePool2d, layer.size, i);
-                break;
-            case train::Op::global_max_pool:
-                builder.pool(nn::Op::maxPool2d, shape.steps, i);
-                break;
-            // Not MEAN: its two roundings of a small sum make runtimes differ in one value of ten.
-            case train::Op::global_average_pool:
-                builder.pool(nn::Op::averagePool2d, shape.steps, i);
-                break;
-            case train::Op::flatten:
-                builder.flatten(i);
-                break;
-        }
-        auto next = train::outputShape(layer, shape);
+        const auto next = train::outputShape(layer, shape);
         if (!next) return std::unexpected(next.error());
+        builder.layer(layer, i, shape, *next);
         shape = *next;
     }
     builder.softmax();

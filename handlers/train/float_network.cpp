@@ -14,9 +14,16 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "weights.bin is written as it lies in memory");
 
-constexpr Op kAllOps[] = {
-    Op::conv1d,          Op::max_pool, Op::average_pool, Op::global_average_pool,
-    Op::global_max_pool, Op::flatten,  Op::dense};
+constexpr Op kAllOps[] = {Op::conv1d,
+                          Op::image,
+                          Op::conv2d,
+                          Op::depthwise_conv2d,
+                          Op::max_pool,
+                          Op::average_pool,
+                          Op::global_average_pool,
+                          Op::global_max_pool,
+                          Op::flatten,
+                          Op::dense};
 constexpr int kMost = 1 << 20;  // no dimension of a microcontroller's network comes near
 
 std::unexpected<Error> bad(std::string message) {
@@ -24,7 +31,24 @@ std::unexpected<Error> bad(std::string message) {
 }
 
 bool hasWeights(Op op) {
-    return op == Op::conv1d || op == Op::dense;
+    return op == Op::conv1d || op == Op::conv2d || op == Op::depthwise_conv2d || op == Op::dense;
+}
+
+bool isConv2d(Op op) {
+    return op == Op::conv2d || op == Op::depthwise_conv2d;
+}
+
+// Rows of weights, one an output channel.
+int outputsOf(const FloatLayer& layer, LayerShape in) {
+    if (layer.op == Op::dense) return layer.units;
+    return layer.op == Op::depthwise_conv2d ? in.channels : layer.filters;
+}
+
+// Weights of one output channel.
+std::int64_t inputsOf(const FloatLayer& layer, LayerShape in) {
+    if (layer.op == Op::dense) return in.channels;
+    const std::int64_t kernel = static_cast<std::int64_t>(layer.kernel) * layer.kernelColumns;
+    return layer.op == Op::depthwise_conv2d ? kernel : kernel * in.channels;
 }
 
 Json layerJson(const FloatLayer& layer, std::size_t& at) {
@@ -34,6 +58,12 @@ Json layerJson(const FloatLayer& layer, std::size_t& at) {
         json["kernel"] = layer.kernel;
         json["stride"] = layer.stride;
     }
+    if (layer.op == Op::conv2d) json["filters"] = layer.filters;
+    if (isConv2d(layer.op)) {
+        json["kernel"] = {layer.kernel, layer.kernelColumns};
+        json["stride"] = {layer.stride, layer.strideColumns};
+    }
+    if (layer.op == Op::image) json["channels"] = layer.channels;
     if (layer.op == Op::max_pool || layer.op == Op::average_pool) json["size"] = layer.size;
     if (layer.op == Op::dense) json["units"] = layer.units;
     if (hasWeights(layer.op)) {
@@ -45,8 +75,8 @@ Json layerJson(const FloatLayer& layer, std::size_t& at) {
     return json;
 }
 
-int boundedInt(const Json& json, const char* key) {
-    const auto value = json.at(key).get<std::int64_t>();
+int boundedInt(const Json& json) {
+    const auto value = json.get<std::int64_t>();
     return value < 0 || value > kMost ? -1 : static_cast<int>(value);
 }
 
@@ -72,18 +102,26 @@ Result<FloatLayer> layerFrom(const Json& json, LayerShape in, const std::vector<
     }
     if (!known) return bad("unknown operator in network.json");
     if (layer.op == Op::conv1d) {
-        layer.filters = boundedInt(json, "filters");
-        layer.kernel = boundedInt(json, "kernel");
-        layer.stride = boundedInt(json, "stride");
+        layer.filters = boundedInt(json.at("filters"));
+        layer.kernel = boundedInt(json.at("kernel"));
+        layer.stride = boundedInt(json.at("stride"));
     }
+    if (layer.op == Op::conv2d) layer.filters = boundedInt(json.at("filters"));
+    if (isConv2d(layer.op)) {
+        layer.kernel = boundedInt(json.at("kernel").at(0));
+        layer.kernelColumns = boundedInt(json.at("kernel").at(1));
+        layer.stride = boundedInt(json.at("stride").at(0));
+        layer.strideColumns = boundedInt(json.at("stride").at(1));
+    }
+    if (layer.op == Op::image) layer.channels = boundedInt(json.at("channels"));
     if (layer.op == Op::max_pool || layer.op == Op::average_pool)
-        layer.size = boundedInt(json, "size");
-    if (layer.op == Op::dense) layer.units = boundedInt(json, "units");
+        layer.size = boundedInt(json.at("size"));
+    if (layer.op == Op::dense) layer.units = boundedInt(json.at("units"));
     if (!hasWeights(layer.op)) return layer;
     layer.relu = json.at("relu").get<bool>();
-    const int outputs = layer.op == Op::dense ? layer.units : layer.filters;
-    const std::int64_t inputs =
-        static_cast<std::int64_t>(in.features) * (layer.op == Op::dense ? 1 : layer.kernel);
+    const int outputs = outputsOf(layer, in);
+    const std::int64_t inputs = inputsOf(layer, in);
+    if (outputs < 0 || inputs < 0 || inputs > kMost) return bad("a layer has no size");
     auto weights = slice(all, json, "weights", inputs * outputs);
     if (!weights) return std::unexpected(weights.error());
     auto bias = slice(all, json, "bias", outputs);
@@ -98,8 +136,8 @@ Result<FloatNetwork> parse(const std::string& text, const std::vector<float>& al
     if (!json) return std::unexpected(json.error());
     try {
         FloatNetwork network;
-        network.steps = boundedInt(json->at("input"), "steps");
-        network.features = boundedInt(json->at("input"), "features");
+        network.steps = boundedInt(json->at("input").at("steps"));
+        network.features = boundedInt(json->at("input").at("features"));
         if (network.steps < 1 || network.features < 1)
             return bad("the network's input has no size");
         network.mean = json->at("features").at("mean").get<std::vector<float>>();
@@ -109,7 +147,7 @@ Result<FloatNetwork> parse(const std::string& text, const std::vector<float>& al
         if (network.mean.size() != columns || network.inverseDeviation.size() != columns) {
             return bad("network.json needs one mean and one deviation a feature");
         }
-        LayerShape shape{network.steps, network.features};
+        LayerShape shape = inputShape(network);
         for (const auto& entry : json->at("layers")) {
             auto layer = layerFrom(entry, shape, all);
             if (!layer) return std::unexpected(layer.error());
@@ -125,42 +163,67 @@ Result<FloatNetwork> parse(const std::string& text, const std::vector<float>& al
     }
 }
 
-void conv1d(const FloatLayer& layer, LayerShape in, LayerShape out, std::span<const float> x,
-            std::vector<float>& y) {
-    const int total = std::max((out.steps - 1) * layer.stride + layer.kernel - in.steps, 0);
-    const int before = total / 2;
-    for (int t = 0; t < out.steps; ++t) {
-        for (int f = 0; f < layer.filters; ++f) {
-            double sum = layer.bias[f];
-            for (int k = 0; k < layer.kernel; ++k) {
-                const int s = t * layer.stride + k - before;
-                if (s < 0 || s >= in.steps) continue;
-                const float* w = layer.weights.data() +
-                                 (static_cast<std::size_t>(f) * layer.kernel + k) * in.features;
-                for (int c = 0; c < in.features; ++c) {
-                    sum += static_cast<double>(x[static_cast<std::size_t>(s) * in.features + c]) *
-                           w[c];
-                }
+// Where a SAME convolution's first tap lies before the input's first row or column.
+int paddingBefore(int in, int out, int kernel, int stride) {
+    return std::max((out - 1) * stride + kernel - in, 0) / 2;
+}
+
+// conv1d (one column), conv2d and depthwise_conv2d.
+void convolve(const FloatLayer& layer, LayerShape in, LayerShape out, std::span<const float> x,
+              std::vector<float>& y) {
+    const bool depthwise = layer.op == Op::depthwise_conv2d;
+    const int above = paddingBefore(in.rows, out.rows, layer.kernel, layer.stride);
+    const int left =
+        paddingBefore(in.columns, out.columns, layer.kernelColumns, layer.strideColumns);
+    const auto at = [](LayerShape shape, int row, int column) {
+        return (static_cast<std::size_t>(row) * shape.columns + column) * shape.channels;
+    };
+    const auto output = [&](int row, int column, int f) {
+        double sum = layer.bias[f];
+        for (int k = 0; k < layer.kernel * layer.kernelColumns; ++k) {
+            const int r = row * layer.stride + k / layer.kernelColumns - above;
+            const int c = column * layer.strideColumns + k % layer.kernelColumns - left;
+            if (r < 0 || r >= in.rows || c < 0 || c >= in.columns) continue;
+            const float* place = x.data() + at(in, r, c);
+            const std::size_t tap =
+                static_cast<std::size_t>(f) * layer.kernel * layer.kernelColumns + k;
+            if (depthwise) {
+                sum += static_cast<double>(place[f]) * layer.weights[tap];
+                continue;
             }
-            if (layer.relu) sum = std::max(sum, 0.0);
-            y[static_cast<std::size_t>(t) * layer.filters + f] = static_cast<float>(sum);
+            const float* w = layer.weights.data() + tap * in.channels;
+            for (int i = 0; i < in.channels; ++i) sum += static_cast<double>(place[i]) * w[i];
+        }
+        return static_cast<float>(layer.relu ? std::max(sum, 0.0) : sum);
+    };
+    for (int row = 0; row < out.rows; ++row) {
+        for (int column = 0; column < out.columns; ++column) {
+            for (int f = 0; f < out.channels; ++f)
+                y[at(out, row, column) + f] = output(row, column, f);
         }
     }
 }
 
-void pool(bool maximum, int size, LayerShape in, LayerShape out, std::span<const float> x,
-          std::vector<float>& y) {
-    for (int t = 0; t < out.steps; ++t) {
-        for (int c = 0; c < in.features; ++c) {
-            double most = -std::numeric_limits<double>::infinity();
-            double sum = 0;
-            for (int i = 0; i < size; ++i) {
-                const double value = x[(static_cast<std::size_t>(t) * size + i) * in.features + c];
-                most = std::max(most, value);
-                sum += value;
-            }
-            y[static_cast<std::size_t>(t) * in.features + c] =
-                static_cast<float>(maximum ? most : sum / size);
+// Windows of height x width side by side.
+void pool(bool maximum, int height, int width, LayerShape in, LayerShape out,
+          std::span<const float> x, std::vector<float>& y) {
+    const auto output = [&](int row, int column, int channel) {
+        double most = -std::numeric_limits<double>::infinity();
+        double sum = 0;
+        for (int i = 0; i < height * width; ++i) {
+            const std::size_t r = static_cast<std::size_t>(row) * height + i / width;
+            const std::size_t c = static_cast<std::size_t>(column) * width + i % width;
+            const double value = x[(r * in.columns + c) * in.channels + channel];
+            most = std::max(most, value);
+            sum += value;
+        }
+        return static_cast<float>(maximum ? most : sum / (height * width));
+    };
+    std::size_t at = 0;
+    for (int row = 0; row < out.rows; ++row) {
+        for (int column = 0; column < out.columns; ++column) {
+            for (int channel = 0; channel < out.channels; ++channel)
+                y[at++] = output(row, column, channel);
         }
     }
 }
@@ -169,8 +232,8 @@ void dense(const FloatLayer& layer, LayerShape in, std::span<const float> x,
            std::vector<float>& y) {
     for (int u = 0; u < layer.units; ++u) {
         double sum = layer.bias[u];
-        const float* w = layer.weights.data() + static_cast<std::size_t>(u) * in.features;
-        for (int c = 0; c < in.features; ++c) sum += static_cast<double>(x[c]) * w[c];
+        const float* w = layer.weights.data() + static_cast<std::size_t>(u) * in.channels;
+        for (int c = 0; c < in.channels; ++c) sum += static_cast<double>(x[c]) * w[c];
         if (layer.relu) sum = std::max(sum, 0.0);
         y[u] = static_cast<float>(sum);
     }
@@ -182,6 +245,12 @@ std::string_view opName(Op op) {
     switch (op) {
         case Op::conv1d:
             return "conv1d";
+        case Op::image:
+            return "image";
+        case Op::conv2d:
+            return "conv2d";
+        case Op::depthwise_conv2d:
+            return "depthwise_conv2d";
         case Op::max_pool:
             return "max_pool";
         case Op::average_pool:
@@ -198,36 +267,56 @@ std::string_view opName(Op op) {
     return "";
 }
 
+LayerShape inputShape(const FloatNetwork& network) {
+    return {network.steps, 1, network.features};
+}
+
 Result<LayerShape> outputShape(const FloatLayer& layer, LayerShape in) {
-    const auto weighted = [&](int outputs, std::int64_t inputs) {
-        return static_cast<std::int64_t>(layer.weights.size()) == inputs * outputs &&
-               layer.bias.size() == static_cast<std::size_t>(outputs);
+    if (hasWeights(layer.op)) {
+        const int outputs = outputsOf(layer, in);
+        if (outputs < 1 || layer.stride < 1 || layer.strideColumns < 1 ||
+            (layer.op != Op::dense && (layer.kernel < 1 || layer.kernelColumns < 1))) {
+            return bad("a " + std::string(opName(layer.op)) + " has no size");
+        }
+        if (static_cast<std::int64_t>(layer.weights.size()) != inputsOf(layer, in) * outputs ||
+            layer.bias.size() != static_cast<std::size_t>(outputs)) {
+            return bad("a " + std::string(opName(layer.op)) + " has weights of another size");
+        }
+    }
+    const auto settled = [](LayerShape shape) {
+        if (shape.rows == 1 && shape.columns == 1) shape.image = false;
+        return shape;
     };
+    const auto strided = [](int size, int stride) { return (size + stride - 1) / stride; };
     switch (layer.op) {
         case Op::conv1d:
-            if (layer.filters < 1 || layer.kernel < 1 || layer.stride < 1)
-                return bad("a conv1d has no size");
-            if (!weighted(layer.filters, static_cast<std::int64_t>(in.features) * layer.kernel)) {
-                return bad("a conv1d has weights of another size");
-            }
-            return LayerShape{(in.steps + layer.stride - 1) / layer.stride, layer.filters};
+            if (in.image) return bad("a conv1d cannot take an image");
+            return LayerShape{strided(in.rows, layer.stride), 1, layer.filters};
+        case Op::image:
+            if (in.image || layer.channels < 1 || in.channels % layer.channels != 0)
+                return bad("an image does not fit its input");
+            return LayerShape{in.rows, in.channels / layer.channels, layer.channels, true};
+        case Op::conv2d:
+        case Op::depthwise_conv2d:
+            if (!in.image) return bad("a convolution in two dimensions needs an image");
+            return settled({strided(in.rows, layer.stride),
+                            strided(in.columns, layer.strideColumns), outputsOf(layer, in), true});
         case Op::max_pool:
         case Op::average_pool:
-            if (layer.size < 1 || layer.size > in.steps)
+            if (layer.size < 1 || layer.size > in.rows || (in.image && layer.size > in.columns))
                 return bad("a pool does not fit its input");
-            return LayerShape{in.steps / layer.size, in.features};
+            return settled({in.rows / layer.size, in.image ? in.columns / layer.size : 1,
+                            in.channels, in.image});
         case Op::global_average_pool:
         case Op::global_max_pool:
-            return LayerShape{1, in.features};
+            return LayerShape{1, 1, in.channels};
         case Op::flatten:
-            if (static_cast<std::int64_t>(in.steps) * in.features > kMost)
+            if (in.values() > static_cast<std::size_t>(kMost))
                 return bad("an activation is too large");
-            return LayerShape{1, in.steps * in.features};
+            return LayerShape{1, 1, static_cast<int>(in.values())};
         case Op::dense:
-            if (layer.units < 1 || in.steps != 1) return bad("a dense layer needs one row");
-            if (!weighted(layer.units, in.features))
-                return bad("a dense layer has weights of another size");
-            return LayerShape{1, layer.units};
+            if (in.rows != 1 || in.columns != 1) return bad("a dense layer needs one row");
+            return LayerShape{1, 1, layer.units};
     }
     return bad("unknown operator");
 }
@@ -279,29 +368,29 @@ void normalise(const FloatNetwork& network, std::span<float> features) {
 void forward(const FloatNetwork& network, std::span<const float> input,
              std::vector<std::vector<float>>& outputs) {
     outputs.resize(network.layers.size());
-    LayerShape in{network.steps, network.features};
+    LayerShape in = inputShape(network);
     std::span<const float> x = input;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         const FloatLayer& layer = network.layers[i];
         const LayerShape out = outputShape(layer, in).value();
         std::vector<float>& y = outputs[i];
-        y.resize(static_cast<std::size_t>(out.steps) * out.features);
+        y.resize(out.values());
         switch (layer.op) {
             case Op::conv1d:
-                conv1d(layer, in, out, x, y);
+            case Op::conv2d:
+            case Op::depthwise_conv2d:
+                convolve(layer, in, out, x, y);
                 break;
             case Op::max_pool:
-                pool(true, layer.size, in, out, x, y);
-                break;
             case Op::average_pool:
-                pool(false, layer.size, in, out, x, y);
+                pool(layer.op == Op::max_pool, layer.size, in.image ? layer.size : 1, in, out, x,
+                     y);
                 break;
             case Op::global_max_pool:
-                pool(true, in.steps, in, out, x, y);
-                break;
             case Op::global_average_pool:
-                pool(false, in.steps, in, out, x, y);
+                pool(layer.op == Op::global_max_pool, in.rows, in.columns, in, out, x, y);
                 break;
+            case Op::image:
             case Op::flatten:
                 std::copy(x.begin(), x.end(), y.begin());
                 break;

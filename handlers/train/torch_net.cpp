@@ -11,8 +11,50 @@ namespace {
 
 using plan::LayerKind;
 
+bool isConv2d(LayerKind kind) {
+    return kind == LayerKind::conv2d || kind == LayerKind::depthwise_conv2d;
+}
+
 bool weighted(LayerKind kind) {
-    return kind == LayerKind::conv1d || kind == LayerKind::dense;
+    return kind == LayerKind::conv1d || isConv2d(kind) || kind == LayerKind::dense;
+}
+
+// SAME padding by TFLite's rule: the odd row or column goes to the end.
+struct Padding {
+    int before = 0;
+    int after = 0;
+};
+
+Padding samePadding(int size, int kernel, int stride) {
+    const int outputs = (size + stride - 1) / stride;
+    const int total = std::max((outputs - 1) * stride + kernel - size, 0);
+    return {total / 2, total - total / 2};
+}
+
+std::vector<std::int64_t> weightShape(const plan::Layer& layer, plan::Shape in) {
+    switch (layer.kind) {
+        case LayerKind::conv1d:
+            return {layer.filters, in.channels, layer.kernel};
+        case LayerKind::conv2d:
+            return {layer.filters, in.channels, layer.kernel, layer.kernelColumns};
+        case LayerKind::depthwise_conv2d:
+            return {in.channels, 1, layer.kernel, layer.kernelColumns};
+        default:
+            return {layer.units, in.channels};
+    }
+}
+
+// From torch's order to FloatLayer's, input channels innermost, and back.
+torch::Tensor channelsLast(const torch::Tensor& weight) {
+    if (weight.dim() == 3) return weight.permute({0, 2, 1});
+    return weight.dim() == 4 ? weight.permute({0, 2, 3, 1}) : weight;
+}
+
+torch::Tensor channelsSecond(const torch::Tensor& flat, torch::IntArrayRef shape) {
+    if (shape.size() == 3) return flat.view({shape[0], shape[2], shape[1]}).permute({0, 2, 1});
+    if (shape.size() == 4)
+        return flat.view({shape[0], shape[2], shape[3], shape[1]}).permute({0, 3, 1, 2});
+    return flat.view(shape);
 }
 
 std::vector<float> flat(const torch::Tensor& tensor) {
@@ -24,6 +66,12 @@ Op opOf(LayerKind kind) {
     switch (kind) {
         case LayerKind::conv1d:
             return Op::conv1d;
+        case LayerKind::image:
+            return Op::image;
+        case LayerKind::conv2d:
+            return Op::conv2d;
+        case LayerKind::depthwise_conv2d:
+            return Op::depthwise_conv2d;
         case LayerKind::max_pool:
             return Op::max_pool;
         case LayerKind::average_pool:
@@ -53,17 +101,14 @@ TorchNet::TorchNet(const plan::Plan& plan, const plan::WindowShape& window) {
     addStep(last, shapes.back(), plan.network.size());
 }
 
-void TorchNet::addStep(const plan::Layer& layer, plan::StepShape in, std::size_t index) {
+void TorchNet::addStep(const plan::Layer& layer, plan::Shape in, std::size_t index) {
     Step step;
     step.layer = layer;
-    step.inputSteps = in.steps;
-    step.inputFeatures = in.features;
+    step.input = in;
     if (weighted(layer.kind)) {
         const std::string name = std::to_string(index);
-        const int outputs = layer.kind == LayerKind::conv1d ? layer.filters : layer.units;
-        step.weight = layer.kind == LayerKind::conv1d
-                          ? torch::empty({outputs, in.features, layer.kernel})
-                          : torch::empty({outputs, in.features});
+        step.weight = torch::empty(weightShape(layer, in));
+        const auto outputs = step.weight.size(0);
         // He et al. 2015 where ReLU follows, Glorot's scale for the logits.
         if (layer.relu)
             torch::nn::init::kaiming_normal_(step.weight, 0, torch::kFanIn, torch::kReLU);
@@ -79,53 +124,77 @@ void TorchNet::addStep(const plan::Layer& layer, plan::StepShape in, std::size_t
 }
 
 torch::Tensor TorchNet::linear(const Step& step, const torch::Tensor& x) {
-    if (step.layer.kind == LayerKind::dense) {
+    const plan::Layer& layer = step.layer;
+    if (layer.kind == LayerKind::dense) {
         return step.bias.defined() ? torch::addmm(step.bias, x, step.weight.t())
                                    : torch::mm(x, step.weight.t());
     }
-    // SAME padding by TFLite's rule: the odd sample goes to the end.
-    const int kernel = step.layer.kernel;
-    const int stride = step.layer.stride;
-    const int outputs = (step.inputSteps + stride - 1) / stride;
-    const int total = std::max((outputs - 1) * stride + kernel - step.inputSteps, 0);
-    const int before = total / 2;
-    const torch::Tensor padded = total % 2 == 0 ? x : torch::constant_pad_nd(x, {0, 1});
-    return torch::conv1d(padded, step.weight, step.bias, torch::IntArrayRef(stride),
-                         torch::IntArrayRef(before));
+    const Padding rows = samePadding(step.input.rows, layer.kernel, layer.stride);
+    if (layer.kind == LayerKind::conv1d) {
+        const int odd = rows.after - rows.before;
+        const torch::Tensor padded = odd == 0 ? x : torch::constant_pad_nd(x, {0, odd});
+        return torch::conv1d(padded, step.weight, step.bias, torch::IntArrayRef(layer.stride),
+                             torch::IntArrayRef(rows.before));
+    }
+    const Padding columns =
+        samePadding(step.input.columns, layer.kernelColumns, layer.strideColumns);
+    const torch::Tensor padded =
+        torch::constant_pad_nd(x, {columns.before, columns.after, rows.before, rows.after});
+    const std::int64_t groups = layer.kind == LayerKind::depthwise_conv2d ? x.size(1) : 1;
+    return torch::conv2d(padded, step.weight, step.bias,
+                         torch::IntArrayRef({layer.stride, layer.strideColumns}),
+                         torch::IntArrayRef({0, 0}), torch::IntArrayRef({1, 1}), groups);
+}
+
+// Batch norm over everything but the channels.
+torch::Tensor TorchNet::normalised(Step& step, const torch::Tensor& x) {
+    if (x.dim() != 4) return step.norm->forward(x);
+    return step.norm->forward(x.flatten(2)).view(x.sizes());
 }
 
 torch::Tensor TorchNet::apply(Step& step, torch::Tensor x) {
     const plan::Layer& layer = step.layer;
-    const bool row = x.dim() == 2;
+    const bool image = x.dim() == 4;
     switch (layer.kind) {
         case LayerKind::conv1d:
+        case LayerKind::conv2d:
+        case LayerKind::depthwise_conv2d:
         case LayerKind::dense:
             x = linear(step, x);
-            if (step.norm) x = step.norm->forward(x);
+            if (step.norm) x = normalised(step, x);
             if (layer.relu) x = torch::relu(x);
             break;
+        case LayerKind::image:
+            // [steps][features] is [rows][columns][channels] as it lies in memory.
+            x = x.transpose(1, 2)
+                    .reshape({x.size(0), x.size(2), -1, layer.channels})
+                    .permute({0, 3, 1, 2})
+                    .contiguous();
+            break;
         case LayerKind::max_pool:
-            x = torch::max_pool1d(x, layer.size, layer.size);
+            x = image ? torch::max_pool2d(x, layer.size, layer.size)
+                      : torch::max_pool1d(x, layer.size, layer.size);
             break;
         case LayerKind::average_pool:
-            x = torch::avg_pool1d(x, layer.size, layer.size);
+            x = image ? torch::avg_pool2d(x, layer.size, layer.size)
+                      : torch::avg_pool1d(x, layer.size, layer.size);
             break;
         case LayerKind::global_average_pool:
-            if (!row) x = x.mean(2);
+            if (x.dim() > 2) x = x.flatten(2).mean(2);
             break;
         case LayerKind::global_max_pool:
-            if (!row) x = x.amax(2);
+            if (x.dim() > 2) x = x.flatten(2).amax(2);
             break;
         case LayerKind::flatten:
-            // [steps][features], as TFLite has it
-            if (!row) x = x.transpose(1, 2).reshape({x.size(0), -1});
+            // Channels innermost, as TFLite has it.
+            if (x.dim() > 2) x = x.flatten(2).transpose(1, 2).reshape({x.size(0), -1});
             break;
         case LayerKind::dropout:
             x = torch::dropout(x, layer.rate, is_training());
             break;
     }
-    // A pool or convolution that leaves one step leaves a row.
-    return x.dim() == 3 && x.size(2) == 1 ? x.squeeze(2) : x;
+    // A pool or convolution that leaves one place leaves a row.
+    return x.dim() > 2 && x[0][0].numel() == 1 ? x.flatten(1) : x;
 }
 
 torch::Tensor TorchNet::rowsOf(const torch::Tensor& samples) {
@@ -162,13 +231,7 @@ Status TorchNet::continueFrom(const std::vector<FloatLayer>& layers, torch::Tens
 }
 
 void TorchNet::adopt(Step& step, const FloatLayer& from, const torch::Tensor& x) {
-    const bool conv = step.layer.kind == LayerKind::conv1d;
-    torch::Tensor weight = torch::tensor(from.weights);
-    if (conv) {
-        const torch::IntArrayRef shape = step.weight.sizes();  // [filters, in, kernel]
-        weight = weight.view({shape[0], shape[2], shape[1]}).permute({0, 2, 1});
-    }
-    step.weight.copy_(weight.reshape(step.weight.sizes()));
+    step.weight.copy_(channelsSecond(torch::tensor(from.weights), step.weight.sizes()));
     const torch::Tensor bias = torch::tensor(from.bias);
     if (!step.norm) {
         step.bias.copy_(bias);
@@ -176,10 +239,9 @@ void TorchNet::adopt(Step& step, const FloatLayer& from, const torch::Tensor& x)
     }
     // (y - mean) / sqrt(variance + epsilon) * gain + shift = y + bias
     const torch::Tensor y = linear(step, x);
-    const std::vector<std::int64_t> over =
-        y.dim() == 3 ? std::vector<std::int64_t>{0, 2} : std::vector<std::int64_t>{0};
-    const torch::Tensor mean = y.mean(over);
-    const torch::Tensor variance = y.var(over, /*unbiased=*/false);
+    const torch::Tensor places = y.transpose(0, 1).flatten(1);  // [channels, everything else]
+    const torch::Tensor mean = places.mean(1);
+    const torch::Tensor variance = places.var(1, /*unbiased=*/false);
     step.norm->running_mean.copy_(mean);
     step.norm->running_var.copy_(variance);
     step.norm->weight.copy_(torch::sqrt(variance + step.norm->options.eps()));
@@ -195,6 +257,7 @@ std::vector<FloatLayer> TorchNet::exportLayers() {
         FloatLayer layer;
         layer.op = opOf(from.kind);
         layer.size = from.size;
+        layer.channels = from.channels;
         if (weighted(from.kind)) {
             torch::Tensor weight = step.weight.detach().to(torch::kFloat64);
             torch::Tensor bias;
@@ -210,13 +273,14 @@ std::vector<FloatLayer> TorchNet::exportLayers() {
             } else {
                 bias = step.bias;
             }
-            if (from.kind == LayerKind::conv1d) weight = weight.permute({0, 2, 1});
             layer.relu = from.relu;
             layer.filters = from.filters;
             layer.kernel = from.kernel;
+            layer.kernelColumns = from.kernelColumns;
             layer.stride = from.stride;
+            layer.strideColumns = from.strideColumns;
             layer.units = from.units;
-            layer.weights = flat(weight);
+            layer.weights = flat(channelsLast(weight));
             layer.bias = flat(bias);
         }
         layers.push_back(std::move(layer));

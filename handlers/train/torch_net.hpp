@@ -36,18 +36,21 @@ class TorchNet : public torch::nn::Module {
   private:
     struct Step {
         plan::Layer layer;
-        int inputSteps = 1;
-        int inputFeatures = 1;
-        torch::Tensor weight;  // conv1d [filters, in, kernel], dense [out, in]
-        torch::Tensor bias;    // undefined where batch norm follows
+        plan::Shape input;
+        // conv1d [filters, in, kernel], conv2d [filters, in, rows, columns],
+        // depthwise_conv2d [channels, 1, rows, columns], dense [out, in]
+        torch::Tensor weight;
+        torch::Tensor bias;  // undefined where batch norm follows
         torch::nn::BatchNorm1d norm{nullptr};
     };
-    // Rows are [batch, features, steps]; a single row is [batch, features].
+    // Steps are [batch, features, steps], a single row [batch, features], an image
+    // [batch, channels, rows, columns].
     static torch::Tensor rowsOf(const torch::Tensor& samples);
     torch::Tensor apply(Step& step, torch::Tensor x);
     static torch::Tensor linear(const Step& step, const torch::Tensor& x);
     static void adopt(Step& step, const FloatLayer& from, const torch::Tensor& x);
-    void addStep(const plan::Layer& layer, plan::StepShape in, std::size_t index);
+    void addStep(const plan::Layer& layer, plan::Shape in, std::size_t index);
+    static torch::Tensor normalised(Step& step, const torch::Tensor& x);
 
     std::vector<Step> steps_;  // the implied final dense layer included
 };

@@ -20,7 +20,7 @@ struct Case {
 
 std::vector<Case> cases() {
     std::vector<Case> result;
-    for (int kind = 0; kind < 5; ++kind)
+    for (int kind = 0; kind < test::kNetworkKinds; ++kind)
         result.push_back({"random" + std::to_string(kind), test::randomGraph(kind, 2)});
     if (!test::haveModels()) return result;
     for (const char* name :

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "tests/handlers/plan/example.hpp"
 
 namespace tinsmith::plan {
@@ -27,8 +29,63 @@ TEST(Plan, ShapesFollowTfliteRules) {
                                                        {12, 8},  {12, 8},   {1, 96},  {1, 12}};
     ASSERT_EQ(shapes->size(), expected.size());
     for (std::size_t i = 0; i < expected.size(); ++i) {
-        EXPECT_EQ((*shapes)[i].steps, expected[i].first) << i;
-        EXPECT_EQ((*shapes)[i].features, expected[i].second) << i;
+        EXPECT_EQ((*shapes)[i].rows, expected[i].first) << i;
+        EXPECT_EQ((*shapes)[i].channels, expected[i].second) << i;
+    }
+}
+
+// 16 frames of 12 bins and two channels.
+Json imagePlan(const char* network) {
+    Json json = Json::parse(R"({"version":1,
+        "features":[{"block":"spectrum","fft":32,"hop":4,"bins":8}],
+        "training":{"epochs":5}})");
+    json["network"] = Json::parse(network);
+    return json;
+}
+
+TEST(Plan, ImagesHaveRowsAndColumns) {
+    const WindowShape window{92, 2, 3};
+    const auto plan = parsePlan(imagePlan(R"([
+        {"layer":"image","channels":2},
+        {"layer":"conv2d","filters":6,"kernel":[5,3],"stride":[2,1]},
+        {"layer":"depthwise_conv2d","kernel":[3,3],"stride":[1,3],"batch_norm":true},
+        {"layer":"max_pool","size":2},
+        {"layer":"flatten"}])"),
+                                window);
+    ASSERT_TRUE(plan) << plan.error().message << plan.error().path;
+    EXPECT_EQ(canonical(toJson(*parsePlan(toJson(*plan), window))), canonical(toJson(*plan)));
+    const auto shapes = layerShapes(*plan, window).value();
+    const std::vector<std::array<int, 3>> expected = {{16, 1, 16}, {16, 8, 2}, {8, 8, 6},
+                                                      {8, 3, 6},   {4, 1, 6},  {1, 1, 24}};
+    ASSERT_EQ(shapes.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ((std::array{shapes[i].rows, shapes[i].columns, shapes[i].channels}), expected[i])
+            << i;
+    }
+}
+
+TEST(Plan, WrongImagesAreRefusedWithTheirPath) {
+    const std::pair<const char*, const char*> cases[] = {
+        {R"([{"layer":"image","channels":3},{"layer":"flatten"}])", "/network/0"},
+        {R"([{"layer":"image","channels":1},{"layer":"image","channels":1}])", "/network/1"},
+        {R"([{"layer":"conv2d","filters":4,"kernel":[3,3]}])", "/network/0"},
+        {R"([{"layer":"image","channels":1},{"layer":"conv1d","filters":4,"kernel":3}])",
+         "/network/1"},
+        {R"([{"layer":"image","channels":8},{"layer":"conv2d","filters":4,"kernel":[3,3]}])",
+         "/network/1/kernel"},
+        {R"([{"layer":"image","channels":8},{"layer":"max_pool","size":3}])", "/network/1/size"},
+        {R"([{"layer":"image","channels":1},{"layer":"conv2d","filters":4,"kernel":3}])",
+         "/network/1/kernel"},
+        {R"([{"layer":"image","channels":1},{"layer":"dense","units":3}])", "/network/1"},
+        {R"([{"layer":"image","channels":1},{"layer":"depthwise_conv2d","kernel":[2,2],"filters":3}])",
+         "/network/1"},
+        {R"([{"layer":"image","channels":1}])", "/network"},
+    };
+    for (const auto& [network, path] : cases) {
+        const auto plan = parsePlan(imagePlan(network), {92, 2, 3});
+        ASSERT_FALSE(plan) << network;
+        EXPECT_EQ(plan.error().path, path) << plan.error().message;
+        EXPECT_FALSE(plan.error().hint.empty()) << network;
     }
 }
 

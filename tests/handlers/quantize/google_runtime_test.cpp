@@ -17,7 +17,7 @@ TEST(GoogleRuntime, OpensEveryKindOfNetworkAndAgrees) {
         GTEST_SKIP()
             << "GoogleRuntime.OpensEveryKindOfNetworkAndAgrees: no node, npm or package registry";
     test::Comparison all;
-    for (int kind = 0; kind < 5; ++kind) {
+    for (int kind = 0; kind < test::kNetworkKinds; ++kind) {
         auto network = test::randomNetwork(kind, 11);
         std::vector<std::vector<float>> windows;
         for (int i = 0; i < 400; ++i) windows.push_back(network.input());

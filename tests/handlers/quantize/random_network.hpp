@@ -16,7 +16,7 @@ class RandomNetwork {
         network.features = features;
         network.mean.assign(static_cast<std::size_t>(features), 0.25F);
         network.inverseDeviation.assign(static_cast<std::size_t>(features), 1.5F);
-        shape_ = {steps, features};
+        shape_ = train::inputShape(network);
     }
 
     train::FloatNetwork network;
@@ -28,7 +28,30 @@ class RandomNetwork {
         layer.kernel = kernel;
         layer.stride = stride;
         layer.relu = true;
-        fill(layer, filters, kernel * shape_.features);
+        fill(layer, filters, kernel * shape_.channels);
+        return add(std::move(layer));
+    }
+    RandomNetwork& image(int channels) {
+        train::FloatLayer layer;
+        layer.op = train::Op::image;
+        layer.channels = channels;
+        return add(std::move(layer));
+    }
+    // Of 0 filters: depthwise.
+    RandomNetwork& conv2d(int filters, int rows, int columns, int strideRows = 1,
+                          int strideColumns = 1) {
+        train::FloatLayer layer;
+        layer.op = filters > 0 ? train::Op::conv2d : train::Op::depthwise_conv2d;
+        layer.filters = filters;
+        layer.kernel = rows;
+        layer.kernelColumns = columns;
+        layer.stride = strideRows;
+        layer.strideColumns = strideColumns;
+        layer.relu = true;
+        if (filters > 0)
+            fill(layer, filters, rows * columns * shape_.channels);
+        else
+            fill(layer, shape_.channels, rows * columns);
         return add(std::move(layer));
     }
     RandomNetwork& dense(int units, bool relu) {
@@ -36,7 +59,7 @@ class RandomNetwork {
         layer.op = train::Op::dense;
         layer.units = units;
         layer.relu = relu;
-        fill(layer, units, shape_.features);
+        fill(layer, units, shape_.channels);
         return add(std::move(layer));
     }
     RandomNetwork& plain(train::Op op, int size = 0) {
@@ -81,7 +104,9 @@ class RandomNetwork {
     std::vector<float> phase_;
 };
 
-// One of each kind of network that plans can ask for; `kind` 0..4.
+inline constexpr int kNetworkKinds = 8;
+
+// One of each kind of network that plans can ask for; `kind` below kNetworkKinds.
 inline RandomNetwork randomNetwork(int kind, std::uint32_t seed) {
     using train::Op;
     switch (kind) {
@@ -112,6 +137,33 @@ inline RandomNetwork randomNetwork(int kind, std::uint32_t seed) {
         case 3: {
             RandomNetwork n(seed, 50, 4);
             n.conv(16, 7, 3).plain(Op::global_max_pool).dense(3, false);
+            return n;
+        }
+        case 4: {
+            RandomNetwork n(seed, 24, 20);
+            n.image(1)
+                .conv2d(8, 4, 3, 2, 1)
+                .plain(Op::max_pool, 2)
+                .conv2d(12, 3, 3)
+                .plain(Op::global_average_pool)
+                .dense(5, false);
+            return n;
+        }
+        case 5: {
+            RandomNetwork n(seed, 21, 12);
+            n.image(2)
+                .conv2d(8, 5, 2, 2, 2)
+                .conv2d(0, 3, 3)
+                .conv2d(16, 1, 1)
+                .conv2d(0, 2, 3, 2, 1)
+                .conv2d(12, 1, 1)
+                .plain(Op::global_max_pool)
+                .dense(4, false);
+            return n;
+        }
+        case 6: {
+            RandomNetwork n(seed, 40, 6);
+            n.image(6).conv2d(0, 5, 1, 2, 1).conv2d(16, 1, 1).plain(Op::flatten).dense(3, false);
             return n;
         }
         default: {

@@ -16,10 +16,22 @@ FloatNetwork sample() {
     net.features = 2;
     net.mean = {0.5f, -1};
     net.inverseDeviation = {2, 0.1f};
-    FloatLayer conv{Op::conv1d, 2, 2, 2, 0, 0, true, {1, 0, 0, 1, -1, 2, 0.5f, 0}, {0.25f, -0.5f}};
-    FloatLayer pool{Op::average_pool, 0, 0, 1, 3, 0, false, {}, {}};
-    FloatLayer flatten{Op::flatten, 0, 0, 1, 0, 0, false, {}, {}};
-    FloatLayer dense{Op::dense, 0, 0, 1, 0, 3, false, {1, 0, 0, 1, 1, 1}, {0, 0, 1}};
+    FloatLayer conv;
+    conv.op = Op::conv1d;
+    conv.filters = conv.kernel = conv.stride = 2;
+    conv.relu = true;
+    conv.weights = {1, 0, 0, 1, -1, 2, 0.5f, 0};
+    conv.bias = {0.25f, -0.5f};
+    FloatLayer pool;
+    pool.op = Op::average_pool;
+    pool.size = 3;
+    FloatLayer flatten;
+    flatten.op = Op::flatten;
+    FloatLayer dense;
+    dense.op = Op::dense;
+    dense.units = 3;
+    dense.weights = {1, 0, 0, 1, 1, 1};
+    dense.bias = {0, 0, 1};
     net.layers = {conv, pool, flatten, dense};
     return net;
 }
@@ -37,6 +49,55 @@ TEST(FloatNetwork, ComputesWhatTfliteComputes) {
     normalise(sample(), raw);
     EXPECT_FLOAT_EQ(raw[0], 2);
     EXPECT_FLOAT_EQ(raw[1], 1);
+}
+
+// Three steps of four features as a 3 x 2 image of two channels.
+FloatNetwork imageSample() {
+    FloatNetwork net;
+    net.steps = 3;
+    net.features = 4;
+    net.mean.assign(4, 0);
+    net.inverseDeviation.assign(4, 1);
+    FloatLayer image;
+    image.op = Op::image;
+    image.channels = 2;
+    FloatLayer depthwise;
+    depthwise.op = Op::depthwise_conv2d;
+    depthwise.kernel = 2;
+    depthwise.weights = {1, 10, 1, -1};  // channel 0: this row + 10 of the next; 1: the difference
+    depthwise.bias = {0, 0.5f};
+    FloatLayer conv;
+    conv.op = Op::conv2d;
+    conv.filters = 1;
+    conv.kernel = 1;
+    conv.kernelColumns = 2;
+    conv.stride = 2;
+    conv.strideColumns = 2;
+    conv.weights = {1, 2, 3, 4};
+    conv.bias = {1};
+    FloatLayer pool;
+    pool.op = Op::global_max_pool;
+    net.layers = {image, depthwise, conv, pool};
+    return net;
+}
+
+TEST(FloatNetwork, ComputesImagesAsTfliteDoes) {
+    const std::vector<float> input = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+    std::vector<std::vector<float>> outputs;
+    forward(imageSample(), input, outputs);
+    EXPECT_EQ(outputs[0], input);
+    // Kernel 2 on 3 rows needs one padded row, at the end.
+    EXPECT_EQ(outputs[1], (std::vector<float>{51, -3.5f, 73, -3.5f, 95, -3.5f, 117, -3.5f, 9, 10.5f,
+                                              11, 12.5f}));
+    EXPECT_EQ(outputs[2], (std::vector<float>{51 - 7 + 3 * 73 - 14 + 1.0f, 9 + 21 + 33 + 50 + 1}));
+    EXPECT_EQ(outputs[3], (std::vector<float>{250}));
+    const Folder folder;
+    ASSERT_TRUE(save(folder.path() / "network", imageSample()));
+    const auto again = load(folder.path() / "network");
+    ASSERT_TRUE(again) << again.error().message;
+    std::vector<std::vector<float>> same;
+    forward(*again, input, same);
+    EXPECT_EQ(same, outputs);
 }
 
 TEST(FloatNetwork, ComesBackBitForBit) {

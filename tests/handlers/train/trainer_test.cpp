@@ -48,6 +48,18 @@ Json convPlan() {
         "training":{"epochs":12,"batch_size":16,"learning_rate":0.01,"augment":{"noise":0.05,"shift":8}}})");
 }
 
+Json imagePlan() {
+    return Json::parse(R"({"version":1,
+        "features":[{"block":"spectrum","fft":16,"hop":4,"bins":8,"log":true}],
+        "network":[{"layer":"image","channels":1},
+                   {"layer":"conv2d","filters":8,"kernel":[3,2],"stride":[1,2],"batch_norm":true},
+                   {"layer":"depthwise_conv2d","kernel":[3,3],"batch_norm":true},
+                   {"layer":"conv2d","filters":12,"kernel":[1,1]},
+                   {"layer":"average_pool","size":2},
+                   {"layer":"global_average_pool"}],
+        "training":{"epochs":12,"batch_size":16,"learning_rate":0.01,"augment":{"shift":8}}})");
+}
+
 Json densePlan() {
     return Json::parse(R"({"version":1,
         "features":[{"block":"statistics"},{"block":"spectrum","fft":32,"hop":32,"bins":8,"log":true}],
@@ -94,7 +106,7 @@ Trained train(const Json& plan, int seed, const Json& more = Json::object()) {
 }
 
 TEST(Trainer, LearnsTonesAndExportsWhatItMeasured) {
-    for (const Json& plan : {convPlan(), densePlan()}) {
+    for (const Json& plan : {convPlan(), imagePlan(), densePlan()}) {
         const Trained trained = train(plan, 1);
         EXPECT_GE(trained.output["validation"]["accuracy"].get<double>(), 0.9)
             << trained.output.dump();
@@ -104,7 +116,7 @@ TEST(Trainer, LearnsTonesAndExportsWhatItMeasured) {
 }
 
 TEST(Trainer, SameSeedSameBytes) {
-    for (const Json& plan : {convPlan(), densePlan()}) {
+    for (const Json& plan : {convPlan(), imagePlan(), densePlan()}) {
         const Trained first = train(plan, 7);
         EXPECT_EQ(first.files, train(plan, 7).files);
         EXPECT_NE(first.files, train(plan, 8).files);
@@ -123,7 +135,7 @@ TEST(Trainer, FinalFitTakesAllEpochsAndBothParts) {
 }
 
 TEST(Trainer, ContinuesFromOldWeights) {
-    for (const Json& plan : {convPlan(), densePlan()}) {
+    for (const Json& plan : {convPlan(), imagePlan(), densePlan()}) {
         const Folder folder;
         ASSERT_TRUE(dataset::save(folder.path() / "tones.tsd", tones()));
         const auto accuracyAfter = [&](const Json& more) {
