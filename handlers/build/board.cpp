@@ -55,8 +55,9 @@ Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::str
                                                    : std::unexpected(file.error());
 
     Numbers numbers(*file);
-    board.clockHz = numbers.take("", "clock_hz");
-    board.cyclesPerInstruction = numbers.take("", "cycles_per_instruction");
+    const char* cycles = "cycles_per_instruction";
+    board.speed = {numbers.take("", "clock_hz"), numbers.take(cycles, "low"),
+                   numbers.take(cycles, "typical"), numbers.take(cycles, "high")};
     board.instructionsPerTick =
         static_cast<std::uint32_t>(numbers.whole("", "instructions_per_tick"));
     board.flashBytes = numbers.whole("", "flash_bytes");
@@ -67,7 +68,7 @@ Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::str
     board.platformRam = numbers.whole("platform", "static_ram_bytes") + board.platformStack;
     board.windowFloats = numbers.whole("platform", "window_floats");
     if (numbers.error) return std::unexpected(*numbers.error);
-    if (board.clockHz <= 0) return fail(Code::bad_data, "board.toml: clock_hz is 0");
+    if (board.speed.clockHz <= 0) return fail(Code::bad_data, "board.toml: clock_hz is 0");
     auto emulator = file->words("emulator", "command");
     if (!emulator) return std::unexpected(emulator.error());
     board.emulator = std::move(*emulator);
@@ -77,8 +78,7 @@ Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::str
 plan::BoardLimits limitsOf(const Board& board) {
     plan::BoardLimits limits;
     limits.name = board.name;
-    limits.clockHz = board.clockHz;
-    limits.cyclesPerInstruction = board.cyclesPerInstruction;
+    limits.speed = board.speed;
     limits.flashBytes = board.flashBytes;
     limits.ramBytes = board.ramBytes;
     limits.platformFlash = board.platformFlash;

@@ -16,8 +16,7 @@ struct Board {
     std::filesystem::path
         folder;  // absolute; holds board.toml, libraries, linker scripts, boot.elf
     std::string name;
-    double clockHz = 0;
-    double cyclesPerInstruction = 1;
+    plan::CoreSpeed speed;
     std::uint32_t instructionsPerTick = 1;  // of the board's timer, in the emulator
     std::uint64_t flashBytes = 0;           // of one slot
     std::uint64_t ramBytes = 0;

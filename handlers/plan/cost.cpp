@@ -146,7 +146,7 @@ void judge(Feasibility& result, const BoardLimits& limits) {
     const Limit all[] = {
         {"flash", double(result.flashBytes), double(limits.flashBytes), 1e-3, "KB"},
         {"ram", double(result.ramBytes), double(limits.ramBytes), 1e-3, "KB"},
-        {"latency", result.cost.latencyMs, limits.latencyMs > 0 ? limits.latencyMs : HUGE_VAL, 1,
+        {"latency", result.cost.latency.high, limits.latencyMs > 0 ? limits.latencyMs : HUGE_VAL, 1,
          "ms"},
     };
     double worst = 1;
@@ -196,9 +196,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
                       kGoldenWindows * (windowBytes + static_cast<std::uint64_t>(window.classes));
     cost.ramBytes = network.peak + inputValues + 4ull * dsp::scratchFloats(pipeline) +
                     kWindowBuffers * windowBytes;
-    cost.latencyMs = limits.clockHz > 0 ? static_cast<double>(cost.instructions) *
-                                              limits.cyclesPerInstruction / limits.clockHz * 1e3
-                                        : 0;
+    cost.latency = latencyOf(cost.instructions, limits.speed);
     result.flashBytes = limits.platformFlash + cost.flashBytes;
     result.ramBytes = limits.platformRam + cost.ramBytes;
     judge(result, limits);
@@ -231,11 +229,11 @@ Json toJson(const Feasibility& f) {
                  {"parameters", f.cost.parameters},
                  {"macs", f.cost.macs},
                  {"instructions", f.cost.instructions},
-                 {"latency_ms", f.cost.latencyMs},
                  {"flash_bytes", f.flashBytes},
                  {"flash_model_bytes", f.cost.flashBytes},
                  {"ram_bytes", f.ramBytes},
                  {"ram_model_bytes", f.cost.ramBytes}};
+    addLatency(json, f.cost.latency);
     if (!f.fits) {
         json["broken"] = f.broken;
         json["excess"] = f.excess;

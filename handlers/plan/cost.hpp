@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "handlers/plan/latency.hpp"
 #include "handlers/plan/plan.hpp"
 
 namespace tinsmith::plan {
@@ -12,13 +13,13 @@ namespace tinsmith::plan {
 // model.
 struct BoardLimits {
     std::string name;
-    double clockHz = 0;
-    double cyclesPerInstruction = 1;
+    CoreSpeed speed;
     std::uint64_t flashBytes = 0;  // limit for the whole signed image
     std::uint64_t ramBytes = 0;    // limit for .data + .bss + stack
     std::uint64_t platformFlash = 0;
     std::uint64_t platformRam = 0;
-    double latencyMs = 0;  // limit for features and inference of one window; 0 = none
+    double latencyMs = 0;  // limit for features and inference of one window, which the high end of
+                           // the estimate must keep; 0 = none
 };
 
 // What the firmware keeps beside the network for each model; handlers/build and firmware/app follow
@@ -33,7 +34,7 @@ struct Cost {
     std::uint64_t flashBytes = 0;
     std::uint64_t ramBytes = 0;
     std::uint64_t instructions = 0;  // features and inference of one window
-    double latencyMs = 0;
+    Latency latency;
 };
 
 struct Feasibility {

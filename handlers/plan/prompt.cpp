@@ -45,7 +45,7 @@ std::uint64_t rest(std::uint64_t all, std::uint64_t used) {
 }
 
 std::string boardText(const BoardLimits& limits) {
-    std::string text = "- " + limits.name + ", " + format("%.0f MHz", limits.clockHz / 1e6) +
+    std::string text = "- " + limits.name + ", " + format("%.0f MHz", limits.speed.clockHz / 1e6) +
                        "\n- for the model: flash " +
                        kilobytes(rest(limits.flashBytes, limits.platformFlash)) + ", RAM " +
                        kilobytes(rest(limits.ramBytes, limits.platformRam));

@@ -209,7 +209,7 @@ std::string kilobytes(std::uint64_t bytes) {
 // The measured image against the limits of the request. Feasibility was estimated before training;
 // this is the last word.
 Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::uint64_t ram,
-                   double latencyMs) {
+                   const plan::Latency& latency) {
     const std::string hint =
         "relax the limit, or use regenerate with it: the planner then sees a smaller budget";
     if (image > limits.flashBytes) {
@@ -224,10 +224,11 @@ Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::ui
                         kilobytes(limits.ramBytes) + " are allowed",
                     hint, "/limits/ram_kb");
     }
-    if (limits.latencyMs > 0 && latencyMs > limits.latencyMs) {
+    if (limits.latencyMs > 0 && latency.high > limits.latencyMs) {
         return fail(Code::not_feasible,
-                    "a window takes " + std::to_string(latencyMs) + " ms, " +
-                        std::to_string(limits.latencyMs) + " ms are allowed",
+                    "a window takes an estimated " + std::to_string(latency.low) + " to " +
+                        std::to_string(latency.high) + " ms, " + std::to_string(limits.latencyMs) +
+                        " ms are allowed",
                     hint, "/limits/latency_ms");
     }
     return {};
@@ -255,16 +256,15 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
     // board.toml has it.
     const std::uint64_t ram =
         built.value("ram_bytes", std::uint64_t{0}) + std::max(stack, board->platformStack);
-    const double latencyMs =
-        1000.0 * static_cast<double>(most) * board->cyclesPerInstruction / board->clockHz;
+    const plan::Latency latency = plan::latencyOf(most, board->speed);
     std::uint64_t image = 0;
     for (const Json& each : built.value("images", Json::array())) {
         image = std::max(image, each.value("bytes", std::uint64_t{0}) + kSignatureBytes);
     }
-    if (auto fits = checkLimits(spec.goal.limits, image, ram, latencyMs); !fits) {
+    if (auto fits = checkLimits(spec.goal.limits, image, ram, latency); !fits) {
         co_return std::unexpected(fits.error());
     }
-    co_return Json{
+    Json proven = {
         {"validation", validation->value("slots", Json::object())},
         {"test", test->value("slots", Json::object())},
         {"instructions",
@@ -274,8 +274,9 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
           {"max", most}}},
         {"stack_bytes", stack},
         {"ram_bytes", ram},
-        {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}},
-        {"latency_ms", latencyMs}};
+        {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}}};
+    plan::addLatency(proven, latency);
+    co_return proven;
 }
 
 }  // namespace

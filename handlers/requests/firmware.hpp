@@ -25,7 +25,7 @@ struct FirmwareSpec {
 Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec);
 
 // Runs the built images on the emulated board:
-// {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms"}. Fails with
+// {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms","latency_ms_range"}. Fails with
 // preflight_failed (slot, window, class, expected and got) or not_feasible (a measured limit is
 // broken).
 Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built);

@@ -75,8 +75,7 @@ Json toJson(const Goal& goal) {
             {"board", goal.board},
             {"limits",
              {{"name", limits.name},
-              {"clock_hz", limits.clockHz},
-              {"cycles_per_instruction", limits.cyclesPerInstruction},
+              {"speed", plan::toJson(limits.speed)},
               {"flash", limits.flashBytes},
               {"ram", limits.ramBytes},
               {"platform_flash", limits.platformFlash},
@@ -99,8 +98,7 @@ Goal goalFromJson(const Json& json) {
     goal.board = json.value("board", "");
     const Json limits = json.value("limits", Json::object());
     goal.limits.name = limits.value("name", "");
-    goal.limits.clockHz = limits.value("clock_hz", 0.0);
-    goal.limits.cyclesPerInstruction = limits.value("cycles_per_instruction", 1.0);
+    goal.limits.speed = plan::coreSpeedFromJson(limits.value("speed", Json::object()));
     goal.limits.flashBytes = limits.value("flash", std::uint64_t{0});
     goal.limits.ramBytes = limits.value("ram", std::uint64_t{0});
     goal.limits.platformFlash = limits.value("platform_flash", std::uint64_t{0});

@@ -22,7 +22,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             (void)plan::renderRepair(plan.error());
             continue;
         }
-        const plan::BoardLimits limits{"board", 25e6, 1, 1'000'000, 256'000, 0, 0, 0};
+        const plan::BoardLimits limits{"board", {25e6, 1.2, 1.3, 1.5}, 1'000'000, 256'000, 0, 0, 0};
         (void)plan::check(*plan, window, limits);
         if (!plan::parsePlan(plan::toJson(*plan), window)) std::abort();
     }

@@ -30,10 +30,13 @@ objcopy = ["objcopy", "model-{slot}.elf", "model-{slot}.bin"]
 )";
 
 constexpr const char* kBoard = R"(clock_hz = 25000000
-cycles_per_instruction = 1.5
 instructions_per_tick = 40
 flash_bytes = 1044480
 ram_bytes = 262144
+[cycles_per_instruction]
+low = 1.4
+typical = 1.5
+high = 1.8
 [platform]
 flash_bytes = 100000
 image_overhead_bytes = 1536
@@ -86,8 +89,10 @@ TEST(Board, ReadsBudgetAndPlatform) {
     EXPECT_EQ(limits.flashBytes, 1044480u);
     EXPECT_EQ(limits.platformFlash, 101536u);
     EXPECT_EQ(limits.platformRam, 56144u);
-    EXPECT_EQ(limits.clockHz, 25e6);
-    EXPECT_EQ(limits.cyclesPerInstruction, 1.5);
+    EXPECT_EQ(limits.speed.clockHz, 25e6);
+    EXPECT_EQ(limits.speed.low, 1.4);
+    EXPECT_EQ(limits.speed.typical, 1.5);
+    EXPECT_EQ(limits.speed.high, 1.8);
     EXPECT_EQ(limits.latencyMs, 0);
 }
 

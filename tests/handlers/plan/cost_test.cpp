@@ -11,7 +11,7 @@ namespace tinsmith::plan {
 namespace {
 
 BoardLimits board() {
-    return {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0};
+    return {"mps2-an386", {25e6, 1.2, 1.3, 1.5}, 1'000'000, 256'000, 100'000, 60'000, 0};
 }
 
 TEST(Cost, CountsParametersAndMultiplications) {
@@ -25,8 +25,12 @@ TEST(Cost, CountsParametersAndMultiplications) {
     EXPECT_GT(found.cost.flashBytes, weights);
     EXPECT_EQ(found.flashBytes, found.cost.flashBytes + 100'000);
     EXPECT_GT(found.cost.ramBytes, 100u * 16 + 100 * 4);
-    EXPECT_NEAR(found.cost.latencyMs, static_cast<double>(found.cost.instructions) * 1.3 / 25e3,
-                1e-9);
+    const auto instructions = static_cast<double>(found.cost.instructions);
+    EXPECT_NEAR(found.cost.latency.low, instructions * 1.2 / 25e3, 1e-9);
+    EXPECT_NEAR(found.cost.latency.typical, instructions * 1.3 / 25e3, 1e-9);
+    EXPECT_NEAR(found.cost.latency.high, instructions * 1.5 / 25e3, 1e-9);
+    EXPECT_EQ(toJson(found)["latency_ms"], found.cost.latency.typical);
+    EXPECT_EQ(toJson(found)["latency_ms_range"][1], found.cost.latency.high);
     EXPECT_EQ(toJson(found)["fits"], true);
 }
 
@@ -41,6 +45,13 @@ TEST(Cost, NamesTheLimitThatIsBrokenMost) {
     EXPECT_EQ(found.broken, "latency");
     EXPECT_GT(found.excess, 0);
     EXPECT_NE(found.sentence.find("latency"), std::string::npos);
+    const Latency estimate = found.cost.latency;
+    limits.ramBytes = 1'000'000;
+    limits.latencyMs = (estimate.typical + estimate.high) / 2;
+    EXPECT_FALSE(check(*plan, kVibration, limits).fits) << "the high end counts";
+    limits.latencyMs = estimate.high;
+    EXPECT_TRUE(check(*plan, kVibration, limits).fits);
+    limits.ramBytes = 61'000;
     limits.latencyMs = 0;
     found = check(*plan, kVibration, limits);
     EXPECT_EQ(found.broken, "ram");

@@ -12,7 +12,7 @@ PromptInput input() {
     in.task = "Tell a worn fan from a good one";
     in.dataCard = {{"channels", {"x", "y", "z"}}, {"classes", {"good", "worn"}}};
     in.window = kVibration;
-    in.limits = {"mps2-an386", 25e6, 1, 1'000'000, 256'000, 100'000, 60'000, 20};
+    in.limits = {"mps2-an386", {25e6, 1.2, 1.3, 1.5}, 1'000'000, 256'000, 100'000, 60'000, 20};
     in.targetAccuracy = 0.95;
     return in;
 }

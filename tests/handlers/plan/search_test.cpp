@@ -10,7 +10,9 @@ namespace tinsmith::plan {
 namespace {
 
 SearchInput input(WindowShape window, std::size_t windows) {
-    return {window, windows, {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 100'000, 60'000, 0}};
+    return {window,
+            windows,
+            {"mps2-an386", {25e6, 1.2, 1.3, 1.5}, 1'000'000, 256'000, 100'000, 60'000, 0}};
 }
 
 std::string key(const Trial& trial) {

@@ -73,7 +73,7 @@ TEST_P(Recordings, ReachTheirFigure) {
     plan::SearchInput input;
     input.window = windowShape(data);
     input.trainWindows = dataset::windows(data, dataset::Part::train).size();
-    input.limits = {"mps2-an386", 25e6, 1.3, 1'000'000, 256'000, 150'000, 80'000, 0};
+    input.limits = {"mps2-an386", {25e6, 1.2, 1.3, 1.5}, 1'000'000, 256'000, 150'000, 80'000, 0};
     const Json common = {{"dataset", "data.tsd"}, {"seed", 1}};
     std::vector<plan::Outcome> outcomes;
     bool reached = false;

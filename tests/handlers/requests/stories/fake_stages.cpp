@@ -10,10 +10,13 @@ namespace {
 
 constexpr const char* kBoard = R"(name = "mps2-an386"
 clock_hz = 25000000
-cycles_per_instruction = 1.5
 instructions_per_tick = 40
 flash_bytes = 1044480
 ram_bytes = 262144
+[cycles_per_instruction]
+low = 1.4
+typical = 1.5
+high = 1.8
 [platform]
 flash_bytes = 80000
 image_overhead_bytes = 1536

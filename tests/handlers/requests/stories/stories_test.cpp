@@ -68,7 +68,7 @@ std::string validPlan(FakeWorld&) {
     plan::SearchInput input;
     input.window = {64, 3, 2};
     input.trainWindows = 200;
-    input.limits = {"board", 25e6, 1.5, 1000000, 250000, 80000, 40000, 0};
+    input.limits = {"board", {25e6, 1.2, 1.3, 1.5}, 1000000, 250000, 80000, 40000, 0};
     const auto trials = plan::nextTrials(input, {});
     return trials.empty()
                ? ""
