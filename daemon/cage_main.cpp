@@ -22,8 +22,6 @@
 #include <cstring>
 #include <string_view>
 
-extern char** environ;
-
 namespace {
 
 constexpr int kProgramFd = 500;

@@ -12,8 +12,6 @@
 
 #include "daemon/ctl/now.hpp"
 
-extern char** environ;
-
 namespace tinsmith::ctl {
 
 namespace {

@@ -61,7 +61,7 @@ UpdateAgent::UpdateAgent(boot::Flash& flash, const boot::RomInfo& rom, const Ide
 
 void UpdateAgent::checkSlots() {
     const boot::State& state = log_.get();
-    for (std::uint8_t i = 0; i < slots_.size(); ++i) {
+    for (std::uint8_t i = 0; i < 2; ++i) {
         const auto bytes = flash_.view(boot::slotOffset(i), boot::kMaxImageSize);
         boot::ImageInfo info;
         wire::Reason fault = wire::Reason::none;

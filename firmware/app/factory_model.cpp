@@ -4,7 +4,6 @@
 
 namespace tinsmith::app {
 
-extern const Model* const kModel;
 const Model* const kModel = nullptr;
 
 }  // namespace tinsmith::app

@@ -46,7 +46,9 @@ std::size_t Recorder::encodeHead(Head& out) const {
 
 void Recorder::sent() {
     ++index_;
-    if (left_ != 0 && --left_ == 0) active_ = false;
+    if (left_ == 0) return;  // no limit
+    --left_;
+    active_ = left_ != 0;
 }
 
 }  // namespace tinsmith::app

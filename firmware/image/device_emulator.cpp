@@ -76,7 +76,7 @@ std::vector<std::string> arguments(const EmulatorSettings& settings) {
         ::_exit(127);
     }
     const int null = ::open("/dev/null", O_RDONLY);
-    ::dup2(null, STDIN_FILENO);
+    if (null < 0 || ::dup2(null, STDIN_FILENO) < 0) ::_exit(127);
     ::close_range(5, ~0u, 0);
     ::execvp(argv[0], argv);
     ::_exit(127);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstddef>
+#include <string_view>
 
 #include "firmware/boot/rom.hpp"
 #include "firmware/image/image.hpp"
@@ -8,7 +9,7 @@ namespace tinsmith::image {
 
 Expected<Bytes> patchRomKeys(std::span<const std::uint8_t> bootElf, const wire::PublicKey& first,
                              const wire::PublicKey& second) {
-    constexpr auto& marker = boot::kRomMarker;
+    constexpr std::string_view marker = boot::kRomMarker;
     const auto same = [](std::uint8_t byte, char c) {
         return byte == static_cast<std::uint8_t>(c);
     };
