@@ -7,6 +7,7 @@
 
 #include "daemon/backoff.hpp"
 #include "daemon/curl_library.hpp"
+#include "daemon/llm_reply.hpp"
 #include "daemon/log.hpp"
 
 namespace tinsmith::daemon {
@@ -193,51 +194,6 @@ Json requestJson(const LlmOptions& options, const LlmRequest& request, bool with
     return body;
 }
 
-std::int64_t tokens(const Json& reply, const char* name) {
-    const auto usage = reply.find("usage");
-    if (usage == reply.end() || !usage->is_object()) return 0;
-    const auto count = usage->find(name);
-    return count != usage->end() && count->is_number_integer() ? count->get<std::int64_t>() : 0;
-}
-
-std::string textOr(const Json& object, const char* name, const std::string& otherwise) {
-    const auto value = object.find(name);
-    return value != object.end() && value->is_string() ? value->get<std::string>() : otherwise;
-}
-
-std::unexpected<Error> unavailable(const std::string& what) {
-    return fail(Code::llm_unavailable, "the language model gave no answer: " + what,
-                "check llm.url, llm.model and the key; `tinsmith doctor` tries them");
-}
-
-Result<LlmReply> parseReply(const std::string& body, const LlmOptions& options) {
-    auto json = parseJson(body, static_cast<std::size_t>(options.replyBytes));
-    if (!json) return unavailable("its reply is not JSON (" + json.error().message + ")");
-    const Json::json_pointer first("/choices/0/message");
-    if (!json->is_object() || !json->contains(first) || !json->at(first).is_object()) {
-        return unavailable("its reply has no choices");
-    }
-    LlmReply reply;
-    reply.text = textOr(json->at(first), "content", "");
-    if (reply.text.empty()) return unavailable("its reply has no text");
-    reply.model = textOr(*json, "model", options.model);
-    reply.finish = textOr(json->at(Json::json_pointer("/choices/0")), "finish_reason", "");
-    reply.promptTokens = tokens(*json, "prompt_tokens");
-    reply.completionTokens = tokens(*json, "completion_tokens");
-    return reply;
-}
-
-// What a server says about a refusal, cut: replies of proxies are whole web pages.
-std::string complaintOf(const std::string& body) {
-    std::string text = body;
-    if (const auto json = parseJson(body); json && json->is_object()) {
-        const auto error = json->find("error");
-        if (error != json->end())
-            text = error->is_object() ? textOr(*error, "message", error->dump()) : error->dump();
-    }
-    return text.substr(0, 300);
-}
-
 }  // namespace
 
 CurlLlm::CurlLlm(Loop& loop, Clock& clock, LlmOptions options)
@@ -284,7 +240,8 @@ Task<Result<LlmReply>> CurlLlm::complete(LlmRequest request, CancelToken cancel)
         if (!answer) co_return std::unexpected(answer.error());
         if (answer->status >= 200 && answer->status < 300) {
             if (!answer->problem.empty()) co_return unavailable(answer->problem);
-            co_return parseReply(answer->body, options_);
+            co_return readReply(answer->body, options_.model,
+                                static_cast<std::size_t>(options_.replyBytes));
         }
         last = answer->status == 0
                    ? answer->problem
