@@ -137,6 +137,15 @@ TEST_F(LlmTest, AsksAndReads) {
     EXPECT_EQ(body["response_format"]["type"], "json_schema");
 }
 
+TEST_F(LlmTest, CountsOfTokensAreBounded) {
+    server_.answers = {http(200, R"({"choices":[{"message":{"content":"a plan"}}],"usage":{
+        "prompt_tokens":-9223372036854775808,"completion_tokens":18446744073709551615}})")};
+    const auto reply = ask();
+    ASSERT_TRUE(reply.has_value()) << reply.error().message;
+    EXPECT_EQ(reply->promptTokens, 0);
+    EXPECT_EQ(reply->completionTokens, 1'000'000'000);
+}
+
 TEST_F(LlmTest, TriesAgainWhenItMayPass) {
     server_.answers = {http(429, "slow down", "Retry-After: 1\r\n"), http(500, "oops"),
                        http(503, "", "Connection: close\r\n"), http(200, kGood)};
