@@ -13,6 +13,10 @@ class Counting : public Workers {
     explicit Counting(Workers& real) : real_(real) {}
     Task<Result<Exit>> run(Child child, CancelToken cancel) override {
         ++runs;
+#ifdef TINSMITH_SANITIZED
+        // AddressSanitizer reserves terabytes of addresses before it begins.
+        child.limits.memoryBytes = std::int64_t{1} << 50;
+#endif
         return real_.run(std::move(child), cancel);
     }
     int runs = 0;

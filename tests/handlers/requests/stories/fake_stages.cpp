@@ -59,7 +59,7 @@ Json part(double accuracy) {
 
 }  // namespace
 
-FakeStages::FakeStages(FakeWorld& world) : world_(world) {
+FakeStages::FakeStages(FakeWorld& world) {
     world.settings.firmwareDir = world.folder.path() / "firmware";
     put(world.settings.firmwareDir / "boards" / "mps2-an386" / "board.toml", kBoard);
     const auto data = world.artefacts.put("the windows");

@@ -25,8 +25,6 @@ class FakeStages {
   private:
     std::optional<Result<Exit>> run(const Child& child);
     void write(const std::filesystem::path& folder, const Json& output);
-
-    FakeWorld& world_;
 };
 
 }  // namespace tinsmith::testing
