@@ -12,8 +12,6 @@
 
 #include "firmware/image/signing.hpp"
 
-extern char** environ;
-
 namespace tinsmith::image {
 namespace {
 
