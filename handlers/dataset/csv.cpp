@@ -125,7 +125,7 @@ Result<float> CsvReader::number(std::string_view cell, std::size_t column) const
     return refuse(shown(text) + where + " is too large for single precision", "rescale the column");
 }
 
-std::unexpected<Error> CsvReader::refuse(std::string what, std::string hint) const {
+std::unexpected<Error> CsvReader::refuse(const std::string& what, std::string hint) const {
     return fail(Code::bad_data, name_ + ", line " + std::to_string(rowLine_) + ": " + what,
                 std::move(hint));
 }

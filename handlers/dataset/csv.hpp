@@ -42,7 +42,7 @@ class CsvReader {
     std::size_t line() const { return rowLine_; }  // of the current row, from 1
 
     // "name, line 7: what"
-    std::unexpected<Error> refuse(std::string what, std::string hint) const;
+    std::unexpected<Error> refuse(const std::string& what, std::string hint) const;
 
   private:
     CsvReader(std::string_view text, std::string name, CsvLimits limits)
