@@ -9,6 +9,10 @@ function(tinsmith_test NAME)
     target_link_libraries(${NAME} PRIVATE tinsmith_options ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
     target_compile_definitions(${NAME} PRIVATE
         TINSMITH_SOURCE_DIR="${CMAKE_SOURCE_DIR}" TINSMITH_BUILD_DIR="${CMAKE_BINARY_DIR}")
+    if(TINSMITH_FUZZ OR TINSMITH_SANITIZE)
+        # For figures and limits that hold without sanitizers only.
+        target_compile_definitions(${NAME} PRIVATE TINSMITH_SANITIZED)
+    endif()
     add_test(NAME ${NAME} COMMAND ${NAME})
     if(NOT ARG_TIMEOUT)
         set(ARG_TIMEOUT 120)

@@ -89,7 +89,7 @@ TEST_F(ProgramTest, AnswersIdlesQuietlyAndStops) {
     EXPECT_LE(statusNumber("voluntary_ctxt_switches") - before, 6);
     const long resident = statusNumber("VmRSS");
     std::printf("resident when idle: %ld KB\n", resident);
-#if !defined(__SANITIZE_ADDRESS__)
+#ifndef TINSMITH_SANITIZED
     EXPECT_LE(resident, 15'000'000 / 1024);
 #endif
 
