@@ -41,9 +41,18 @@ fs::path sharedFolder() {
 
 House::House() : House(Options()) {}
 
-House::House(Options options) : options_(std::move(options)) {
+House::TemporaryFolder::TemporaryFolder() {
     std::string name = (fs::temp_directory_path() / "tinsmith-house-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no folder " + name);
+    path_ = name;
+}
+
+House::TemporaryFolder::~TemporaryFolder() {
+    std::error_code ignored;
+    if (std::getenv("TINSMITH_KEEP") == nullptr) fs::remove_all(path_, ignored);
+}
+
+House::House(Options options) : options_(std::move(options)) {
     fs::create_directories(folder_ / "broker");
     fs::create_directories(folder_ / "state");
     fs::create_directories(folder_ / "devices");
@@ -60,14 +69,6 @@ House::House(Options options) : options_(std::move(options)) {
     writeSettings();
     startBroker();
     if (options_.startDaemon) startDaemon();
-}
-
-House::~House() {
-    devices_.clear();
-    daemon_.stop();
-    broker_.stop();
-    std::error_code ignored;
-    if (std::getenv("TINSMITH_KEEP") == nullptr) fs::remove_all(folder_, ignored);
 }
 
 // Users of a throw-away broker on the loopback address; nothing secret.
@@ -143,11 +144,18 @@ void House::startBroker() {
     throw std::runtime_error("the broker did not start: " + log("broker"));
 }
 
+void House::forgetBroker() {
+    fs::remove(folder_ / "broker" / "mosquitto.db");
+}
+
 void House::startDaemon() {
     daemon_ = Process({program("tinsmithd"), "--config", folder_ / "tinsmithd.toml"},
                       folder_ / "daemon.log", {"TINSMITH_LLM_KEY_FOR_TESTS=unused"});
     Client watcher(port_, kPeople[0], password(kPeople[0]), root());
-    const Json reply = watcher.request("health", Json::object(), 20000);
+    Json reply;
+    for (int i = 0; i < 80 && !reply.is_object() && daemon_.running(); ++i) {
+        reply = watcher.request("health", Json::object(), 250);
+    }
     if (!reply.is_object()) throw std::runtime_error("the daemon did not start: " + log("daemon"));
 }
 
@@ -165,24 +173,25 @@ Json House::device(Client& client, const std::string& id) {
 
 void House::addDevice(const DeviceOptions& options, Client& client) {
     const fs::path flash = folder_ / "devices" / (options.id + ".flash");
-    const std::vector<std::string> make = {program("tinsmith-device"),
-                                           "factory",
-                                           "--flash",
-                                           flash,
-                                           "--id",
-                                           options.id,
-                                           "--broker",
-                                           "127.0.0.1:" + std::to_string(port_),
-                                           "--user",
-                                           options.id,
-                                           "--password",
-                                           password(options.id),
-                                           "--root",
-                                           root(),
-                                           "--key",
-                                           folder_ / "gateway.key",
-                                           "--trial-seconds",
-                                           std::to_string(options.trialSeconds)};
+    const std::vector<std::string> make = {
+        program("tinsmith-device"),
+        "factory",
+        "--flash",
+        flash,
+        "--id",
+        options.id,
+        "--broker",
+        "127.0.0.1:" + std::to_string(options.port != 0 ? options.port : port_),
+        "--user",
+        options.id,
+        "--password",
+        password(options.id),
+        "--root",
+        root(),
+        "--key",
+        folder_ / "gateway.key",
+        "--trial-seconds",
+        std::to_string(options.trialSeconds)};
     if (runToEnd(make, folder_ / (options.id + ".log")) != 0) {
         throw std::runtime_error("no flash file for " + options.id + ": " + log(options.id));
     }

@@ -1,6 +1,6 @@
 // A whole Tinsmith in a temporary folder: a broker of its own on a loopback port with the shipped
 // ACL, a key, the daemon, and emulated devices. Used by the end-to-end tests, the demo and the
-// benchmarks. Everything goes away with the object.
+// benchmarks. Everything goes away with the object, also when it could not be made.
 #pragma once
 
 #include <filesystem>
@@ -22,6 +22,7 @@ struct DeviceOptions {
     double rateHz = 0;  // 0 = the sensor's own
     std::vector<std::string> groups;
     int trialSeconds = 600;
+    int port = 0;  // of the broker as the device sees it; 0 = the broker itself
 };
 
 class House {
@@ -36,7 +37,7 @@ class House {
     explicit House(Options options);
     House(const House&) = delete;
     House& operator=(const House&) = delete;
-    ~House();
+    ~House() = default;
 
     const std::filesystem::path& folder() const { return folder_; }
     std::filesystem::path dataDir() const { return options_.dataDir; }
@@ -47,8 +48,10 @@ class House {
 
     void startBroker();
     void stopBroker() { broker_.stop(); }
+    // A broker that is started again then knows no session and no retained message.
+    void forgetBroker();
     // Waits until the daemon is ready; throws std::runtime_error with the end of its log when it is
-    // not.
+    // not, at once when it has ended.
     void startDaemon();
     Process& daemon() { return daemon_; }
 
@@ -70,12 +73,25 @@ class House {
         DeviceOptions options;
         Process process;
     };
+    // Goes last: everything else here writes into it.
+    class TemporaryFolder {
+      public:
+        TemporaryFolder();
+        TemporaryFolder(const TemporaryFolder&) = delete;
+        TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+        ~TemporaryFolder();
+        const std::filesystem::path& path() const { return path_; }
+
+      private:
+        std::filesystem::path path_;
+    };
 
     void writeBrokerFiles();
     void writeSettings();
 
     Options options_;
-    std::filesystem::path folder_;
+    TemporaryFolder temporary_;
+    const std::filesystem::path& folder_ = temporary_.path();
     int port_ = 0;
     Process broker_;
     Process daemon_;

@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -101,6 +103,21 @@ int Process::stop(int ms) {
 int runToEnd(std::vector<std::string> argv, const std::filesystem::path& log, int ms) {
     Process process(std::move(argv), log);
     return process.wait(ms);
+}
+
+std::vector<std::string> childrenOf(pid_t pid) {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+        // "<pid> (<name>) <state> <parent> …"; the name may hold anything.
+        const std::string stat = readText(entry.path() / "stat");
+        const std::size_t open = stat.find('(');
+        const std::size_t close = stat.rfind(')');
+        if (open == std::string::npos || close == std::string::npos) continue;
+        if (std::atoi(stat.c_str() + std::min(close + 4, stat.size())) == pid)
+            names.push_back(stat.substr(open, close + 3 - open));
+    }
+    return names;
 }
 
 std::string readText(const std::filesystem::path& path) {

@@ -35,6 +35,9 @@ class Process {
 // Runs to the end; the exit status. Output goes to `log`.
 int runToEnd(std::vector<std::string> argv, const std::filesystem::path& log, int ms = 60000);
 
+// The processes whose parent is `pid`, dead ones that nobody has waited for included: their names.
+std::vector<std::string> childrenOf(pid_t pid);
+
 std::string readText(const std::filesystem::path& path);
 // A free TCP port on the loopback address, at the moment of asking.
 int freePort();

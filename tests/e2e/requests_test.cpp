@@ -8,39 +8,12 @@
 
 #include "tests/e2e/house.hpp"
 #include "tests/e2e/synthetic.hpp"
+#include "tests/e2e/watcher.hpp"
 
 namespace tinsmith::e2e {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string codeOf(const Json& reply) {
-    if (!reply.is_object()) return "no reply";
-    return reply.value("error", Json::object()).value("code", "no error");
-}
-
-// What a JSON pointer names; null where there is nothing.
-Json at(const Json& json, const std::string& pointer) {
-    const Json::json_pointer where(pointer);
-    return json.is_object() && json.contains(where) ? json.at(where) : Json();
-}
-
-std::string textOf(const Json& reply, const char* key) {
-    return reply.value("error", Json::object()).value(key, "");
-}
-
-std::string stateOf(const Json& job) {
-    return job.is_object() ? job.value("state", "none") : "none";
-}
-
-// The first words of the learning requests: ends with the first network that is trained in full.
-Json regenerate(const std::string& model, const std::string& dataset) {
-    return {{"model", model},
-            {"dataset", dataset},
-            {"seed", 3},
-            {"target", {{"accuracy", 0.6}}},
-            {"budget", {{"minutes", 5}}}};
-}
 
 std::vector<std::string> digestsOf(const Json& job) {
     std::vector<std::string> digests;
@@ -82,7 +55,7 @@ class Requests : public testing::Test {
         writeBlobs(*house_);
         const auto client = house_->client();
         imported_ = client->runJob("dataset", importBlobs("blobs", "blobs.csv"), 30000);
-        made_ = client->runJob("regenerate", regenerate("colours", "blobs"), 120000);
+        made_ = client->runJob("regenerate", learnBlobs("colours", "blobs"), 120000);
     }
     static void TearDownTestSuite() {
         delete house_;
@@ -189,7 +162,7 @@ TEST_F(Requests, EveryRefusalHasACodeAMessageAndAHint) {
 }
 
 TEST_F(Requests, AnIdStandsForOnePayload) {
-    Json request = regenerate("colours", "blobs");
+    Json request = learnBlobs("colours", "blobs");
     request["id"] = "twice";
     request["dry_run"] = true;
     const Json first = ann_->request("regenerate", request);
@@ -206,7 +179,7 @@ TEST_F(Requests, AnIdStandsForOnePayload) {
 
 TEST_F(Requests, RetainedRequestsAreNotRun) {
     const std::size_t before = jobs();
-    Json request = regenerate("colours", "blobs");
+    Json request = learnBlobs("colours", "blobs");
     request["id"] = "retained";
     const Json reply = raw("regenerate", request.dump(), true);
     EXPECT_EQ(codeOf(reply), "retained");
@@ -218,7 +191,7 @@ TEST_F(Requests, RetainedRequestsAreNotRun) {
 TEST_F(Requests, NobodySpeaksOrListensForAnother) {
     const auto bob = house_->client("bob");
     const std::size_t before = jobs();
-    Json request = regenerate("colours", "blobs");
+    Json request = learnBlobs("colours", "blobs");
     request["id"] = "forged";
     bob->publish(house_->root() + "/request/ann/regenerate", request.dump());
     bob->publish(house_->root() + "/device/dev-1/hello", "forged");
@@ -282,7 +255,7 @@ TEST_F(Requests, OneClassIsNothingToLearnFrom) {
     const Json imported = ann_->runJob("dataset", importBlobs("one", "one.csv"), 30000);
     Json failed = imported;
     if (stateOf(imported) == "succeeded")
-        failed = ann_->runJob("regenerate", regenerate("one", "one"), 30000);
+        failed = ann_->runJob("regenerate", learnBlobs("one", "one"), 30000);
     EXPECT_EQ(codeOf(failed), "bad_data") << failed.dump();
     EXPECT_FALSE(textOf(failed, "hint").empty());
 }
@@ -295,7 +268,7 @@ TEST_F(Requests, LimitsThatCannotBeMetFailBeforeTraining) {
     };
     for (const auto& [limits, path] : cases) {
         SCOPED_TRACE(limits.dump());
-        Json request = regenerate("tight", "blobs");
+        Json request = learnBlobs("tight", "blobs");
         request["limits"] = limits;
         const Json job = ann_->runJob("regenerate", request, 30000);
         EXPECT_EQ(stateOf(job), "failed");
@@ -311,7 +284,7 @@ TEST_F(Requests, LimitsThatCannotBeMetFailBeforeTraining) {
 TEST_F(Requests, AMissedTargetKeepsTheBestThatWasFound) {
     ASSERT_EQ(stateOf(ann_->runJob("dataset", importBlobs("chance", "chance.csv"), 30000)),
               "succeeded");
-    Json request = regenerate("chance", "chance");
+    Json request = learnBlobs("chance", "chance");
     request["target"]["accuracy"] = 0.99;
     request["budget"]["minutes"] = 0.1;
     const Json job = ann_->runJob("regenerate", request, 90000);
@@ -329,7 +302,7 @@ TEST_F(Requests, AMissedTargetKeepsTheBestThatWasFound) {
 }
 
 TEST_F(Requests, ADryRunStopsAfterFeasibility) {
-    Json request = regenerate("never-made", "blobs");
+    Json request = learnBlobs("never-made", "blobs");
     request["dry_run"] = true;
     const Json job = ann_->runJob("regenerate", request, 30000);
     ASSERT_EQ(stateOf(job), "succeeded") << job.dump();
@@ -374,7 +347,7 @@ TEST_F(Requests, TheMadeModelIsProvenSignedAndShown) {
 TEST_F(Requests, ACancelledJobLeavesNoChildAndNoModel) {
     ASSERT_EQ(stateOf(ann_->runJob("dataset", importBlobs("many", "many.csv"), 30000)),
               "succeeded");
-    Json request = regenerate("endless", "many");
+    Json request = learnBlobs("endless", "many");
     request["target"]["accuracy"] = 1.0;
     request["budget"]["minutes"] = 5;
     const Json reply = ann_->request("regenerate", request);
@@ -452,12 +425,12 @@ TEST_F(Requests, TheSameSeedGivesTheSameImagesAndTermEndsTheDaemonCleanly) {
     const auto client = second.client();
     ASSERT_EQ(stateOf(client->runJob("dataset", importBlobs("blobs", "blobs.csv"), 30000)),
               "succeeded");
-    const Json job = client->runJob("regenerate", regenerate("colours", "blobs"), 120000);
+    const Json job = client->runJob("regenerate", learnBlobs("colours", "blobs"), 120000);
     ASSERT_EQ(stateOf(job), "succeeded") << job.dump();
     ASSERT_EQ(digestsOf(made_).size(), 2U);
     EXPECT_EQ(digestsOf(job), digestsOf(made_));
 
-    Json endless = regenerate("endless", "blobs");
+    Json endless = learnBlobs("endless", "blobs");
     endless["target"]["accuracy"] = 1.0;
     endless["budget"]["minutes"] = 5;
     ASSERT_EQ(client->request("regenerate", endless).value("status", ""), "accepted");

@@ -42,6 +42,15 @@ inline Json importBlobs(const std::string& dataset, const std::string& path) {
             {"window", {{"length", 1}}}};
 }
 
+// Ends with the first network that is trained in full.
+inline Json learnBlobs(const std::string& model, const std::string& dataset = "blobs") {
+    return {{"model", model},
+            {"dataset", dataset},
+            {"seed", 3},
+            {"target", {{"accuracy", 0.6}}},
+            {"budget", {{"minutes", 5}}}};
+}
+
 // The job's record with its steps and the end of its log; null when there is no answer.
 inline Json showJob(Client& client, const std::string& job) {
     const Json reply = client.request("job", {{"action", "show"}, {"job", job}});
