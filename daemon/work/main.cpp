@@ -1,6 +1,6 @@
 // tinsmith-work STAGE JOBDIR: the CPU-heavy stages that the daemon runs as children. Reads
 // JOBDIR/input.json, writes JOBDIR/output.json, prints progress as JSON lines. Exit 0 = ok, 1 =
-// output.json holds {"error":…}, 2 = wrong call.
+// output.json holds {"error":…}, 2 = wrong call, 3 = no room for output.json.
 #include <cstdio>
 #include <exception>
 #include <filesystem>
@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
         out.close();
         if (!out) {
             std::fprintf(stderr, "cannot write %s\n", (folder / "output.json").c_str());
-            return 2;
+            return 3;
         }
         return result ? 0 : 1;
     }

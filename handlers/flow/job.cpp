@@ -10,6 +10,7 @@ namespace tinsmith {
 namespace {
 
 constexpr std::int64_t kPublishEveryMs = 200;
+constexpr std::int64_t kJournalAgainMs = 1000;  // after it could not take a job's end
 
 // `job/0007`: keys sort as numbers do.
 std::string numberedKey(const std::string& job, int number, std::size_t digits) {
@@ -247,7 +248,7 @@ Task<void> Jobs::run(std::shared_ptr<Job> job) {
     }
     if (events && !events->empty()) {
         job->eventCount_ = events->back().value.value("n", 0) + 1;
-        job->event("resumed", "the daemon started again; finished steps keep their results");
+        job->event("resumed", "goes on from the journal; finished steps keep their results");
     }
     if (!job->record_.contains("started")) job->record_["started"] = world_.clock.unixMs();
 
@@ -256,14 +257,31 @@ Task<void> Jobs::run(std::shared_ptr<Job> job) {
     if (!result && result.error().code == Code::cancelled && !job->token().cancelled()) {
         result.error().code = Code::internal;  // nobody cancelled: a port gave up by itself
     }
-    const Status finished = finish(*job, result);
-    if (!finished) {
-        // The journal cannot take the end (a full disk): the job stays as it was and runs on at the
-        // next start.
-        job->text_ = "the end could not be journalled: " + finished.error().message;
-        job->publish();
-    }
+    const bool again = co_await end(job, result);
     running_.erase(job->id_);
+    if (again) start(job->id_);
+}
+
+// A journal that cannot take the end (a full disk) ends nothing: the job waits until there is room
+// and then goes on from what is written, as after a restart. True when it has to.
+Task<bool> Jobs::end(std::shared_ptr<Job> job, Result<Json> result) {
+    const Json before = job->record_;
+    Status finished = finish(*job, result);
+    while (!finished) {
+        job->record_ = before;
+        job->text_ = "waits for the journal: " + finished.error().message;
+        job->publish();
+        const Status slept = co_await world_.clock.sleep(kJournalAgainMs, CancelToken());
+        (void)slept;
+        if (job->token().cancelled()) {
+            finished = finish(*job, fail(Code::cancelled, "the job was cancelled"));
+            continue;
+        }
+        const std::vector<Write> writes = {{"job", job->id_, job->stateJson()}};
+        finished = world_.journal.commit(writes);
+        if (finished) co_return true;
+    }
+    co_return false;
 }
 
 Status Jobs::finish(Job& job, const Result<Json>& result) {
@@ -277,11 +295,12 @@ Status Jobs::finish(Job& job, const Result<Json>& result) {
         job.record_["error"] = toJson(result.error());
     }
     job.event("ended", job.record_["state"].get<std::string>());
+    // First of all: its room may be what the journal lacks.
+    std::error_code ignored;
+    std::filesystem::remove_all(world_.settings.stateDir / "jobs" / job.id_, ignored);
     std::vector<Write> writes = job.takeEvents();
     writes.push_back({"job", job.id_, job.stateJson()});
     if (auto committed = world_.journal.commit(writes); !committed) return committed;
-    std::error_code ignored;
-    std::filesystem::remove_all(world_.settings.stateDir / "jobs" / job.id_, ignored);
     job.text_.clear();
     job.publish();
     if (onEnd) onEnd(job.id_, job.record_);

@@ -122,6 +122,7 @@ class Jobs {
     Task<Result<Json>> tell(std::shared_ptr<Job> job);
     Task<Status> enterHeavy(Job& job);
     void leaveHeavy(Job& job);
+    Task<bool> end(std::shared_ptr<Job> job, Result<Json> result);
     [[nodiscard]] Status finish(Job& job, const Result<Json>& result);
 
     World& world_;

@@ -14,6 +14,7 @@ namespace tinsmith {
 namespace {
 
 constexpr std::size_t kOutputBytes = 64u << 20;
+constexpr int kNoRoom = 3;  // a stage's exit code when it could not write its output
 constexpr std::size_t kLineBytes = 64u << 10;
 constexpr std::int64_t kEventSpacingMs =
     1000;  // a trainer reports every epoch; the log need not repeat all of them
@@ -71,6 +72,10 @@ Error exitError(const std::string& name, const Exit& exit) {
     if (exit.limit == "wall" || exit.signal == SIGXCPU) {
         return {Code::timeout, name + " took longer than its limit",
                 "use a smaller dataset or plan", ""};
+    }
+    if (exit.code == kNoRoom) {
+        return {Code::storage_full, "the disk is full: " + name + " could not write its output",
+                "free space on the state folder's disk", ""};
     }
     if (exit.signal == SIGXFSZ) {
         return {Code::storage_full, name + " wrote a file beyond its limit", "use less data", ""};

@@ -1,5 +1,6 @@
 // tinsmith-train JOBDIR: reads input.json, prints progress as JSON lines, writes network/ and
-// output.json. Exit 0 = done; 1 = output.json holds {"error":{…}}; 2 = called wrongly.
+// output.json. Exit 0 = done; 1 = output.json holds {"error":{…}}; 2 = called wrongly;
+// 3 = no room for output.json.
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -59,7 +60,7 @@ int main(int argc, char** argv) {
     out.close();
     if (!out) {
         std::fprintf(stderr, "cannot write output.json\n");
-        return 1;
+        return 3;
     }
     return result ? 0 : 1;
 }

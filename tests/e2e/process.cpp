@@ -109,6 +109,8 @@ std::vector<std::string> childrenOf(pid_t pid) {
     std::vector<std::string> names;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+        if (entry.path().filename().string().find_first_not_of("0123456789") != std::string::npos)
+            continue;
         // "<pid> (<name>) <state> <parent> …"; the name may hold anything.
         const std::string stat = readText(entry.path() / "stat");
         const std::size_t open = stat.find('(');

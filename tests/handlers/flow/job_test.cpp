@@ -190,18 +190,26 @@ TEST(Jobs, OneHeavyJobAtATimeAndCancelKillsItsChild) {
     EXPECT_EQ(jobs.cancel("j-9").error().code, Code::unknown_job);
 }
 
-TEST(Jobs, AFullDiskEndsNothingAndTheJobRunsOnLater) {
+TEST(Jobs, AFullDiskEndsNothingAndTheJobRunsOnWithRoom) {
     FakeWorld fake;
     Counts counts;
     Jobs jobs(fake.world);
     jobs.add("two", [&](Job& job) { return twoSteps(job, counts); });
-    ASSERT_TRUE(fake.journal.commit({jobs.admit("j-1", "two", "ann", Json::object())}));
+    for (const char* id : {"j-1", "j-2"})
+        ASSERT_TRUE(fake.journal.commit({jobs.admit(id, "two", "ann", Json::object())}));
     fake.journal.failWith = Error{Code::storage_full, "disk full", "", ""};
     jobs.start("j-1");
+    jobs.start("j-2");
+    fake.clock.advance(60'000);
     EXPECT_EQ(state(fake, "j-1"), "queued");
+    EXPECT_EQ(jobs.unfinished(), 2U);
+    EXPECT_EQ(counts.first, 2) << "nothing is done over and over while it cannot be kept";
+    ASSERT_TRUE(jobs.cancel("j-2"));
     fake.journal.failWith.reset();
-    ASSERT_TRUE(jobs.resume());
+    fake.clock.advance(1000);
     EXPECT_EQ(state(fake, "j-1"), "succeeded");
+    EXPECT_EQ(state(fake, "j-2"), "cancelled");
+    EXPECT_EQ(jobs.unfinished(), 0U);
 }
 
 TEST(Jobs, AThrownDefectEndsOnlyThatJob) {

@@ -84,7 +84,8 @@ TEST_F(StageTest, WhatAChildLeavesIsReadCarefully) {
                   return Exit{.code = 137, .signal = 9, .limit = "wall"};
               }),
               "timeout");
-    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 3}; }), "internal");
+    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 4}; }), "internal");
+    EXPECT_EQ(outcome([](const Child&) -> Out { return Exit{.code = 3}; }), "storage_full");
     EXPECT_EQ(outcome([](const Child&) -> Out { return fail(Code::internal, "no such program"); }),
               "internal");
 }
