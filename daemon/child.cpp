@@ -131,6 +131,13 @@ Error cannotStart(const std::string& program, int error) {
             {}};
 }
 
+// Living or dead; a process that somebody else has waited for is not.
+bool isOurChild(int process) {
+    siginfo_t info{};
+    const int options = WEXITED | WNOHANG | WNOWAIT;
+    return ::waitid(P_PIDFD, static_cast<id_t>(process), &info, options) == 0;
+}
+
 bool readable(int fd) {
     pollfd wait{fd, POLLIN, 0};
     return ::poll(&wait, 1, 0) > 0;
@@ -221,6 +228,13 @@ RunningChild::~RunningChild() {
                errno == EINTR) {
         }
     }
+    if (inner_ >= 0) {
+        siginfo_t info{};
+        sendSignal(inner_, SIGKILL);
+        while (::waitid(P_PIDFD, static_cast<id_t>(inner_), &info, WEXITED) != 0 &&
+               errno == EINTR) {
+        }
+    }
     for (auto& stream : streams_) closeStream(stream);
     outerSource_.reset();
     innerSource_.reset();
@@ -294,9 +308,9 @@ void RunningChild::readInfo() {
     if (place == std::string::npos || ended_) return;
     const int pid = std::atoi(info_.c_str() + place + std::strlen("\"child-pid\":"));
     if (pid > 1) inner_ = openProcess(pid);
-    // Only bubblewrap can have reaped that process, and then it ends itself: while it runs, the
-    // number is the right one.
-    if (inner_ >= 0 && readable(outer_)) closeFd(inner_);
+    // While bubblewrap runs, the number is the right one; afterwards it is where the process has
+    // become our child.
+    if (inner_ >= 0 && readable(outer_) && !isOurChild(inner_)) closeFd(inner_);
     if (inner_ < 0) return;
     innerSource_ = loop_.io(inner_, EPOLLIN, [this](std::uint32_t) { innerEnded(); });
     if (!exit_.limit.empty()) killTree();
@@ -304,14 +318,23 @@ void RunningChild::readInfo() {
 
 void RunningChild::innerEnded() {
     innerSource_.reset();
-    siginfo_t info{};
-    // Ours only where bubblewrap went first; otherwise this does nothing.
-    ::waitid(P_PIDFD, static_cast<id_t>(inner_), &info, WEXITED | WNOHANG);
-    closeFd(inner_);
+    innerEnded_ = true;
     maybeFinish();
 }
 
+// Bubblewrap need not have waited for the cage's first process. Once bubblewrap has gone that one
+// is our child, in a session of its own, and would stay a zombie; where it was waited for this does
+// nothing.
+void RunningChild::reapInner() {
+    if (inner_ < 0) return;
+    siginfo_t info{};
+    ::waitid(P_PIDFD, static_cast<id_t>(inner_), &info, WEXITED | WNOHANG);
+    closeFd(inner_);
+}
+
 void RunningChild::outerEnded() {
+    // A cage that was killed early is known only from here on.
+    while (launch_.infoRead >= 0 && readable(launch_.infoRead)) readInfo();
     siginfo_t info{};
     if (::waitid(P_PIDFD, static_cast<id_t>(outer_), &info, WEXITED | WNOHANG) != 0 ||
         info.si_pid == 0)
@@ -336,7 +359,8 @@ void RunningChild::outerEnded() {
 }
 
 void RunningChild::maybeFinish() {
-    if (!ended_ || inner_ >= 0) return;
+    if (!ended_ || (inner_ >= 0 && !innerEnded_)) return;
+    reapInner();
     // Killed is not dead yet: the rest of the group has become our children and ends within
     // moments.
     siginfo_t orphan{};
@@ -375,7 +399,7 @@ void RunningChild::kill(const std::string& why) {
 
 void RunningChild::killTree() {
     if (launch_.cgroup) launch_.cgroup->kill();
-    if (inner_ >= 0) {
+    if (inner_ >= 0 && !innerEnded_) {
         // Bubblewrap itself stays to see it out: when it ends, everything in the cage is gone.
         sendSignal(inner_, SIGKILL);
         return;

@@ -57,6 +57,7 @@ class RunningChild {
     void readInfo();
     void outerEnded();
     void innerEnded();
+    void reapInner();
     void maybeFinish();
     void killTree();
     static void closeStream(Stream& stream);
@@ -67,6 +68,7 @@ class RunningChild {
     int pid_ = -1;
     int outer_ = -1;  // pidfd of our child: the program, or bubblewrap around it
     int inner_ = -1;  // pidfd of the cage's first process, whose death takes the whole cage with it
+    bool innerEnded_ = false;
     bool ended_ = false;
     Exit exit_;
     std::size_t outputSeen_ = 0;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -249,6 +250,26 @@ TEST_F(WorkersTest, ForkBombIsBounded) {
     ASSERT_TRUE(exit.has_value());
     EXPECT_EQ(exit->code, 1) << exit->output << exit->errors;
     EXPECT_LE(std::atoi(exit->output.c_str()), 20);
+}
+
+// Cages that end, that are ended and that are ended before they stand: nobody stays, dead or alive.
+TEST_F(WorkersTest, NoChildStaysAZombie) {
+    NEEDS_CAGES();
+    for (const std::int64_t afterMs : {-1, 0, 1, 2, 5, 10, 50}) {
+        SCOPED_TRACE(afterMs);
+        CancelSource cancel;
+        const Source timer = loop_.after(afterMs < 0 ? 60'000 : afterMs, [&] { cancel.cancel(); });
+        Child child;
+        child.argv = afterMs < 0 ? std::vector<std::string>{"true"}
+                                 : std::vector<std::string>{"sleep", "60"};
+        child.folder = folder_.path();
+        child.cage = Cage::compile;
+        const auto exit = await(loop_, workers_.run(std::move(child), cancel.token()));
+        EXPECT_EQ(exit.has_value(), afterMs < 0);
+        siginfo_t left{};
+        EXPECT_EQ(::waitid(P_ALL, 0, &left, WEXITED | WNOHANG | WNOWAIT), -1)
+            << "process " << left.si_pid << " is still there";
+    }
 }
 
 TEST_F(WorkersTest, CancelKillsGrandchildren) {
