@@ -69,6 +69,9 @@ Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::str
     board.windowFloats = numbers.whole("platform", "window_floats");
     if (numbers.error) return std::unexpected(*numbers.error);
     if (board.speed.clockHz <= 0) return fail(Code::bad_data, "board.toml: clock_hz is 0");
+    auto kernels = file->text("", "kernels");
+    if (!kernels) return std::unexpected(kernels.error());
+    board.kernels = std::move(*kernels);
     auto emulator = file->words("emulator", "command");
     if (!emulator) return std::unexpected(emulator.error());
     board.emulator = std::move(*emulator);

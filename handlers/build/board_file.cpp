@@ -52,6 +52,14 @@ Result<double> BoardFile::number(const std::string& table, const std::string& ke
     }
 }
 
+Result<std::string> BoardFile::text(const std::string& table, const std::string& key) const {
+    try {
+        return find(content_->root, table, key).as_string().str;
+    } catch (const std::exception&) {
+        return wrong(table, key, "is not text");
+    }
+}
+
 Result<std::vector<std::string>> BoardFile::words(const std::string& table,
                                                   const std::string& key) const {
     try {

@@ -18,6 +18,7 @@ class BoardFile {
     // `table` "" = the top. bad_data where the key is missing or of another kind; a number must be
     // at least 0.
     [[nodiscard]] Result<double> number(const std::string& table, const std::string& key) const;
+    [[nodiscard]] Result<std::string> text(const std::string& table, const std::string& key) const;
     // A command: at least one word, the first not empty.
     [[nodiscard]] Result<std::vector<std::string>> words(const std::string& table,
                                                          const std::string& key) const;

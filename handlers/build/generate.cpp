@@ -99,7 +99,7 @@ std::string digestText(const std::vector<std::uint8_t>& digest) {
 
 Result<Generated> generate(const GenerateInput& input) {
     if (auto ok = check(input); !ok) return std::unexpected(ok.error());
-    auto infer = inferSource(input.graph);
+    auto infer = inferSource(input.graph, input.core);
     if (!infer) return std::unexpected(infer.error());
     const std::size_t scratch = std::max<std::size_t>(dsp::scratchFloats(input.pipeline), 1);
     const dsp::Shape shape = dsp::outputShape(input.pipeline);
@@ -109,8 +109,9 @@ Result<Generated> generate(const GenerateInput& input) {
         "// Generated from a trained network; changes are lost.\n"
         "#include <cstdint>\n\n"
         "#include \"firmware/app/model.hpp\"\n"
-        "#include \"firmware/dsp/pipeline.hpp\"\n"
-        "#include \"firmware/nn/kernels.hpp\"\n\n"
+        "#include \"firmware/dsp/pipeline.hpp\"\n" +
+        infer->includes +
+        "\n"
         "namespace {\n\n"
         "namespace app = tinsmith::app;\n"
         "namespace dsp = tinsmith::dsp;\n"

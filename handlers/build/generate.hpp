@@ -8,6 +8,7 @@
 
 #include "firmware/dsp/pipeline.hpp"
 #include "firmware/nn/graph.hpp"
+#include "handlers/build/infer_source.hpp"
 #include "handlers/flow/json.hpp"
 #include "handlers/flow/result.hpp"
 
@@ -24,6 +25,7 @@ struct GenerateInput {
     std::vector<std::uint8_t> digest;  // SHA-256 of the .tflite file
     dsp::Pipeline pipeline{};          // with tables, and the quantiser of the graph's input
     nn::Graph graph;
+    Core core = Core::portable;
     std::vector<std::string> labels;
     std::uint16_t stride = 1;  // samples between window starts
     std::vector<GoldenVector> golden;

@@ -2,7 +2,9 @@
 // kernels in order.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "firmware/nn/graph.hpp"
 #include "handlers/flow/json.hpp"
@@ -10,18 +12,29 @@
 
 namespace tinsmith::build {
 
+// Whose kernels the network is generated for: the portable ones, or a core's own (a folder of
+// firmware/nn/cores) where it has some for a layer.
+enum class Core { portable, armv7em };
+
+// The name as board.toml has it under `kernels`; nothing for an unknown one.
+[[nodiscard]] std::optional<Core> coreNamed(std::string_view name);
+
 struct InferSource {
+    std::string includes;  // lines for the top of the file
     std::string text;  // inside an anonymous namespace: constants, `arena`, `infer(input, output)`
     std::int64_t arenaBytes = 0;
     std::int64_t inputOffset =
         0;  // where in the arena the input may be written before infer() runs
     std::int64_t constantBytes = 0;  // weights, biases, multipliers, shifts
-    Json
-        operators;  // [{"index","op","macs","offset","bytes"}]; offset null = written to the output
+    // [{"index","op","kernel","macs","offset","bytes","scratch"}]; offset null = written to the
+    // output
+    Json operators;
 };
 
-// The graph has one input and one output. `infer` may be called with its input in the arena at
-// inputOffset, or elsewhere.
-[[nodiscard]] Result<InferSource> inferSource(const nn::Graph& graph);
+// `keepOutputs`: every operator's output stays in the arena until the end, for tests. The graph has
+// one input and one output. `infer` may be called with its input in the arena at inputOffset, or
+// elsewhere.
+[[nodiscard]] Result<InferSource> inferSource(const nn::Graph& graph, Core core = Core::portable,
+                                              bool keepOutputs = false);
 
 }  // namespace tinsmith::build

@@ -2,43 +2,107 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 
 namespace tinsmith::build {
 
 namespace {
 
+constexpr int kShuffles = 200;
+
 std::int64_t aligned(std::int64_t bytes) {
     return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
 
+// The largest multiple that is not more.
+std::int64_t alignedDown(std::int64_t bytes) {
+    return -aligned(-bytes - (kArenaAlignment - 1));
+}
+
+class Placement {
+  public:
+    Placement(const std::vector<Lifetime>& lifetimes, const std::vector<Overlap>& overlaps)
+        : lifetimes_(lifetimes), overlaps_(overlaps) {}
+
+    MemoryPlan inOrder(const std::vector<std::size_t>& order) {
+        plan_.offsets.assign(lifetimes_.size(), 0);
+        plan_.bytes = 0;
+        placed_.clear();
+        for (const std::size_t index : order) {
+            const std::int64_t offset = lowest(index);
+            plan_.offsets[index] = offset;
+            plan_.bytes = std::max(plan_.bytes, offset + aligned(lifetimes_[index].bytes));
+            placed_.push_back(index);
+        }
+        return plan_;
+    }
+
+  private:
+    // The lowest place is the bottom, right above another one, or as close as an overlap allows.
+    std::int64_t lowest(std::size_t index) const {
+        std::vector<std::int64_t> places = {0};
+        for (const std::size_t other : placed_) {
+            places.push_back(plan_.offsets[other] + aligned(lifetimes_[other].bytes));
+            for (const Overlap& each : overlaps_) {
+                if (each.output == index && each.input == other)
+                    places.push_back(alignedDown(plan_.offsets[other] + each.from));
+                if (each.input == index && each.output == other)
+                    places.push_back(aligned(plan_.offsets[other] - each.from));
+            }
+        }
+        std::sort(places.begin(), places.end());
+        for (const std::int64_t place : places) {
+            const bool free =
+                place >= 0 && std::none_of(placed_.begin(), placed_.end(), [&](std::size_t other) {
+                    return collide(index, place, other);
+                });
+            if (free) return place;
+        }
+        return plan_.bytes;  // above everything
+    }
+
+    bool collide(std::size_t index, std::int64_t place, std::size_t other) const {
+        const Lifetime& mine = lifetimes_[index];
+        const Lifetime& theirs = lifetimes_[other];
+        if (theirs.last < mine.first || mine.last < theirs.first) return false;
+        const std::int64_t there = plan_.offsets[other];
+        if (place + mine.bytes <= there || there + theirs.bytes <= place) return false;
+        return std::none_of(overlaps_.begin(), overlaps_.end(), [&](const Overlap& each) {
+            return (each.output == index && each.input == other && place <= there + each.from) ||
+                   (each.input == index && each.output == other && there <= place + each.from);
+        });
+    }
+
+    const std::vector<Lifetime>& lifetimes_;
+    const std::vector<Overlap>& overlaps_;
+    MemoryPlan plan_;
+    std::vector<std::size_t> placed_;
+};
+
 }  // namespace
 
-MemoryPlan planMemory(const std::vector<Lifetime>& lifetimes) {
-    MemoryPlan plan;
-    plan.offsets.assign(lifetimes.size(), 0);
+MemoryPlan planMemory(const std::vector<Lifetime>& lifetimes,
+                      const std::vector<Overlap>& overlaps) {
+    Placement placement(lifetimes, overlaps);
     std::vector<std::size_t> order(lifetimes.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    MemoryPlan best = placement.inOrder(order);
+    const auto consider = [&](const std::vector<std::size_t>& next) {
+        MemoryPlan plan = placement.inOrder(next);
+        if (plan.bytes < best.bytes) best = std::move(plan);
+    };
+    consider({order.rbegin(), order.rend()});
+    std::vector<std::size_t> bySize = order;
+    std::stable_sort(bySize.begin(), bySize.end(), [&](std::size_t a, std::size_t b) {
         return lifetimes[a].bytes > lifetimes[b].bytes;
     });
-    std::vector<std::size_t> placed;  // by rising offset
-    for (const std::size_t index : order) {
-        const Lifetime& mine = lifetimes[index];
-        std::int64_t offset = 0;
-        for (const std::size_t other : placed) {
-            const Lifetime& theirs = lifetimes[other];
-            if (theirs.last < mine.first || mine.last < theirs.first) continue;
-            if (offset + aligned(mine.bytes) <= plan.offsets[other]) break;
-            offset = std::max(offset, plan.offsets[other] + aligned(theirs.bytes));
-        }
-        plan.offsets[index] = offset;
-        plan.bytes = std::max(plan.bytes, offset + aligned(mine.bytes));
-        const auto place = std::find_if(placed.begin(), placed.end(), [&](std::size_t other) {
-            return plan.offsets[other] > offset;
-        });
-        placed.insert(place, index);
+    consider(bySize);
+    std::mt19937 random(1);
+    for (int i = 0; i < kShuffles; ++i) {
+        for (std::size_t k = order.size(); k > 1; --k) std::swap(order[k - 1], order[random() % k]);
+        consider(order);
     }
-    return plan;
+    return best;
 }
 
 }  // namespace tinsmith::build

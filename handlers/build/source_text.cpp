@@ -39,6 +39,9 @@ std::string number(std::uint8_t value) {
 std::string number(float value) {
     return literal(value);
 }
+std::string number(std::uint32_t value) {
+    return std::to_string(value);
+}
 std::string number(std::int32_t value) {
     // -2147483648 would be a minus before a number that does not fit.
     if (value == std::numeric_limits<std::int32_t>::min()) return "-2147483647 - 1";
@@ -73,6 +76,10 @@ std::string arrayOf(std::string_view type, std::string_view name,
 }
 std::string arrayOf(std::string_view type, std::string_view name,
                     std::span<const std::int32_t> values) {
+    return array(type, name, values);
+}
+std::string arrayOf(std::string_view type, std::string_view name,
+                    std::span<const std::uint32_t> values) {
     return array(type, name, values);
 }
 std::string arrayOf(std::string_view type, std::string_view name, std::span<const float> values) {

@@ -23,6 +23,8 @@ std::string arrayOf(std::string_view type, std::string_view name,
                     std::span<const std::uint8_t> values);
 std::string arrayOf(std::string_view type, std::string_view name,
                     std::span<const std::int32_t> values);
+std::string arrayOf(std::string_view type, std::string_view name,
+                    std::span<const std::uint32_t> values);
 std::string arrayOf(std::string_view type, std::string_view name, std::span<const float> values);
 
 }  // namespace tinsmith::build

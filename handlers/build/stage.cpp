@@ -56,6 +56,13 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
     if (!version) return std::unexpected(version.error());
     auto board = textMember(input->json, "board");
     if (!board) return std::unexpected(board.error());
+    auto kernels = textMember(input->json, "kernels");
+    if (!kernels) return std::unexpected(kernels.error());
+    const std::optional<Core> core = coreNamed(*kernels);
+    if (!core) {
+        return fail(Code::unsupported, "there are no kernels called " + kernels->substr(0, 80),
+                    "mend `kernels` in the board's board.toml", "/kernels");
+    }
     auto tflite = textMember(input->json, "tflite");
     if (!tflite) return std::unexpected(tflite.error());
     const auto golden = input->json.find("golden");
@@ -85,6 +92,7 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
     parts.digest = std::move(*digest);
     parts.pipeline = features->pipeline();
     parts.graph = std::move(*graph);
+    parts.core = *core;
     parts.labels = input->data.classes;
     parts.stride =
         static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));

@@ -46,6 +46,8 @@ Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
     auto network = restoreNetwork(job, spec.network);
     if (!network) co_return std::unexpected(network.error());
     World& world = job.world();
+    const auto board = build::loadBoard(world.settings.firmwareDir / "boards", spec.goal.board);
+    if (!board) co_return std::unexpected(board.error());
     const Json input = {
         {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
         {"dataset", world.artefacts.path(spec.goal.data).string()},
@@ -54,7 +56,8 @@ Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
         {"model", spec.goal.model},
         {"version", spec.version},
         {"golden", plan::kGoldenWindows},
-        {"board", spec.goal.board}};
+        {"board", spec.goal.board},
+        {"kernels", board->kernels}};
     Result<Json> generated =
         co_await runStage(job, "tinsmith-work", "generate", input, "build", kBuildFrom, kGenerated);
     co_return generated;

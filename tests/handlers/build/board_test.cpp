@@ -38,9 +38,11 @@ constexpr int kSeeds = 3;
 
 // A program that feeds each network the generated inputs of the golden vectors and prints FNV-1a of
 // its output.
-std::string program(const std::vector<Case>& all) {
+std::string program(const std::vector<Case>& all, build::Core core) {
     std::string text =
-        "#include \"firmware/nn/kernels.hpp\"\n#include \"tests/firmware/nn/board/startup.hpp\"\n"
+        "#include \"firmware/nn/kernels.hpp\"\n"
+        "#include \"firmware/nn/cores/armv7em/kernels.hpp\"\n"
+        "#include \"tests/firmware/nn/board/startup.hpp\"\n"
         "namespace nn = tinsmith::nn;\n"
         "static void fill(std::int8_t* to, int bytes, std::uint32_t x) {\n"
         "    for (int i = 0; i < bytes; ++i) { x ^= x << 13; x ^= x >> 17; x ^= x << 5; to[i] = "
@@ -52,7 +54,7 @@ std::string program(const std::vector<Case>& all) {
         "static std::int8_t output[4096];\n";
     std::string calls;
     for (std::size_t i = 0; i < all.size(); ++i) {
-        const auto source = build::inferSource(all[i].graph).value();
+        const auto source = build::inferSource(all[i].graph, core).value();
         const std::string space = "model" + std::to_string(i);
         text += "namespace " + space + " {\nnamespace {\n" + source.text + "}\n}\n";
         const auto& graph = all[i].graph;
@@ -72,13 +74,11 @@ std::string program(const std::vector<Case>& all) {
     return text + "void boardMain() {\n" + calls + "}\n";
 }
 
-TEST(GeneratedOnBoard, EveryOutputEqualsTheHosts) {
-    if (!test::haveBoardTools())
-        GTEST_SKIP() << "GeneratedOnBoard.EveryOutputEqualsTheHosts: no cross compiler or emulator";
+void compareOnBoard(build::Core core, const std::string& name) {
     const auto all = cases();
-    const std::filesystem::path folder = std::string(TINSMITH_BUILD_DIR) + "/generated-on-board";
+    const std::filesystem::path folder = std::string(TINSMITH_BUILD_DIR) + "/on-board-" + name;
     std::filesystem::create_directories(folder);
-    std::ofstream(folder / "program.cpp") << program(all);
+    std::ofstream(folder / "program.cpp") << program(all, core);
     const auto text = test::runOnBoard(folder / "program.cpp", folder);
     ASSERT_TRUE(text);
     std::istringstream lines(*text);
@@ -96,6 +96,13 @@ TEST(GeneratedOnBoard, EveryOutputEqualsTheHosts) {
                     static_cast<unsigned long long>(ticks * 40),
                     static_cast<long long>(nn::macCount(c.graph)));
     }
+}
+
+TEST(GeneratedOnBoard, EveryOutputEqualsTheHosts) {
+    if (!test::haveBoardTools())
+        GTEST_SKIP() << "GeneratedOnBoard.EveryOutputEqualsTheHosts: no cross compiler or emulator";
+    compareOnBoard(build::Core::portable, "portable");
+    compareOnBoard(build::Core::armv7em, "armv7em");
 }
 
 // The whole model.cpp, with names that try to break out, compiles for the board without a warning.

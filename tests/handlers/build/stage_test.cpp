@@ -20,6 +20,7 @@ Json generateInput() {
     input["version"] = 3;
     input["golden"] = 4;
     input["board"] = "mps2-an386";
+    input["kernels"] = "armv7em";
     return input;
 }
 
@@ -44,7 +45,7 @@ TEST(GenerateStage, WritesTheSameSourceEachTime) {
 
 TEST(GenerateStage, MissingMembersAreNamed) {
     const JobFolder job;
-    for (const char* key : {"model", "version", "board", "tflite"}) {
+    for (const char* key : {"model", "version", "board", "kernels", "tflite"}) {
         Json input = generateInput();
         input.erase(key);
         job.write(input);

@@ -28,8 +28,12 @@ inline std::optional<std::string> runOnBoard(const std::filesystem::path& progra
     const std::string board = root + "/tests/firmware/nn/board/";
     std::filesystem::create_directories(folder);
     std::string sources = program.string() + " " + board + "startup.cpp";
-    for (const auto& entry : std::filesystem::directory_iterator(root + "/firmware/nn/kernels")) {
-        if (entry.path().extension() == ".cpp") sources += " " + entry.path().string();
+    for (const char* folder_ : {"/firmware/nn/kernels", "/firmware/nn/cores/armv7em"}) {
+        for (const auto& entry : std::filesystem::directory_iterator(root + folder_)) {
+            const auto& path = entry.path();
+            if (path.extension() == ".cpp" && path.filename() != "pack.cpp")
+                sources += " " + path.string();
+        }
     }
     const std::string elf = (folder / "program.elf").string();
     const std::string compile =

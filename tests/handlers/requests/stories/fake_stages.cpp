@@ -13,6 +13,7 @@ clock_hz = 25000000
 instructions_per_tick = 40
 flash_bytes = 1044480
 ram_bytes = 262144
+kernels = "portable"
 [cycles_per_instruction]
 low = 1.4
 typical = 1.5

@@ -1,0 +1,16 @@
+// The taps of one pixel as int16, for convolution.
+#pragma once
+
+#include <cstdint>
+
+#include "firmware/nn/cores/armv7em/kernels.hpp"
+
+namespace tinsmith::nn::armv7em {
+
+// Writes the window at (top, left) of the image to every third word of `taps`: of each four taps
+// first 0 and 2, then 1 and 3. Outside the image lies padding. `bytes`: room for the taps as bytes,
+// used where 4 does not divide the channels.
+void gatherTaps(const Conv2d& c, const std::int8_t* image, std::int32_t top, std::int32_t left,
+                std::uint32_t* taps, void* bytes);
+
+}  // namespace tinsmith::nn::armv7em

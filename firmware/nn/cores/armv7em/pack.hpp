@@ -1,0 +1,42 @@
+// On the gateway: a prepared layer in the form that the kernels of this core read. Nothing comes
+// back where the core has no kernel for a layer or where one could not be exact (a sum too large, a
+// scale that does not shrink); the portable kernel does it then.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "firmware/nn/cores/armv7em/kernels.hpp"
+#include "firmware/nn/prepare.hpp"
+
+namespace tinsmith::nn::armv7em {
+
+// `layer` has the constants' places empty: whoever writes them down fills them in.
+template <class Layer>
+struct Packed {
+    std::string kernel;  // of kernels.hpp, "conv2dRelu" say
+    Layer layer{};
+    std::vector<std::uint32_t> weights;  // woven; conv2d and dense
+    std::vector<std::int8_t> taps;       // depthwise
+    std::vector<std::int32_t> scales;    // Requantisation::pairs, Depthwise::scales
+    std::vector<std::uint8_t> shifts;    // right shifts
+    std::int64_t scratchBytes = 0;
+    // The output may begin so many bytes after the input's begin, or less (in general less than
+    // none), and overwrite it on the way; nothing: it must lie elsewhere.
+    std::optional<std::int64_t> outputFrom;
+};
+
+[[nodiscard]] std::optional<Packed<Conv2d>> pack(const Conv2dCall& call);
+[[nodiscard]] std::optional<Packed<Depthwise>> pack(const DepthwiseCall& call);
+[[nodiscard]] std::optional<Packed<Dense>> pack(const DenseCall& call);
+// Operands of one shape and different scales. `coarseFirst`: the left operand is the coarse one.
+struct PackedAdd {
+    Add layer{};
+    bool coarseFirst = true;
+};
+[[nodiscard]] std::optional<PackedAdd> pack(const nn::Add& call);
+[[nodiscard]] std::optional<GlobalAverage> pack(const PoolCall& call);
+
+}  // namespace tinsmith::nn::armv7em

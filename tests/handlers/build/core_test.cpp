@@ -1,0 +1,127 @@
+// The kernels of Armv7E-M on the emulated board, against the golden vectors of TensorFlow Lite
+// Micro's reference kernels and against the portable kernels on the host: equal to the last bit.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <random>
+
+#include "firmware/nn/run.hpp"
+#include "handlers/quantize/tflite.hpp"
+#include "tests/handlers/build/board_program.hpp"
+#include "tests/handlers/build/random_layer.hpp"
+#include "tests/handlers/quantize/shared_models.hpp"
+
+namespace tinsmith {
+namespace {
+
+using test::BoardNetwork;
+
+BoardNetwork shared(const std::string& name) {
+    auto graph = quantize::loadTflite(test::sharedModels() / (name + ".tflite"));
+    EXPECT_TRUE(graph) << name << ": " << graph.error().message;
+    return {name, std::move(*graph)};
+}
+
+std::string hex(std::uint32_t hash) {
+    char text[9];
+    std::snprintf(text, sizeof text, "%08x", hash);
+    return text;
+}
+
+class CoreOnBoard : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (!test::haveBoardTools()) GTEST_SKIP() << "CoreOnBoard: no cross compiler or emulator";
+        const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+        if (std::string(test->name()).starts_with("Golden") && !test::haveModels())
+            GTEST_SKIP() << "CoreOnBoard." << test->name() << ": no ../shared/models";
+    }
+
+    // Against the portable kernels on the host.
+    static void compare(const std::vector<BoardNetwork>& networks, const std::string& folder) {
+        constexpr int kSeeds = 2;
+        const auto runs = test::runOnBoard(networks, build::Core::armv7em, kSeeds, false, folder);
+        ASSERT_EQ(runs.size(), networks.size());
+        for (std::size_t i = 0; i < networks.size(); ++i) {
+            auto runner = nn::Runner::create(networks[i].graph).value();
+            for (int seed = 1; seed <= kSeeds; ++seed) {
+                const auto input =
+                    test::goldenInput(static_cast<std::uint32_t>(seed), runner.inputBytes());
+                const auto output = runner.run(input).value();
+                EXPECT_EQ(runs[i][static_cast<std::size_t>(seed - 1)].output,
+                          test::fnv1a(output.data(), output.size()))
+                    << networks[i].name << " seed " << seed;
+            }
+        }
+    }
+
+    // Every operator of a whole model, and its final output.
+    static void compareGolden(const std::string& name) {
+        const Json layers =
+            test::readJson(test::sharedModels() / "golden" / (name + ".layers.json"));
+        const auto seeds = static_cast<int>(layers.size());
+        const std::vector<BoardNetwork> one = {shared(name)};
+        const auto runs =
+            test::runOnBoard(one, build::Core::armv7em, seeds, true, "golden-board-" + name);
+        ASSERT_EQ(runs.size(), 1U);
+        const auto fast =
+            test::runOnBoard(one, build::Core::armv7em, seeds, false, "golden-board-" + name);
+        ASSERT_EQ(fast.size(), 1U);
+        std::size_t tensors = 0;
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            ASSERT_EQ(layers[i]["seed"], static_cast<int>(i) + 1);
+            for (const Json& layer : layers[i]["ops"]) {
+                const auto op = layer["op"].get<std::size_t>();
+                EXPECT_EQ(hex(runs[0][i].operators.at(op)), layer["fnv1a32"].get<std::string>())
+                    << name << " seed " << i + 1 << " operator " << op;
+                ++tensors;
+            }
+            EXPECT_EQ(fast[0][i].output, runs[0][i].output) << "with memory used again";
+        }
+        std::printf("%s: %d seeds, %zu tensors, %llu instructions\n", name.c_str(), seeds, tensors,
+                    static_cast<unsigned long long>(fast[0][0].instructions));
+    }
+};
+
+TEST_F(CoreOnBoard, GoldenOperators) {
+    std::vector<std::string> names;
+    const Json golden = test::readJson(test::sharedModels() / "ops" / "golden.json");
+    for (const Json& entry : golden) {
+        const auto name = entry["name"].get<std::string>();
+        if (names.empty() || names.back() != name) names.push_back(name);
+    }
+    std::vector<BoardNetwork> networks;
+    for (const std::string& name : names) {
+        BoardNetwork network = shared("ops/" + name);
+        if (network.graph.inputs.size() == 1) networks.push_back(std::move(network));
+    }
+    compare(networks, "golden-board-operators");
+    std::printf("%zu of %zu single-operator models have one input and ran\n", networks.size(),
+                names.size());
+}
+
+TEST_F(CoreOnBoard, GoldenKeywordSpotting) {
+    compareGolden("kws_ref_model");
+}
+TEST_F(CoreOnBoard, GoldenImageClassification) {
+    compareGolden("pretrainedResnet_quant");
+}
+TEST_F(CoreOnBoard, GoldenVisualWakeWords) {
+    compareGolden("vww_96_int8");
+}
+TEST_F(CoreOnBoard, GoldenAnomalyDetection) {
+    compareGolden("ad01_int8");
+}
+TEST_F(CoreOnBoard, GoldenMicroSpeech) {
+    compareGolden("micro_speech_quantized");
+}
+
+TEST_F(CoreOnBoard, RandomLayersEqualThePortableKernels) {
+    std::mt19937 random(7);
+    std::vector<BoardNetwork> networks;
+    for (int i = 0; i < 160; ++i) networks.push_back(test::randomLayer(random, i));
+    compare(networks, "random-board-layers");
+}
+
+}  // namespace
+}  // namespace tinsmith
