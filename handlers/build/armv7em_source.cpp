@@ -62,6 +62,7 @@ class Armv7emEmitter {
         source_.constants += arrayOf("std::int8_t", "kWeights" + id_, std::span(packed->taps));
         source_.bytes += static_cast<std::int64_t>(packed->taps.size());
         requantising(packed->scales, packed->shifts);
+        source_.outputStep = d.channels;
         return layer("Depthwise", packed->kernel, fields, packed->scratchBytes, packed->outputFrom);
     }
 

@@ -91,7 +91,8 @@ class Layout {
                     lifetimes_[index(input)].last != static_cast<std::int32_t>(i)) {
                     continue;
                 }
-                overlaps.push_back({index(input), index(output), *sources[i].outputFrom});
+                overlaps.push_back(
+                    {index(input), index(output), *sources[i].outputFrom, sources[i].outputStep});
             }
         }
         return overlaps;

@@ -68,6 +68,7 @@ class Placement {
         const std::int64_t there = plan_.offsets[other];
         if (place + mine.bytes <= there || there + theirs.bytes <= place) return false;
         return std::none_of(overlaps_.begin(), overlaps_.end(), [&](const Overlap& each) {
+            if ((place - there) % each.step != 0) return false;
             return (each.output == index && each.input == other && place <= there + each.from) ||
                    (each.input == index && each.output == other && there <= place + each.from);
         });

@@ -14,10 +14,11 @@ struct Lifetime {
 };
 
 // `output` may overlap `input`, which nobody reads later, if it begins at most `from` bytes after
-// the input's begin (in general less than none: before it).
+// the input's begin (in general less than none: before it), and a multiple of `step` bytes from it.
 struct Overlap {
     std::size_t input = 0, output = 0;  // indices of lifetimes
     std::int64_t from = 0;
+    std::int64_t step = 1;
 };
 
 struct MemoryPlan {

@@ -17,8 +17,9 @@ struct StepSource {
     std::int64_t bytes = 0;  // of the constants that are parameters
     std::int64_t scratchBytes = 0;
     // The output may overlap each input that nobody reads later, if it begins at most so many bytes
-    // after the input's begin; nothing: it must not.
+    // after the input's begin, and a multiple of `outputStep` bytes from it; nothing: it must not.
     std::optional<std::int64_t> outputFrom;
+    std::int64_t outputStep = 1;
 };
 
 // The call with its places, expressions of the generated source, filled in.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <limits>
+
+#include "firmware/nn/fixed_point.hpp"
 
 namespace tinsmith::nn::armv7em {
 
@@ -10,6 +13,8 @@ namespace {
 // A doubled sum must fit int32, and 256 times the sum of a high filter too (kernels.hpp).
 constexpr std::int64_t kMaxSum = (std::int64_t{1} << 30) - 1;
 constexpr std::int64_t kMaxHighSum = (std::int64_t{1} << 23) - 1;
+constexpr std::int32_t kMaxShift = 22;
+constexpr std::int64_t kMaxBias = std::numeric_limits<std::int32_t>::max();
 
 // A filter's weights in the order of its taps, the input's offset folded into its bias.
 struct Filter {
@@ -32,11 +37,27 @@ Filter filterOf(const Weighted& call, std::size_t index, std::vector<std::int8_t
     filter.furthest = std::abs(filter.bias) + reach;
     filter.multiplier = call.multipliers[index];
     filter.shift = -call.shifts[index];
+    // A filter that training has let die yields the same whatever its input: no weights, or next to
+    // no scale. Its own scale may be one that the kernels cannot take: 4 v / 4 says the same.
+    const bool constant = reach == 0 && filter.furthest <= kMaxBias;
+    const bool nothing =
+        filter.multiplier == 0 ||
+        (filter.shift > kMaxShift && filter.furthest < std::int64_t{1} << (filter.shift - 1));
+    if (constant || nothing) {
+        const std::int64_t value = nothing ? 0
+                                           : requantize(static_cast<std::int32_t>(filter.bias),
+                                                        filter.multiplier, -filter.shift);
+        std::fill(filter.weights.begin(), filter.weights.end(), std::int8_t{0});
+        filter.bias = 4 * value;
+        filter.furthest = std::abs(filter.bias);
+        filter.multiplier = 1 << 30;
+        filter.shift = 1;
+    }
     return filter;
 }
 
 bool exact(const Filter& filter) {
-    return filter.furthest <= kMaxSum && filter.shift >= 1 && filter.shift <= 22;
+    return filter.furthest <= kMaxSum && filter.shift >= 1 && filter.shift <= kMaxShift;
 }
 
 // The halfword 256 * weight + low must be int16.
@@ -236,9 +257,9 @@ std::optional<Packed<Depthwise>> pack(const DepthwiseCall& call) {
             weights.push_back(
                 call.weights[static_cast<std::size_t>(tap * w.outChannels + channel)]);
         }
-        const Filter filter = filterOf(call, static_cast<std::size_t>(channel), weights);
+        const Filter filter = filterOf(call, static_cast<std::size_t>(channel), std::move(weights));
         if (!exact(filter)) return {};
-        packed.taps.insert(packed.taps.end(), weights.begin(), weights.end());
+        packed.taps.insert(packed.taps.end(), filter.weights.begin(), filter.weights.end());
         packed.scales.push_back(static_cast<std::int32_t>(filter.bias));
         packed.scales.push_back(filter.multiplier);
         packed.shifts.push_back(static_cast<std::uint8_t>(filter.shift));

@@ -24,7 +24,8 @@ struct Packed {
     std::vector<std::uint8_t> shifts;    // right shifts
     std::int64_t scratchBytes = 0;
     // The output may begin so many bytes after the input's begin, or less (in general less than
-    // none), and overwrite it on the way; nothing: it must lie elsewhere.
+    // none), and overwrite it on the way; nothing: it must lie elsewhere. Of a depthwise layer: a
+    // multiple of its channels.
     std::optional<std::int64_t> outputFrom;
 };
 
