@@ -287,6 +287,9 @@ Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, Relea
     Status better;
     if (wishes.rollout && !wishes.force) {
         better = co_await compare(job, goal, test, wishes.rollout->group);
+        if (!better && better.error().code != Code::not_better) {
+            co_return std::unexpected(better.error());
+        }
     }
     // Without a rollout the new version is what the model stands for from now on; with one, only
     // once it runs.
