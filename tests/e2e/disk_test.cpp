@@ -60,7 +60,7 @@ TEST(Disk, AFullOneIsSaidLosesNothingAndMendsWithRoom) {
     house.startDaemon();
     const auto client = house.client();
     Watcher watcher(house, *client);
-    writeFile(house.dataDir() / "blobs.csv", blobs(40));
+    writeFile(house.dataDir() / "blobs.csv", blobs(8));
     writeFile(house.dataDir() / "large.csv", blobs(4000));
     ASSERT_EQ(stateOf(client->runJob("dataset", importBlobs("blobs", "blobs.csv"), 30000)),
               "succeeded");
@@ -104,6 +104,17 @@ TEST(Disk, AFullOneIsSaidLosesNothingAndMendsWithRoom) {
         20000))
         << refused;
     EXPECT_FALSE(textOf(refused, "hint").empty()) << refused;
+    const std::string topic = house.root() + "/job/" + training;
+    client->subscribe(topic);
+    EXPECT_TRUE(client->waitFor(
+        [&] {
+            disk.fill();
+            const Json job = Json::parse(client->last[topic], nullptr, false);
+            return stateOf(job) == "failed" ||
+                   client->last[topic].find("waits for the journal") != std::string::npos;
+        },
+        60000))
+        << client->last[topic];
     EXPECT_TRUE(client->waitFor([&] { return warnsOfTheDisk(*client); }, 15000));
     const Json list = client->request("dataset", {{"action", "list"}});
     EXPECT_EQ(at(list, "/data/datasets").size(), 1U) << list;
