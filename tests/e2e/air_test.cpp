@@ -111,7 +111,7 @@ TEST_F(Air, ADeviceThatVanishesInALaterWaveHoldsNobodyUp) {
     const Json reply = requestRollout({{"group", "waves"},
                                        {"canary", 1},
                                        {"waves", {0.5, 1.0}},
-                                       {"deadline_s", 8},
+                                       {"deadline_s", 12},
                                        {"max_failures", 1}});
     const std::string job = reply.value("job", "");
     // Ids are in order: dev-2 is the canary, dev-3 the wave after it.

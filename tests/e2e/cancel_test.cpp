@@ -33,7 +33,7 @@ Json learn() {
             {"seed", 3},
             {"target", {{"accuracy", 0.4}}},
             {"budget", {{"minutes", 1}}},
-            {"rollout", {{"group", "shelf"}, {"deadline_s", 60}}}};
+            {"rollout", {{"group", "shelf"}, {"deadline_s", 120}}}};
 }
 
 class Cancel : public testing::Test {
@@ -69,9 +69,9 @@ class Cancel : public testing::Test {
     Json cancelIn(const std::string& step, const std::string& verb, const Json& request) {
         const Json reply = client_->request(verb, request);
         const std::string id = reply.value("job", "");
-        EXPECT_TRUE(watcher_->awaitBegun(id, step, 30000)) << reply << house_.log("daemon");
+        EXPECT_TRUE(watcher_->awaitBegun(id, step, 120000)) << reply << house_.log("daemon");
         const Json answer = client_->request("job", {{"action", "cancel"}, {"job", id}});
-        const Json job = client_->waitForJob(id, 20000);
+        const Json job = client_->waitForJob(id, 60000);
         EXPECT_THAT(children(), testing::IsEmpty());
         // The last steps take no time: then the job has succeeded and the answer says so.
         const bool late = codeOf(answer) == "conflict";
@@ -105,10 +105,10 @@ class Cancel : public testing::Test {
 };
 
 TEST_F(Cancel, InEveryStepOfARegenerateWithItsRollout) {
-    const Json first = client_->runJob("regenerate", learn(), 60000);
+    const Json first = client_->runJob("regenerate", learn(), 120000);
     ASSERT_EQ(stateOf(first), "succeeded") << first.dump(1) << house_.log("daemon");
     importRows(9);  // other windows: the running version has to be compared on them
-    const Json whole = client_->runJob("regenerate", learn(), 60000);
+    const Json whole = client_->runJob("regenerate", learn(), 120000);
     ASSERT_EQ(stateOf(whole), "succeeded") << whole.dump(1) << house_.log("daemon");
     std::vector<std::string> steps;
     const Json shown = showJob(*client_, whole.value("job", ""));
@@ -139,7 +139,7 @@ TEST_F(Cancel, InEveryStepOfARegenerateWithItsRollout) {
         }
     }
     link_.setRate(kFast);
-    const Json after = client_->runJob("regenerate", learn(), 90000);
+    const Json after = client_->runJob("regenerate", learn(), 180000);
     EXPECT_EQ(stateOf(after), "succeeded") << after.dump(1) << house_.log("daemon");
     EXPECT_TRUE(isAnImageOf(at(after, "/result/images"),
                             House::device(*client_, "dev-1").value("running", "")));

@@ -87,7 +87,7 @@ class Refusals : public ReleasedModel {
         watcher_->updates(device).clear();
         thief_->publish(house_->root() + "/device/" + device + "/offer", offer);
         thief_->waitFor([] { return false; }, 20);  // sends it
-        return watcher_->awaitRefusal(device, 10000);
+        return watcher_->awaitRefusal(device, 30000);
     }
     // Offers and gives out every block that is asked for; until the device has refused, or runs it.
     std::string serve(const std::string& device, const Offered& what) {
@@ -107,7 +107,7 @@ class Refusals : public ReleasedModel {
         thief_->subscribe(needTopic);
         thief_->subscribe(updateTopic);
         thief_->publish(house_->root() + "/device/" + device + "/offer", offered(what.offer));
-        thief_->waitFor([&] { return !outcome.empty(); }, 20000);
+        thief_->waitFor([&] { return !outcome.empty(); }, 60000);
         thief_->onMessage = nullptr;
         return outcome;
     }
@@ -252,7 +252,7 @@ TEST_F(Refusals, ABlockThatIsChangedOnItsWay) {
         house_->root() + "/block/" + image::hex(good.offer.digest) + "/" + std::to_string(last),
         block);
     thief_->waitFor([] { return false; }, 20);
-    EXPECT_EQ(watcher_->awaitRefusal("dev-3", 20000), "bad_digest");
+    EXPECT_EQ(watcher_->awaitRefusal("dev-3", 60000), "bad_digest");
     EXPECT_EQ(running("dev-3"), before);
     // It would be offered again after a pause; who does not want to wait aborts and starts anew.
     EXPECT_EQ(client_->request("rollout", {{"action", "abort"}, {"rollout", "r-" + job}})["status"],
