@@ -1,6 +1,7 @@
 #include "handlers/requests/release.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "firmware/image/image.hpp"
 #include "handlers/flow/digest.hpp"
@@ -73,7 +74,7 @@ double accuracyOf(const Json& part) {
 }
 
 std::string percent(double share) {
-    const auto tenths = static_cast<int>(share * 1000 + 0.5);
+    const long tenths = std::lround(share * 1000);
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
 }
 
