@@ -22,7 +22,7 @@ constexpr std::size_t kRequestBytes = 16u << 20;
 const std::map<std::string, std::vector<std::string>>& tables() {
     static const std::map<std::string, std::vector<std::string>> columns = {
         {"jobs", {"job", "verb", "state", "step", "percent", "asker"}},
-        {"models", {"model", "current", "latest", "dataset", "board"}},
+        {"models", {"model", "origin", "current", "latest", "dataset", "board"}},
         {"datasets", {"dataset", "bytes", "classes", "rate_hz", "warnings"}},
         {"devices", {"id", "board", "groups", "model", "version", "online"}},
     };

@@ -124,6 +124,19 @@ void addLists(CLI::App& app, CommandLine& line) {
     CLI::App* show = addAction(*model, line, "show", "One model and its versions");
     addKey<std::string>(show, line, "model", "model", "its name")->required();
     addKey<int>(show, line, "--version", "version", "one version in full");
+    CLI::App* import =
+        addAction(*model, line, "import", "Make a version of an int8 .tflite file and wait for it");
+    addKey<std::string>(import, line, "path", "path", "file below the daemon's data directory")
+        ->required();
+    addKey<std::string>(import, line, "--name", "model", "the model's name")->required();
+    addKey<std::vector<std::string>>(import, line, "--labels", "labels",
+                                     "of the outputs in order, separated by commas")
+        ->delimiter(',');
+    addKey<std::string>(import, line, "--board", "board", "the board it is for");
+    addKey<double>(import, line, "--flash", "limits/flash_kb", "most KB of the signed image");
+    addKey<double>(import, line, "--ram", "limits/ram_kb", "most KB of RAM of the application");
+    addKey<double>(import, line, "--latency", "limits/latency_ms", "most milliseconds a window");
+    import->preparse_callback([&line](std::size_t) { line.asking.wait = true; });
     CLI::App* device = app.add_subcommand("device", "Devices")->require_subcommand(1);
     addAction(*device, line, "list", "All devices");
     CLI::App* group = addAction(*device, line, "group", "Set a device's groups");

@@ -8,6 +8,7 @@
 #include <functional>
 #include <string_view>
 
+#include "handlers/build/import_stage.hpp"
 #include "handlers/build/stage.hpp"
 #include "handlers/dataset/stage.hpp"
 #include "handlers/flow/json.hpp"
@@ -35,6 +36,7 @@ constexpr Entry kStages[] = {
     {"edit", tinsmith::dataset::editStage},
     {"quantize", tinsmith::quantize::quantizeStage},
     {"evaluate", tinsmith::quantize::evaluateStage},
+    {"import-model", tinsmith::build::importModelStage},
     {"generate", tinsmith::build::generateStage},
     {"preflight-prepare", tinsmith::preflight::prepareStage},
     {"preflight-check", tinsmith::preflight::checkStage},

@@ -26,6 +26,15 @@ agent::Identity identityOf(const ConfigPage& config, const Model* model, const B
         .trialMs = config.trialS * 1000ull};
 }
 
+std::span<std::int8_t> ownWindow(const Model* model) {
+    if (model == nullptr || model->window == nullptr) return {};
+    return {model->window, model->windowBytes};
+}
+
+std::size_t longestOwnWindow(const Model* model) {
+    return ownWindow(model).empty() ? 0 : model->inputBytes;
+}
+
 }  // namespace
 
 Application::Application(const ConfigPage& config, const Model* model, const BoardHooks& board,
@@ -36,7 +45,8 @@ Application::Application(const ConfigPage& config, const Model* model, const Boa
       board_(board),
       mqtt_(net_, *this, incoming_),
       net_(outgoing_, board.random),
-      agent_(flash, rom, identityOf(config, model, board), *this, *this) {}
+      agent_(flash, rom, identityOf(config, model, board), *this, *this),
+      quantized_(ownWindow(model_), longestOwnWindow(model_)) {}
 
 bool Application::start() {
     nowMs_ = board_.milliseconds();
@@ -154,7 +164,12 @@ void Application::onSample(std::span<const float> values) {
     if (model_ != nullptr && values.size() == model_->pipeline->channels) {
         if (before != values.size())
             inferenceDue_.restart(model_->pipeline->length, model_->stride);
-        if (inferenceDue_.due()) classify(buffer_.latest(model_->pipeline->length));
+        if (model_->window != nullptr) {
+            std::array<std::int8_t, dsp::kMaxChannels> bytes;
+            dsp::quantizeSample(*model_->pipeline, values.data(), bytes.data());
+            quantized_.push({bytes.data(), values.size()});
+        }
+        if (inferenceDue_.due()) classify();
     }
     if (recorder_.windowDue(values.size())) {
         const std::span<const float> window = recorder_.window(buffer_);
@@ -162,19 +177,33 @@ void Application::onSample(std::span<const float> values) {
     }
 }
 
-void Application::classify(std::span<const float> window) {
+bool Application::inferNewest() {
+    const std::size_t length = model_->pipeline->length;
+    if (model_->window != nullptr) {
+        const std::span<const std::int8_t> window = quantized_.latest(length);
+        if (window.empty()) return false;
+        infer(*model_, window.data(), board_.ticks, inference_);
+    } else {
+        const std::span<const float> window = buffer_.latest(length);
+        if (window.empty()) return false;
+        infer(*model_, window.data(), board_.ticks, inference_);
+    }
+    return true;
+}
+
+void Application::classify() {
     ++windows_;
-    if (window.empty()) return;
-    Inference inference;
-    infer(*model_, window.data(), board_.ticks, inference);
+    if (!inferNewest()) return;
     ++inferences_;
-    inferenceTicks_ = inference.featureTicks + inference.inferenceTicks;
+    inferenceTicks_ = inference_.featureTicks + inference_.inferenceTicks;
     wire::Result result;
     result.index = results_;
     result.windowIndex = windows_ - 1;
-    result.classIndex = winner(inference, model_->classCount);
-    result.classCount = static_cast<std::uint8_t>(model_->classCount);
-    std::copy_n(inference.output.begin(), model_->classCount, result.scores.begin());
+    result.classIndex = winner(inference_, model_->classCount);
+    if (model_->classCount <= wire::kMaxClasses) {
+        result.classCount = static_cast<std::uint8_t>(model_->classCount);
+        std::copy_n(inference_.output.begin(), model_->classCount, result.scores.begin());
+    }
     std::copy_n(agent_.runningDigest().begin(), result.digestPrefix.size(),
                 result.digestPrefix.begin());
     std::array<std::uint8_t, wire::kMaxMessageBytes> message;

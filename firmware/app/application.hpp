@@ -76,7 +76,9 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
     // True where bytes may be left.
     [[nodiscard]] bool readSensor();
     void onSample(std::span<const float> values);
-    void classify(std::span<const float> window);
+    void classify();
+    // False while there are too few samples for a window.
+    [[nodiscard]] bool inferNewest();
     void sendWindow(std::span<const float> window);
     void sendTelemetry(std::uint64_t nowMs);
 
@@ -91,7 +93,9 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
     agent::UpdateAgent agent_;
     wire::SensorDecoder sensor_;
     WindowBuffer buffer_;
+    Sliding<std::int8_t> quantized_;  // for a model that keeps its window itself
     WindowCounter inferenceDue_;
+    Inference inference_;
     Recorder recorder_;
     agent::MqttOptions options_;
     std::array<std::uint8_t, wire::kMaxMessageBytes> will_{};

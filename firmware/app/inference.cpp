@@ -6,12 +6,21 @@
 
 namespace tinsmith::app {
 
+namespace {
+
+bool windowFits(const Model& model) {
+    const std::size_t values = std::size_t{model.pipeline->length} * model.pipeline->channels;
+    if (model.window == nullptr) return values <= kMaxWindowFloats;
+    return dsp::isWindowItself(*model.pipeline) && model.windowBytes >= slidingSize(values);
+}
+
+}  // namespace
+
 bool usable(const Model& model) {
     if (model.pipeline == nullptr || !dsp::valid(*model.pipeline)) return false;
     const dsp::Shape shape = dsp::outputShape(*model.pipeline);
-    return model.classCount > 0 && model.classCount <= wire::kMaxClasses &&
-           shape.steps * shape.features == model.inputBytes &&
-           std::size_t{model.pipeline->length} * model.pipeline->channels <= kMaxWindowFloats;
+    return model.classCount > 0 && model.classCount <= kMaxOutputs &&
+           shape.steps * shape.features == model.inputBytes && windowFits(model);
 }
 
 void infer(const Model& model, const float* window, TickSource ticks, Inference& out) {
@@ -24,9 +33,19 @@ void infer(const Model& model, const float* window, TickSource ticks, Inference&
     out.inferenceTicks = static_cast<std::uint32_t>(end - between);
 }
 
+void infer(const Model& model, const std::int8_t* window, TickSource ticks, Inference& out) {
+    const std::uint64_t start = ticks();
+    std::copy(window, window + model.inputBytes, model.input);
+    const std::uint64_t between = ticks();
+    model.infer(model.input, out.output.data());
+    const std::uint64_t end = ticks();
+    out.featureTicks = static_cast<std::uint32_t>(between - start);
+    out.inferenceTicks = static_cast<std::uint32_t>(end - between);
+}
+
 std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)()) {
     std::uint16_t failed = 0;
-    Inference inference;
+    static Inference inference;
     for (std::uint16_t i = 0; i < model.goldenCount; ++i) {
         infer(model, model.golden[i].window, ticks, inference);
         if (!std::equal(model.golden[i].output, model.golden[i].output + model.classCount,
@@ -38,9 +57,9 @@ std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)(
     return failed;
 }
 
-std::uint8_t winner(const Inference& inference, std::uint16_t classCount) {
+std::uint16_t winner(const Inference& inference, std::uint16_t classCount) {
     const auto* first = inference.output.data();
-    return static_cast<std::uint8_t>(std::max_element(first, first + classCount) - first);
+    return static_cast<std::uint16_t>(std::max_element(first, first + classCount) - first);
 }
 
 }  // namespace tinsmith::app

@@ -28,6 +28,10 @@ struct Model {
     void (*infer)(const std::int8_t* input, std::int8_t* output);
     const Golden* golden;
     std::uint16_t goldenCount;
+    // Where the newest samples are kept as input bytes, of a window that is too long for floats
+    // (slidingSize of its values); null: the application keeps floats.
+    std::int8_t* window = nullptr;
+    std::uint32_t windowBytes = 0;
 };
 
 extern const Model* const kModel;

@@ -1,5 +1,4 @@
-// The latest samples of the sensor, laid out so that the newest `length` of them are always one
-// contiguous window.
+// The latest samples of the sensor as floats, for feature blocks and recordings.
 #pragma once
 
 #include <array>
@@ -7,30 +6,32 @@
 #include <cstdint>
 #include <span>
 
+#include "firmware/app/sliding.hpp"
+
 namespace tinsmith::app {
 
 inline constexpr std::size_t kMaxWindowFloats = 2048;  // of one window: length * channels
 
 class WindowBuffer {
   public:
+    WindowBuffer() = default;
+    WindowBuffer(const WindowBuffer&) = delete;
+    WindowBuffer& operator=(const WindowBuffer&) = delete;
+
     // Appends one sample. Another number of channels than before starts afresh.
-    void push(std::span<const float> sample);
+    void push(std::span<const float> sample) { sliding_.push(sample); }
 
     // The newest `length` samples; empty while there are fewer, or if they would be more than
     // kMaxWindowFloats.
-    [[nodiscard]] std::span<const float> latest(std::size_t length) const;
+    [[nodiscard]] std::span<const float> latest(std::size_t length) const {
+        return sliding_.latest(length);
+    }
 
-    std::size_t channels() const { return channels_; }
-
-    // Samples since the number of channels last changed.
-    std::uint64_t count() const { return count_; }
+    std::size_t channels() const { return sliding_.channels(); }
 
   private:
-    // A quarter more than a window: when it is full, the newest window moves down.
-    std::array<float, kMaxWindowFloats + kMaxWindowFloats / 4> floats_{};
-    std::size_t channels_ = 0;
-    std::size_t used_ = 0;
-    std::uint64_t count_ = 0;
+    std::array<float, slidingSize(kMaxWindowFloats)> floats_{};
+    Sliding<float> sliding_{floats_, kMaxWindowFloats};
 };
 
 // Says when a consumer's next window is complete: the first after `length` samples, then one every

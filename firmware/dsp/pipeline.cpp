@@ -195,11 +195,12 @@ std::uint32_t workFloats(const Pipeline& pipeline) {
 }  // namespace
 
 bool valid(const Pipeline& pipeline) {
-    if (pipeline.length < 1 || pipeline.length > kMaxLength) return false;
-    if (pipeline.channels < 1 || pipeline.channels > kMaxChannels) return false;
+    if (pipeline.length < 1 || pipeline.channels < 1 || pipeline.channels > kMaxChannels)
+        return false;
     if (pipeline.blocks == nullptr || pipeline.blockCount < 1 || pipeline.blockCount > kMaxBlocks) {
         return false;
     }
+    if (pipeline.length > kMaxLength && !isWindowItself(pipeline)) return false;
     std::uint64_t values = 0;
     for (std::uint32_t b = 0; b < pipeline.blockCount; ++b) {
         if (!valid(pipeline.blocks[b], pipeline.length)) return false;
@@ -220,7 +221,21 @@ Shape outputShape(const Pipeline& pipeline) {
     return total;
 }
 
+bool isWindowItself(const Pipeline& pipeline) {
+    const Block& block = pipeline.blocks[0];
+    return pipeline.blockCount == 1 && block.kind == BlockKind::raw && block.decimate == 1 &&
+           !block.center && !block.magnitude;
+}
+
+void quantizeSample(const Pipeline& pipeline, const float* sample, std::int8_t* output) {
+    for (std::uint32_t c = 0; c < pipeline.channels; ++c) {
+        const float normal = (clean(sample[c]) - pipeline.mean[c]) * pipeline.inverseDeviation[c];
+        output[c] = quantize(normal, pipeline.inverseScale, pipeline.zeroPoint);
+    }
+}
+
 std::size_t scratchFloats(const Pipeline& pipeline) {
+    if (isWindowItself(pipeline)) return workFloats(pipeline);
     const Shape shape = outputShape(pipeline);
     return static_cast<std::size_t>(shape.steps) * shape.features + workFloats(pipeline);
 }
@@ -269,6 +284,13 @@ std::int8_t quantize(float value, float inverseScale, std::int32_t zeroPoint) {
 }
 
 void run(const Pipeline& pipeline, const float* window, float* scratch, std::int8_t* output) {
+    if (isWindowItself(pipeline)) {
+        for (std::uint32_t i = 0; i < pipeline.length; ++i) {
+            const std::size_t at = std::size_t{i} * pipeline.channels;
+            quantizeSample(pipeline, window + at, output + at);
+        }
+        return;
+    }
     const Shape shape = outputShape(pipeline);
     float* features = scratch;
     extract(pipeline, window, scratch + shape.steps * shape.features, features);

@@ -11,8 +11,9 @@ namespace tinsmith::dsp {
 
 inline constexpr std::uint16_t kMaxChannels = 16;
 inline constexpr std::uint16_t kMaxBlocks = 8;
-inline constexpr std::uint16_t kMaxLength = 4096;  // samples in a window
-inline constexpr std::uint16_t kMaxFft = 1024;     // the twiddle table is cut for this size
+inline constexpr std::uint16_t kMaxLength =
+    4096;                                       // samples in a window, unless it is taken as it is
+inline constexpr std::uint16_t kMaxFft = 1024;  // the twiddle table is cut for this size
 inline constexpr std::uint16_t kMinFft = 8;
 inline constexpr std::uint32_t kMaxFeatures = 65536;  // steps * features
 inline constexpr std::uint32_t kStatistics = 10;      // columns of `statistics` a channel
@@ -60,6 +61,14 @@ struct Shape {
 bool valid(const Pipeline& pipeline);
 
 Shape outputShape(const Pipeline& pipeline);
+
+// True where the window itself is the network's input: one raw block that neither averages, centers
+// nor appends. Each sample then becomes input bytes on its own, and the window may be longer than
+// kMaxLength.
+bool isWindowItself(const Pipeline& pipeline);
+
+// The input bytes of one sample of such a pipeline; `output` receives one a channel.
+void quantizeSample(const Pipeline& pipeline, const float* sample, std::int8_t* output);
 
 // Floats of scratch for extract() and run() alike.
 std::size_t scratchFloats(const Pipeline& pipeline);

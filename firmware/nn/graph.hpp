@@ -67,6 +67,8 @@ struct Operator {
     Op op = Op::reshape;
     std::vector<std::int32_t> inputs, outputs;
     Options options;
+    std::int32_t fileIndex =
+        -1;  // in the file it was read from; -1 = its place in Graph::operators
 };
 
 struct Graph {

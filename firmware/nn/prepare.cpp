@@ -210,8 +210,10 @@ std::expected<std::vector<Step>, std::string> prepare(const Graph& graph) {
     for (std::size_t i = 0; i < graph.operators.size(); ++i) {
         auto step = prepareStep(graph, i, known);
         if (!step) {
-            return refuse("operator " + std::to_string(i) + " " +
-                          std::string(opName(graph.operators[i].op)) + ": " + step.error());
+            const Operator& op = graph.operators[i];
+            const auto shown = op.fileIndex < 0 ? static_cast<std::int32_t>(i) : op.fileIndex;
+            return refuse("operator " + std::to_string(shown) + " " + std::string(opName(op.op)) +
+                          ": " + step.error());
         }
         steps.push_back(std::move(*step));
     }

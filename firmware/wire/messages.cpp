@@ -196,7 +196,7 @@ bool plausible(const Sample& m) {
            m.values.size() == std::size_t{4} * m.channels * m.length;
 }
 bool plausible(const Result& m) {
-    return m.classIndex < m.classCount;
+    return m.classCount == 0 || m.classIndex < m.classCount;
 }
 bool plausible(const Telemetry&) {
     return true;

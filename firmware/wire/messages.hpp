@@ -160,11 +160,11 @@ struct Sample {
 struct Result {
     std::uint32_t index = 0;                        // 1 counts results since boot
     std::uint32_t windowIndex = 0;                  // 2 counts windows since boot, skipped ones too
-    std::uint8_t classIndex = 0;                    // 3
+    std::uint16_t classIndex = 0;                   // 3
     Label label;                                    // 4
     std::array<std::int8_t, kMaxClasses> scores{};  // 5 byte string, int8 as the network gave them
-    std::uint8_t classCount = 0;                    //   used entries of `scores`
-    std::array<std::uint8_t, 8> digestPrefix{};     // 6 of the running image's digest
+    std::uint8_t classCount = 0;  //   used entries of `scores`; 0 = more than a message holds
+    std::array<std::uint8_t, 8> digestPrefix{};  // 6 of the running image's digest
     bool operator==(const Result&) const = default;
 };
 

@@ -117,6 +117,12 @@ struct ModelShow {
     std::optional<int> version;
 };
 
+struct ModelImport {
+    std::string id, model, path, board;  // board empty = the settings' one
+    std::vector<std::string> labels;     // of the outputs, in order; empty = class-0, class-1, …
+    Limits limits;
+};
+
 struct DeviceList {
     std::string id;
 };
@@ -144,9 +150,10 @@ struct HealthRequest {
     std::string id;
 };
 
-using Request = std::variant<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart,
-                             RolloutAbort, DatasetImport, DatasetRecord, DatasetInfo, DatasetList,
-                             DatasetLabel, DatasetDrop, ModelList, ModelShow, DeviceList,
-                             DeviceGroup, DeviceRemove, JobList, JobShow, JobCancel, HealthRequest>;
+using Request =
+    std::variant<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, RolloutAbort,
+                 DatasetImport, DatasetRecord, DatasetInfo, DatasetList, DatasetLabel, DatasetDrop,
+                 ModelList, ModelShow, ModelImport, DeviceList, DeviceGroup, DeviceRemove, JobList,
+                 JobShow, JobCancel, HealthRequest>;
 
 }  // namespace tinsmith

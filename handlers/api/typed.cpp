@@ -206,6 +206,24 @@ Request datasetRecord(Reader& in) {
     return request;
 }
 
+Request modelImport(Reader& in) {
+    // What a device can send in a result.
+    constexpr std::size_t kLabelBytes = 48;
+    ModelImport request;
+    request.id = in.name("id");
+    request.model = in.name("model");
+    request.path = in.value<std::string>("path");
+    request.board = in.name("board");
+    request.labels = in.value<std::vector<std::string>>("labels");
+    request.limits = limits(in);
+    for (const std::string& label : request.labels) {
+        if (!isLabel(label, kLabelBytes))
+            in.refuse("labels", "hold no usable text",
+                      "UTF-8 without control characters, at most 48 bytes each");
+    }
+    return request;
+}
+
 Request deviceGroup(Reader& in) {
     DeviceGroup request{in.name("id"), in.name("device"),
                         in.value<std::vector<std::string>>("groups")};
@@ -246,6 +264,7 @@ const std::map<std::string, Read, std::less<>>& readers() {
          [](Reader& in) {
              return Request(ModelShow{in.name("id"), in.name("model"), in.maybe<int>("version")});
          }},
+        {"model.import", modelImport},
         {"device.list", [](Reader& in) { return Request(DeviceList{in.name("id")}); }},
         {"device.group", deviceGroup},
         {"device.remove",

@@ -21,11 +21,10 @@ struct Board {
     std::uint32_t instructionsPerTick = 1;  // of the board's timer, in the emulator
     std::uint64_t flashBytes = 0;           // of one slot
     std::uint64_t ramBytes = 0;
-    std::uint64_t platformFlash = 0;  // an image without any model: payload, header and TLVs
-    std::uint64_t platformRam = 0;    // its .data, .bss and deepest stack
-    std::uint64_t platformStack = 0;  // that stack alone
-    std::uint64_t windowFloats =
-        0;  // longest window, length * channels, that the firmware has room for
+    std::uint64_t platformFlash = 0;    // an image without any model: payload, header and TLVs
+    std::uint64_t platformRam = 0;      // its .data, .bss and deepest stack
+    std::uint64_t platformStack = 0;    // that stack alone
+    std::uint64_t windowFloats = 0;     // longest window, length * channels, that is kept as floats
     std::vector<std::string> emulator;  // command; {flash}, {boot} and {log} stand for files
 };
 

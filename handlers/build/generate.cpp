@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "firmware/app/window_buffer.hpp"
 #include "handlers/build/infer_source.hpp"
 #include "handlers/build/source_text.hpp"
 
@@ -10,10 +11,21 @@ namespace tinsmith::build {
 
 namespace {
 
+std::size_t windowValues(const dsp::Pipeline& pipeline) {
+    return std::size_t{pipeline.length} * pipeline.channels;
+}
+
 Status check(const GenerateInput& input) {
     const dsp::Pipeline& pipeline = input.pipeline;
     if (!dsp::valid(pipeline)) return fail(Code::bad_data, "the feature pipeline is not valid");
     const dsp::Shape shape = dsp::outputShape(pipeline);
+    if (windowValues(pipeline) > app::kMaxWindowFloats && !dsp::isWindowItself(pipeline)) {
+        return fail(Code::not_feasible,
+                    "the window has " + std::to_string(windowValues(pipeline)) +
+                        " values, features can be computed of " +
+                        std::to_string(app::kMaxWindowFloats),
+                    "use a shorter window or fewer channels");
+    }
     if (input.graph.inputs.size() != 1 || input.graph.outputs.size() != 1) {
         return fail(Code::unsupported, "the network must have one input and one output");
     }
@@ -39,7 +51,7 @@ Status check(const GenerateInput& input) {
         return fail(Code::bad_data, "the normalisation is not finite");
     }
     for (const GoldenVector& golden : input.golden) {
-        if (golden.window.size() != std::size_t{pipeline.length} * pipeline.channels ||
+        if (golden.window.size() != windowValues(pipeline) ||
             golden.output.size() != input.labels.size() ||
             !finite(golden.window.data(), golden.window.size())) {
             return fail(Code::bad_data, "a golden vector does not fit the model");
@@ -95,6 +107,22 @@ std::string digestText(const std::vector<std::uint8_t>& digest) {
     return text + "}";
 }
 
+// The memory of a window that is kept as input bytes, and how the model names it.
+struct OwnWindow {
+    std::string text;
+    std::string members = "nullptr, 0";
+    std::size_t bytes = 0;
+};
+
+OwnWindow ownWindow(const dsp::Pipeline& pipeline) {
+    OwnWindow own;
+    if (windowValues(pipeline) <= app::kMaxWindowFloats) return own;
+    own.bytes = app::slidingSize(windowValues(pipeline));
+    own.text = "std::int8_t window[" + std::to_string(own.bytes) + "];\n\n";
+    own.members = "window, " + std::to_string(own.bytes);
+    return own;
+}
+
 }  // namespace
 
 Result<Generated> generate(const GenerateInput& input) {
@@ -103,6 +131,7 @@ Result<Generated> generate(const GenerateInput& input) {
     if (!infer) return std::unexpected(infer.error());
     const std::size_t scratch = std::max<std::size_t>(dsp::scratchFloats(input.pipeline), 1);
     const dsp::Shape shape = dsp::outputShape(input.pipeline);
+    const OwnWindow window = ownWindow(input.pipeline);
 
     Generated result;
     result.source =
@@ -118,23 +147,23 @@ Result<Generated> generate(const GenerateInput& input) {
         "namespace nn = tinsmith::nn;\n\n" +
         pipelineText(input.pipeline) + infer->text + "\n" + goldenText(input.golden) +
         labelText(input.labels) + "\nfloat scratch[" + std::to_string(scratch) + "];\n\n" +
-        "constexpr app::Model kOwnModel = {\n    " + literal(std::string_view(input.name)) +
-        ",\n    " + literal(std::string_view(input.version)) + ",\n    " +
-        digestText(input.digest) + ",\n    " + std::to_string(input.stride) + ", " +
-        std::to_string(input.labels.size()) + ", kLabels, &kPipeline, " +
-        std::to_string(shape.steps * shape.features) + ", arena + " +
+        window.text + "constexpr app::Model kOwnModel = {\n    " +
+        literal(std::string_view(input.name)) + ",\n    " +
+        literal(std::string_view(input.version)) + ",\n    " + digestText(input.digest) +
+        ",\n    " + std::to_string(input.stride) + ", " + std::to_string(input.labels.size()) +
+        ", kLabels, &kPipeline, " + std::to_string(shape.steps * shape.features) + ", arena + " +
         std::to_string(infer->inputOffset) + ", scratch, infer, kGolden, " +
-        std::to_string(input.golden.size()) + "};\n\n" +
+        std::to_string(input.golden.size()) + ", " + window.members + "};\n\n" +
         "}  // namespace\n\n"
         "namespace tinsmith::app {\n"
         "const Model* const kModel = &kOwnModel;\n"
         "}  // namespace tinsmith::app\n";
     const std::size_t goldenBytes =
-        input.golden.size() *
-        (4u * input.pipeline.length * input.pipeline.channels + input.labels.size());
+        input.golden.size() * (sizeof(float) * windowValues(input.pipeline) + input.labels.size());
     result.report = {{"arena_bytes", infer->arenaBytes},       {"scratch_bytes", 4 * scratch},
                      {"constant_bytes", infer->constantBytes}, {"golden_bytes", goldenBytes},
-                     {"macs", nn::macCount(input.graph)},      {"operators", infer->operators}};
+                     {"window_bytes", window.bytes},           {"macs", nn::macCount(input.graph)},
+                     {"operators", infer->operators}};
     return result;
 }
 

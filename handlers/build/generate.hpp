@@ -34,7 +34,7 @@ struct GenerateInput {
 struct Generated {
     std::string source;
     Json
-        report;  // {"arena_bytes","scratch_bytes","constant_bytes","golden_bytes","macs","operators":[…]}
+        report;  // {"arena_bytes","scratch_bytes","constant_bytes","golden_bytes","window_bytes","macs","operators":[…]}
 };
 
 // bad_data: parts that do not fit each other, or a value that is not finite. unsupported: see

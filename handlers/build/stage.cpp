@@ -15,6 +15,8 @@ namespace tinsmith::build {
 namespace {
 
 constexpr std::size_t kMaxGolden = 64;
+// Of the windows inside the image; one is always there.
+constexpr std::size_t kMaxGoldenBytes = 32768;
 
 Result<std::string> textMember(const Json& json, const char* key) {
     const auto it = json.find(key);
@@ -24,7 +26,36 @@ Result<std::string> textMember(const Json& json, const char* key) {
                 std::string("/") + key);
 }
 
-Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& input,
+// What the image computes its input by, and what it calls its outputs.
+struct Outside {
+    quantize::Features features;
+    std::vector<std::string> labels;
+};
+
+Result<Outside> outsideOfPlan(const quantize::StageData& input,
+                              const std::filesystem::path& jobDir) {
+    auto plan = quantize::planMember(input);
+    if (!plan) return std::unexpected(plan.error());
+    auto network = quantize::networkMember(input.json, jobDir);
+    if (!network) return std::unexpected(network.error());
+    auto features =
+        quantize::Features::create(*plan, input.window, quantize::normalisationOf(*network));
+    if (!features) return std::unexpected(features.error());
+    return Outside{std::move(*features), input.data.classes};
+}
+
+Result<Outside> outsideOfImported(const quantize::StageData& input) {
+    const auto labels = input.json.find("labels");
+    const auto isText = [](const Json& label) { return label.is_string(); };
+    if (!labels->is_array() || !std::ranges::all_of(*labels, isText)) {
+        return fail(Code::schema, "\"labels\" is not a list of texts", "", "/labels");
+    }
+    auto features = quantize::Features::ofWindow(input.window);
+    if (!features) return std::unexpected(features.error());
+    return Outside{std::move(*features), labels->get<std::vector<std::string>>()};
+}
+
+Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageData& input,
                                                 const nn::Graph& graph,
                                                 quantize::Features& features, std::size_t count) {
     auto runner = nn::Runner::create(graph);
@@ -34,6 +65,8 @@ Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& inpu
     }
     const auto windows = dataset::windows(input.data, dataset::Part::validation);
     const std::size_t values = input.data.windowLength * input.data.channels.size();
+    const std::size_t room = kMaxGoldenBytes / (values * sizeof(float));
+    count = std::min(count, std::max<std::size_t>(room, 1));
     std::vector<GoldenVector> result;
     for (std::size_t i = 0; i < std::min(count, windows.size()); ++i) {
         const float* window = windows[i * windows.size() / std::min(count, windows.size())].samples;
@@ -48,7 +81,7 @@ Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageInput& inpu
 
 Result<Json> generateStage(const std::filesystem::path& jobDir,
                            const std::function<void(const Json&)>& progress) {
-    auto input = quantize::readStageInput(jobDir);
+    auto input = quantize::readStageData(jobDir);
     if (!input) return std::unexpected(input.error());
     auto name = textMember(input->json, "model");
     if (!name) return std::unexpected(name.error());
@@ -72,13 +105,11 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
 
     auto graph = quantize::loadTflite(jobDir / *tflite);
     if (!graph) return std::unexpected(graph.error());
-    auto network = quantize::networkMember(input->json, jobDir);
-    if (!network) return std::unexpected(network.error());
-    auto features =
-        quantize::Features::create(input->plan, input->window, quantize::normalisationOf(*network));
-    if (!features) return std::unexpected(features.error());
-    features->setInput(*graph);
-    auto vectors = goldenVectors(*input, *graph, *features, std::min(count, kMaxGolden));
+    auto outside =
+        input->json.contains("labels") ? outsideOfImported(*input) : outsideOfPlan(*input, jobDir);
+    if (!outside) return std::unexpected(outside.error());
+    outside->features.setInput(*graph);
+    auto vectors = goldenVectors(*input, *graph, outside->features, std::min(count, kMaxGolden));
     if (!vectors) return std::unexpected(vectors.error());
     auto hex = sha256File(jobDir / *tflite);
     if (!hex) return std::unexpected(hex.error());
@@ -90,10 +121,10 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
     parts.name = std::move(*name);
     parts.version = std::move(*version);
     parts.digest = std::move(*digest);
-    parts.pipeline = features->pipeline();
+    parts.pipeline = outside->features.pipeline();
     parts.graph = std::move(*graph);
     parts.core = *core;
-    parts.labels = input->data.classes;
+    parts.labels = std::move(outside->labels);
     parts.stride =
         static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));
     parts.golden = std::move(*vectors);

@@ -1,5 +1,7 @@
 #include "handlers/quantize/features.hpp"
 
+#include <limits>
+
 namespace tinsmith::quantize {
 
 Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShape& window,
@@ -22,6 +24,20 @@ Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShap
     result.count_ = std::size_t{shape.steps} * shape.features;
     result.scratch_.resize(dsp::scratchFloats(result.pipeline_));
     return result;
+}
+
+Result<Features> Features::ofWindow(const plan::WindowShape& window) {
+    if (window.length > std::numeric_limits<std::uint16_t>::max()) {
+        return fail(Code::bad_data, "the window has " + std::to_string(window.length) + " samples");
+    }
+    plan::Plan plan;
+    dsp::Block block{};
+    block.kind = dsp::BlockKind::raw;
+    block.decimate = 1;
+    plan.features.push_back(block);
+    const auto channels = static_cast<std::size_t>(window.channels);
+    return create(plan, window,
+                  {std::vector<float>(channels, 0.0F), std::vector<float>(channels, 1.0F)});
 }
 
 void Features::setInput(const nn::Graph& graph) {

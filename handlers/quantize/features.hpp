@@ -20,6 +20,10 @@ class Features {
                                                  const plan::WindowShape& window,
                                                  const train::Normalisation& normalisation);
 
+    // The window itself, value by value: the input of an imported network. bad_data where the
+    // window is longer than the firmware can name.
+    [[nodiscard]] static Result<Features> ofWindow(const plan::WindowShape& window);
+
     Features(Features&&) = default;
     Features& operator=(Features&&) = default;
     Features(const Features&) = delete;

@@ -70,8 +70,8 @@ Result<train::Normalisation> normalisationMember(const Json& json) {
     return train::Normalisation{std::move(*mean), std::move(*inverse)};
 }
 
-Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
-    StageInput input;
+Result<StageData> readStageData(const std::filesystem::path& jobDir) {
+    StageData input;
     auto json = readJsonFile(jobDir / "input.json", 1 << 20);
     if (!json) return std::unexpected(json.error());
     input.json = std::move(*json);
@@ -81,12 +81,20 @@ Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
     if (!data) return std::unexpected(data.error());
     input.data = std::move(*data);
     input.window = train::windowShape(input.data);
-    const auto member = input.json.find("plan");
-    auto plan =
-        plan::parsePlan(member == input.json.end() ? Json::object() : *member, input.window);
-    if (!plan) return std::unexpected(plan.error());
-    input.plan = std::move(*plan);
     return input;
+}
+
+Result<plan::Plan> planMember(const StageData& data) {
+    const auto member = data.json.find("plan");
+    return plan::parsePlan(member == data.json.end() ? Json::object() : *member, data.window);
+}
+
+Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
+    auto data = readStageData(jobDir);
+    if (!data) return std::unexpected(data.error());
+    auto plan = planMember(*data);
+    if (!plan) return std::unexpected(plan.error());
+    return StageInput{std::move(*data), std::move(*plan)};
 }
 
 }  // namespace tinsmith::quantize

@@ -12,15 +12,22 @@
 
 namespace tinsmith::quantize {
 
-struct StageInput {
+struct StageData {
     Json json;  // the whole input.json, an object
     dataset::Dataset data;
-    plan::Plan plan;
     plan::WindowShape window;
 };
 
-// Reads JOBDIR/input.json with the members "dataset" and "plan". `schema` with the path of what is
-// wrong; else what loading the dataset fails with.
+struct StageInput : StageData {
+    plan::Plan plan;
+};
+
+// Reads JOBDIR/input.json with the member "dataset"; what loading the dataset fails with.
+[[nodiscard]] Result<StageData> readStageData(const std::filesystem::path& jobDir);
+// The member "plan", which must fit the window; `schema` with the path of what is wrong.
+[[nodiscard]] Result<plan::Plan> planMember(const StageData& data);
+
+// Both.
 [[nodiscard]] Result<StageInput> readStageInput(const std::filesystem::path& jobDir);
 
 // Members of input.json that not every stage has; `schema` with the path where they are wrong.

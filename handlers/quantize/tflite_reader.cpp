@@ -5,6 +5,7 @@
 #include "handlers/flow/files.hpp"
 #include "handlers/quantize/tflite.hpp"
 #include "handlers/quantize/tflite_codes.hpp"
+#include "handlers/quantize/tflite_names.hpp"
 #include "tflite_generated.h"
 
 namespace tinsmith::quantize {
@@ -45,23 +46,23 @@ std::int64_t int64At(const flatbuffers::Vector<std::int64_t>& vector, std::size_
     return flatbuffers::EndianScalar(value);
 }
 
+std::string labelOf(const fb::Tensor& tensor, std::size_t index) {
+    const std::string name = tensor.name() == nullptr ? "" : tensor.name()->str();
+    return "tensor " + std::to_string(index) + " '" + name.substr(0, 80) + "'";
+}
+
+bool isKnownType(fb::TensorType type) {
+    return type == fb::TensorType::INT8 || type == fb::TensorType::INT32;
+}
+
+// A tensor of a type that we do not know becomes an empty scalar: fine as long as nothing uses it,
+// which checkUses() tells.
 Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, std::size_t index) {
     nn::Tensor tensor;
     if (from.name() != nullptr) tensor.name = from.name()->str();
-    const std::string label =
-        "tensor " + std::to_string(index) + " '" + tensor.name.substr(0, 80) + "'";
-    switch (from.type()) {
-        case fb::TensorType::INT8:
-            tensor.type = nn::Type::int8;
-            break;
-        case fb::TensorType::INT32:
-            tensor.type = nn::Type::int32;
-            break;
-        default:
-            return unsupported(label + " has element type " +
-                               std::to_string(static_cast<int>(from.type())) +
-                               "; only int8 (9) and int32 (2) are supported");
-    }
+    if (!isKnownType(from.type())) return tensor;
+    const std::string label = labelOf(from, index);
+    tensor.type = from.type() == fb::TensorType::INT8 ? nn::Type::int8 : nn::Type::int32;
     if (from.is_variable()) return unsupported(label + " is a variable");
     if (sizeOf(from.shape()) > kMaxRank) return broken(label + " has too many dimensions");
     tensor.shape = numbers(from.shape());
@@ -193,32 +194,115 @@ bool readOptions(const fb::Operator& from, nn::Op op, nn::Options& to) {
     }
 }
 
-Result<nn::Operator> readOperator(const fb::Model& model, const fb::Operator& from,
-                                  std::size_t index) {
-    const std::string label = "operator " + std::to_string(index);
-    if (from.opcode_index() >= sizeOf(model.operator_codes()))
-        return broken(label + " names a missing code");
-    const fb::OperatorCode* entry = model.operator_codes()->Get(from.opcode_index());
-    const std::int32_t code =
-        std::max<std::int32_t>(entry->deprecated_builtin_code(), entry->builtin_code());
-    const auto found = std::find_if(kOpCodes.begin(), kOpCodes.end(),
-                                    [code](const OpCode& known) { return known.code == code; });
-    if (found == kOpCodes.end()) {
-        return unsupported(label + " has builtin code " + std::to_string(code) +
-                           ", which is not supported");
+// One operator of the file before it is looked at more closely.
+struct Entry {
+    const fb::Operator* from = nullptr;
+    std::int32_t code = 0;
+    std::string name;  // "operator 3 CONV_2D"
+    std::vector<std::int32_t> inputs, outputs;
+};
+
+Result<Entry> readEntry(const fb::Model& model, const fb::SubGraph& graph, std::size_t index) {
+    Entry entry;
+    entry.from = graph.operators()->Get(static_cast<flatbuffers::uoffset_t>(index));
+    entry.name = "operator " + std::to_string(index);
+    if (entry.from->opcode_index() >= sizeOf(model.operator_codes()))
+        return broken(entry.name + " names a missing code");
+    const fb::OperatorCode* code = model.operator_codes()->Get(entry.from->opcode_index());
+    entry.code = std::max<std::int32_t>(code->deprecated_builtin_code(), code->builtin_code());
+    entry.name += " " + builtinName(entry.code);
+    if (code->custom_code() != nullptr)
+        entry.name += " '" + code->custom_code()->str().substr(0, 80) + "'";
+    if (sizeOf(entry.from->inputs()) > kMaxListed || sizeOf(entry.from->outputs()) > kMaxListed) {
+        return broken(entry.name + " has too many inputs or outputs");
     }
-    const std::string name = label + " " + std::string(nn::opName(found->op));
-    if (sizeOf(from.inputs()) > kMaxListed || sizeOf(from.outputs()) > kMaxListed) {
-        return broken(name + " has too many inputs or outputs");
+    entry.inputs = numbers(entry.from->inputs());
+    entry.outputs = numbers(entry.from->outputs());
+    const auto exists = [&](std::int32_t tensor) {
+        return tensor >= 0 && static_cast<std::size_t>(tensor) < sizeOf(graph.tensors());
+    };
+    for (const std::int32_t tensor : entry.inputs) {  // -1: an optional input left out
+        if (tensor != -1 && !exists(tensor))
+            return broken(entry.name + " reads tensor " + std::to_string(tensor) +
+                          ", which does not exist");
     }
+    for (const std::int32_t tensor : entry.outputs) {
+        if (!exists(tensor))
+            return broken(entry.name + " writes tensor " + std::to_string(tensor) +
+                          ", which does not exist");
+    }
+    return entry;
+}
+
+Result<nn::Operator> readOperator(const Entry& entry, std::size_t index) {
+    const auto found =
+        std::find_if(kOpCodes.begin(), kOpCodes.end(),
+                     [&entry](const OpCode& known) { return known.code == entry.code; });
+    if (found == kOpCodes.end()) return unsupported(entry.name + " is not supported");
     nn::Operator op;
     op.op = found->op;
-    op.inputs = numbers(from.inputs());
-    op.outputs = numbers(from.outputs());
-    if (!readOptions(from, found->op, op.options)) {
-        return unsupported(name + " has options that are missing or not supported");
+    op.inputs = entry.inputs;
+    op.outputs = entry.outputs;
+    op.fileIndex = static_cast<std::int32_t>(index);
+    if (!readOptions(*entry.from, found->op, op.options)) {
+        return unsupported(entry.name + " has options that are missing or not supported");
     }
     return op;
+}
+
+// Type of a tensor; the index is known to be in range.
+fb::TensorType typeOf(const fb::SubGraph& graph, std::int32_t tensor) {
+    return graph.tensors()->Get(static_cast<flatbuffers::uoffset_t>(tensor))->type();
+}
+
+// float32 at the ends: a QUANTIZE of the graph's input and a DEQUANTIZE to its output only carry
+// floats in and out. Without them the graph begins and ends with the tensors beside them. True
+// where `entry` was such an end.
+bool takeEnd(const fb::SubGraph& from, const Entry& entry, nn::Graph& graph) {
+    constexpr std::int32_t kQuantize = 114;
+    constexpr std::int32_t kDequantize = 6;
+    if ((entry.code != kQuantize && entry.code != kDequantize) || entry.inputs.size() != 1 ||
+        entry.outputs.size() != 1 || entry.inputs[0] < 0) {
+        return false;
+    }
+    const bool first = entry.code == kQuantize;
+    const std::int32_t outer = first ? entry.inputs[0] : entry.outputs[0];
+    const std::int32_t inner = first ? entry.outputs[0] : entry.inputs[0];
+    if (typeOf(from, outer) != fb::TensorType::FLOAT32) return false;
+    auto& ends = first ? graph.inputs : graph.outputs;
+    const auto end = std::find(ends.begin(), ends.end(), outer);
+    if (end == ends.end()) return false;
+    *end = inner;
+    return true;
+}
+
+// Whatever is computed with must be of a type that we know.
+Status checkUses(const fb::SubGraph& from, const std::string& who,
+                 const std::vector<std::int32_t>& tensors) {
+    for (const std::int32_t index : tensors) {
+        if (index == -1 || isKnownType(typeOf(from, index))) continue;
+        const auto* tensor = from.tensors()->Get(static_cast<flatbuffers::uoffset_t>(index));
+        return unsupported(who + ": " + labelOf(*tensor, static_cast<std::size_t>(index)) + " is " +
+                           typeName(static_cast<std::int32_t>(tensor->type())) +
+                           "; only int8 tensors, and int32 constants, are supported");
+    }
+    return {};
+}
+
+Status readOperators(const fb::Model& model, const fb::SubGraph& from, nn::Graph& graph) {
+    for (std::size_t i = 0; i < sizeOf(from.operators()); ++i) {
+        const auto entry = readEntry(model, from, i);
+        if (!entry) return std::unexpected(entry.error());
+        if (takeEnd(from, *entry, graph)) continue;
+        auto op = readOperator(*entry, i);
+        if (!op) return std::unexpected(op.error());
+        for (const auto* tensors : {&op->inputs, &op->outputs}) {
+            if (auto known = checkUses(from, entry->name, *tensors); !known) return known;
+        }
+        graph.operators.push_back(std::move(*op));
+    }
+    if (auto known = checkUses(from, "the model's input", graph.inputs); !known) return known;
+    return checkUses(from, "the model's output", graph.outputs);
 }
 
 Result<nn::Graph> readGraph(const fb::Model& model) {
@@ -232,12 +316,15 @@ Result<nn::Graph> readGraph(const fb::Model& model) {
         return fail(Code::too_large, "the model has too many tensors or operators");
     }
     nn::Graph graph;
-    for (std::size_t i = 0; i < sizeOf(from->operators()); ++i) {
-        auto op =
-            readOperator(model, *from->operators()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
-        if (!op) return std::unexpected(op.error());
-        graph.operators.push_back(std::move(*op));
+    graph.inputs = numbers(from->inputs());
+    graph.outputs = numbers(from->outputs());
+    for (const auto* ends : {&graph.inputs, &graph.outputs}) {
+        for (const std::int32_t index : *ends) {
+            if (index < 0 || static_cast<std::size_t>(index) >= sizeOf(from->tensors()))
+                return broken("an input or output of the model does not exist");
+        }
     }
+    if (auto read = readOperators(model, *from, graph); !read) return std::unexpected(read.error());
     // Several tensors may name one buffer: what they copy together is bounded too.
     std::size_t constantBytes = 0;
     for (std::size_t i = 0; i < sizeOf(from->tensors()); ++i) {
@@ -249,8 +336,6 @@ Result<nn::Graph> readGraph(const fb::Model& model) {
             return fail(Code::too_large, "the model has too many constants");
         graph.tensors.push_back(std::move(*tensor));
     }
-    graph.inputs = numbers(from->inputs());
-    graph.outputs = numbers(from->outputs());
     return graph;
 }
 
@@ -270,8 +355,12 @@ Result<nn::Graph> readTflite(std::span<const std::uint8_t> bytes) {
         return broken("not a .tflite file, or damaged");
     auto graph = readGraph(*fb::GetModel(data));
     if (!graph) return graph;
-    if (auto steps = nn::prepare(*graph); !steps) return broken(steps.error());
-    return graph;
+    auto steps = nn::prepare(*graph);
+    if (steps) return graph;
+    // Where an operator is named, the file is whole and asks for what the kernels cannot do
+    // exactly.
+    if (steps.error().starts_with("operator ")) return unsupported(steps.error());
+    return broken(steps.error());
 }
 
 Result<nn::Graph> loadTflite(const std::filesystem::path& path) {

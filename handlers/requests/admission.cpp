@@ -30,6 +30,14 @@ Status versionExists(const Context& context, const std::string& model, std::opti
     return {};
 }
 
+// Only what was trained here can be trained on or quantised anew.
+Status trainedVersionExists(const Context& context, const std::string& model,
+                            std::optional<int> version) {
+    const auto found = findVersion(context.world.journal, model, version);
+    if (!found) return std::unexpected(found.error());
+    return checkTrained(*found);
+}
+
 Status datasetExists(const Context& context, const std::string& dataset) {
     const auto found = findDataset(context.world.journal, dataset);
     if (!found) return std::unexpected(found.error());
@@ -40,7 +48,7 @@ Status datasetExists(const Context& context, const std::string& dataset) {
 
 bool isLong(const Request& request) {
     if (const auto* drop = std::get_if<DatasetDrop>(&request)) return drop->label || drop->group;
-    return isOneOf<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart,
+    return isOneOf<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, ModelImport,
                    DatasetImport, DatasetRecord, DatasetLabel>(request);
 }
 
@@ -61,18 +69,33 @@ std::vector<std::string> knownBoards(const Settings& settings) {
     return names;
 }
 
+Status staysInside(const std::string& text) {
+    const std::filesystem::path path(text);
+    bool inside = path.is_relative() && text.find('\0') == std::string::npos;
+    for (const auto& part : path) inside = inside && part != "..";
+    if (inside) return {};
+    return fail(Code::bad_path, "the path leaves the data directory",
+                "name a file or folder below it, like \"fruit\"", "/path");
+}
+
 Status admissible(const Context& context, const RegenerateRequest& request) {
     if (auto there = datasetExists(context, request.dataset); !there) return there;
     return boardExists(context.world.settings, request.board);
 }
 
 Status admissible(const Context& context, const RetrainRequest& request) {
-    if (auto there = versionExists(context, request.model, request.version); !there) return there;
+    if (auto there = trainedVersionExists(context, request.model, request.version); !there)
+        return there;
     return request.dataset.empty() ? Status() : datasetExists(context, request.dataset);
 }
 
 Status admissible(const Context& context, const RequantizeRequest& request) {
-    return versionExists(context, request.model, request.version);
+    return trainedVersionExists(context, request.model, request.version);
+}
+
+Status admissible(const Context& context, const ModelImport& request) {
+    if (auto inside = staysInside(request.path); !inside) return inside;
+    return boardExists(context.world.settings, request.board);
 }
 
 Status admissible(const Context& context, const RolloutStart& request) {

@@ -24,6 +24,7 @@ struct Context {
 [[nodiscard]] Status admissible(const Context& context, const RetrainRequest& request);
 [[nodiscard]] Status admissible(const Context& context, const RequantizeRequest& request);
 [[nodiscard]] Status admissible(const Context& context, const RolloutStart& request);
+[[nodiscard]] Status admissible(const Context& context, const ModelImport& request);
 [[nodiscard]] Status admissible(const Context& context, const DatasetImport& request);
 [[nodiscard]] Status admissible(const Context& context, const DatasetRecord& request);
 [[nodiscard]] Status admissible(const Context& context, const DatasetLabel& request);
@@ -45,13 +46,17 @@ struct Context {
 [[nodiscard]] Result<Json> answer(const Context& context, const JobCancel& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const HealthRequest& request);
 
-// Whether the request starts a job: the learning verbs, rollout start, and what rewrites a dataset.
+// Whether the request starts a job: the learning verbs, model import, rollout start, and what
+// rewrites a dataset.
 bool isLong(const Request& request);
 // Whether a short request changes something, so that its reply must be remembered.
 bool changesSomething(const Request& request);
 
 // The boards of the firmware folder, by name.
 std::vector<std::string> knownBoards(const Settings& settings);
+
+// bad_path where a request's path may lie outside of the data directory; links are followed later.
+[[nodiscard]] Status staysInside(const std::string& path);
 
 // The record of a dataset. Fails with unknown_dataset.
 [[nodiscard]] Result<Json> findDataset(Journal& journal, const std::string& name);

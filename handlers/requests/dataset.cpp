@@ -1,6 +1,5 @@
 // dataset: what is answered at the desk. The long actions are told in dataset_story.cpp.
 #include <cmath>
-#include <filesystem>
 
 #include "handlers/requests/answers.hpp"
 
@@ -54,14 +53,7 @@ Status admissible(const Context&, const DatasetImport& request) {
         return fail(Code::unsupported, "the format " + format + " is not read yet", "use csv",
                     "/format");
     }
-    const std::filesystem::path path(request.path);
-    bool inside = path.is_relative() && request.path.find('\0') == std::string::npos;
-    for (const auto& part : path) inside = inside && part != "..";
-    if (!inside) {
-        return fail(Code::bad_path, "the path leaves the data directory",
-                    "name a file or folder below it, like \"fruit\"", "/path");
-    }
-    return {};
+    return staysInside(request.path);
 }
 
 Status admissible(const Context& context, const DatasetRecord& request) {

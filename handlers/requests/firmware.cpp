@@ -14,6 +14,10 @@
 
 namespace tinsmith {
 
+std::string kilobytes(std::uint64_t bytes) {
+    return std::to_string(bytes / 1000) + "." + std::to_string(bytes % 1000 / 100) + " KB";
+}
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -43,21 +47,24 @@ Result<std::array<std::uint8_t, N>> fixedHex(const std::string& hex) {
 
 // Generates model.cpp; the folder then holds what the compiler needs.
 Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
-    auto network = restoreNetwork(job, spec.network);
-    if (!network) co_return std::unexpected(network.error());
     World& world = job.world();
     const auto board = build::loadBoard(world.settings.firmwareDir / "boards", spec.goal.board);
     if (!board) co_return std::unexpected(board.error());
-    const Json input = {
-        {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
-        {"dataset", world.artefacts.path(spec.goal.data).string()},
-        {"plan", spec.plan},
-        {"network", network->string()},
-        {"model", spec.goal.model},
-        {"version", spec.version},
-        {"golden", plan::kGoldenWindows},
-        {"board", spec.goal.board},
-        {"kernels", board->kernels}};
+    Json input = {{"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
+                  {"dataset", world.artefacts.path(spec.goal.data).string()},
+                  {"model", spec.goal.model},
+                  {"version", spec.version},
+                  {"golden", plan::kGoldenWindows},
+                  {"board", spec.goal.board},
+                  {"kernels", board->kernels}};
+    if (spec.plan.empty()) {
+        input["labels"] = spec.goal.card.value("classes", Json::array());
+    } else {
+        auto network = restoreNetwork(job, spec.network);
+        if (!network) co_return std::unexpected(network.error());
+        input["plan"] = spec.plan;
+        input["network"] = network->string();
+    }
     Result<Json> generated =
         co_await runStage(job, "tinsmith-work", "generate", input, "build", kBuildFrom, kGenerated);
     co_return generated;
@@ -205,10 +212,6 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
     co_return checked;
 }
 
-std::string kilobytes(std::uint64_t bytes) {
-    return std::to_string(bytes / 1000) + "." + std::to_string(bytes % 1000 / 100) + " KB";
-}
-
 // The measured image against the limits of the request. Feasibility was estimated before training;
 // this is the last word.
 Status checkLimits(const plan::BoardLimits& limits, std::uint64_t image, std::uint64_t ram,
@@ -245,16 +248,24 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
     Result<Json> validation =
         co_await provePart(job, spec, *board, built, "validation", kGenerated, half);
     if (!validation) co_return std::unexpected(validation.error());
-    Result<Json> test = co_await provePart(job, spec, *board, built, "test", half, kProven);
-    if (!test) co_return std::unexpected(test.error());
+    // An imported network has one part of synthetic windows.
+    const bool imported = spec.plan.empty();
+    Json proof;
+    proof[imported ? "synthetic" : "validation"] = validation->value("slots", Json::object());
+    Result<Json> last = validation;
+    if (!imported) {
+        last = co_await provePart(job, spec, *board, built, "test", half, kProven);
+        if (!last) co_return std::unexpected(last.error());
+        proof["test"] = last->value("slots", Json::object());
+    }
 
-    const Json instructions = test->value("instructions", Json::object());
+    const Json instructions = last->value("instructions", Json::object());
     const auto mean = [&](const char* what) {
         return instructions.value(what, Json::object()).value("mean", std::uint64_t{0});
     };
     const auto most = instructions.value("total", Json::object()).value("max", std::uint64_t{0});
     const auto stack = std::max(validation->value("stack_high_water", std::uint64_t{0}),
-                                test->value("stack_high_water", std::uint64_t{0}));
+                                last->value("stack_high_water", std::uint64_t{0}));
     // The deepest stack of the platform (an update being verified) is not seen in preflight;
     // board.toml has it.
     const std::uint64_t ram =
@@ -267,19 +278,17 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
     if (auto fits = checkLimits(spec.goal.limits, image, ram, latency); !fits) {
         co_return std::unexpected(fits.error());
     }
-    Json proven = {
-        {"validation", validation->value("slots", Json::object())},
-        {"test", test->value("slots", Json::object())},
-        {"instructions",
-         {{"features", mean("features")},
-          {"inference", mean("inference")},
-          {"total", mean("total")},
-          {"max", most}}},
-        {"stack_bytes", stack},
-        {"ram_bytes", ram},
-        {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}}};
-    plan::addLatency(proven, latency);
-    co_return proven;
+    proof.update(
+        {{"instructions",
+          {{"features", mean("features")},
+           {"inference", mean("inference")},
+           {"total", mean("total")},
+           {"max", most}}},
+         {"stack_bytes", stack},
+         {"ram_bytes", ram},
+         {"platform", {{"flash_bytes", board->platformFlash}, {"ram_bytes", board->platformRam}}}});
+    plan::addLatency(proof, latency);
+    co_return proof;
 }
 
 }  // namespace

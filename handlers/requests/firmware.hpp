@@ -12,12 +12,15 @@ namespace tinsmith {
 
 struct FirmwareSpec {
     Goal goal;
-    Json plan;
-    Json network;    // {"network_json","weights"}
-    Json quantized;  // {"tflite","outputs":{…},…}
+    Json plan;       // an empty object for an imported network; the labels are then in goal.card
+    Json network;    // {"network_json","weights"}; empty likewise
+    Json quantized;  // {"tflite","outputs":{part: artefact},…}
     int version = 0;
     std::uint32_t counter = 0;  // security counter of the images
 };
+
+// "104.5 KB", of 1000 bytes each.
+std::string kilobytes(std::uint64_t bytes);
 
 // {"images":[{"board","slot","digest","unsigned" (artefact),"bytes"}],"report":{operators,
 // buffers},"flash_bytes","ram_bytes"}. Fails with build_failed (the compiler's words) or too_large
@@ -25,9 +28,9 @@ struct FirmwareSpec {
 Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec);
 
 // Runs the built images on the emulated board:
-// {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms","latency_ms_range"}. Fails with
-// preflight_failed (slot, window, class, expected and got) or not_feasible (a measured limit is
-// broken).
+// {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms","latency_ms_range"}.
+// Fails with preflight_failed (slot, window, class, expected and got) or not_feasible (a measured
+// limit is broken).
 Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built);
 
 }  // namespace tinsmith

@@ -112,20 +112,15 @@ Goal goalFromJson(const Json& json) {
     return goal;
 }
 
-Result<Goal> makeGoal(World& world, const GoalRequest& request) {
-    const auto dataset = world.journal.get("dataset", request.dataset);
-    if (!dataset) return std::unexpected(dataset.error());
-    if (!*dataset) {
-        return fail(Code::unknown_dataset, "there is no dataset " + request.dataset,
-                    "import or record it first; `dataset list` names those that exist", "/dataset");
-    }
+namespace {
+
+// Model, board and limits.
+Result<Goal> boardGoal(World& world, const GoalRequest& request) {
     const Settings& settings = world.settings;
     Goal goal;
     goal.model = request.model;
     goal.task = request.task;
-    goal.dataset = request.dataset;
-    goal.data = (**dataset).value("digest", "");
-    goal.card = (**dataset).value("card", Json::object());
+    goal.card = Json::object();
     goal.board = request.board.empty() ? settings.board : request.board;
     const auto board = build::loadBoard(settings.firmwareDir / "boards", goal.board);
     if (!board) return std::unexpected(board.error());
@@ -133,6 +128,26 @@ Result<Goal> makeGoal(World& world, const GoalRequest& request) {
     if (auto narrowed = narrow(goal.limits, request.limits); !narrowed) {
         return std::unexpected(narrowed.error());
     }
+    return goal;
+}
+
+}  // namespace
+
+Result<Goal> makeGoal(World& world, const GoalRequest& request) {
+    if (request.dataset.empty()) return boardGoal(world, request);
+    const auto dataset = world.journal.get("dataset", request.dataset);
+    if (!dataset) return std::unexpected(dataset.error());
+    if (!*dataset) {
+        return fail(Code::unknown_dataset, "there is no dataset " + request.dataset,
+                    "import or record it first; `dataset list` names those that exist", "/dataset");
+    }
+    auto begun = boardGoal(world, request);
+    if (!begun) return begun;
+    Goal goal = std::move(*begun);
+    goal.dataset = request.dataset;
+    goal.data = (**dataset).value("digest", "");
+    goal.card = (**dataset).value("card", Json::object());
+    const Settings& settings = world.settings;
     const plan::WindowShape window = goal.window();
     if (window.classes < 2 || window.length < 1 || window.channels < 1 ||
         goal.searchInput().trainWindows == 0) {

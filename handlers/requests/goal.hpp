@@ -42,7 +42,8 @@ struct GoalRequest {
     std::uint64_t seed = 1;
 };
 
-// Looks the names up and narrows the board's limits. Fails with unknown_dataset, unknown_board,
+// Looks the names up and narrows the board's limits. Without a dataset the goal is that of an
+// imported network: only model, board and limits. Fails with unknown_dataset, unknown_board,
 // bad_data (no windows to learn from) or not_feasible (the limits leave nothing beside the
 // platform's own share).
 [[nodiscard]] Result<Goal> makeGoal(World& world, const GoalRequest& request);

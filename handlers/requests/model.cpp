@@ -21,8 +21,11 @@ Result<Json> answer(const Context& context, const ModelList&) {
     if (!records) return std::unexpected(records.error());
     Json list = Json::array();
     for (const Record& record : *records) {
-        list.push_back(picked(record.value, {"model", "current", "latest", "dataset", "board",
-                                             "task", "target", "limits", "updated"}));
+        Json shown = picked(record.value, {"model", "current", "latest", "dataset", "board", "task",
+                                           "target", "limits", "updated"});
+        const auto found = findVersion(context.world.journal, record.key, std::nullopt);
+        if (found) shown["origin"] = isImported((*found)["version"]) ? "imported" : "trained";
+        list.push_back(std::move(shown));
     }
     return Json{{"models", std::move(list)}};
 }
@@ -36,8 +39,9 @@ Result<Json> answer(const Context& context, const ModelShow& request) {
     if (!records) return std::unexpected(records.error());
     Json versions = Json::array();
     for (const Record& record : *records) {
-        versions.push_back(
-            picked(record.value, {"version", "created", "job", "metrics", "released"}));
+        Json shown = picked(record.value, {"version", "created", "job", "metrics", "released"});
+        shown["origin"] = isImported(record.value) ? "imported" : "trained";
+        versions.push_back(std::move(shown));
     }
     (*found)["versions"] = std::move(versions);
     (*found)["version"].erase(

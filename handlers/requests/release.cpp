@@ -181,7 +181,7 @@ Task<Result<Json>> record(Job& job, Goal goal, Json version, bool current) {
     if (!stored) co_return std::unexpected(stored.error());
     Json model =
         *stored ? **stored : Json{{"model", goal.model}, {"current", nullptr}, {"latest", number}};
-    model["dataset"] = goal.dataset;
+    if (!goal.dataset.empty()) model["dataset"] = goal.dataset;
     model["board"] = goal.board;
     if (!goal.task.empty()) model["task"] = goal.task;
     if (goal.target > 0) model["target"] = goal.target;
@@ -199,18 +199,18 @@ Task<Result<Json>> record(Job& job, Goal goal, Json version, bool current) {
 
 // What the job's result and its messages show of a version.
 Json summary(const Json& version, const Json& measured) {
-    Json result = {
-        {"model", version.value("model", "")},
-        {"version", version.value("version", 0)},
-        {"accuracy",
-         {{"validation", accuracyOf(version["metrics"].value("validation", Json::object()))},
-          {"test", accuracyOf(version["metrics"].value("test", Json::object()))}}},
-        {"metrics", version["metrics"]},
-        {"plan", version["plan"]},
-        {"origin", version["origin"]},
-        {"images", version["images"]},
-        {"tflite", version["tflite"]},
-        {"data_digest", version["data_digest"]}};
+    Json result = {{"model", version.value("model", "")}, {"version", version.value("version", 0)},
+                   {"origin", version["origin"]},         {"images", version["images"]},
+                   {"tflite", version["tflite"]},         {"data_digest", version["data_digest"]}};
+    if (isImported(version)) {
+        result["classes"] = version["classes"];
+    } else {
+        result["accuracy"] = {
+            {"validation", accuracyOf(version["metrics"].value("validation", Json::object()))},
+            {"test", accuracyOf(version["metrics"].value("test", Json::object()))}};
+        result["metrics"] = version["metrics"];
+        result["plan"] = version["plan"];
+    }
     if (!measured.empty()) result["measured"] = measured;
     return result;
 }
@@ -344,6 +344,7 @@ Task<Result<Json>> rebuild(Job& job, std::string model, int number) {
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
     goal->data = version.value("data_digest", "");
+    goal->card["classes"] = version.value("classes", Json::array());
     const Json network = {{"network_json", version.value("network_json", Json::object())},
                           {"weights", version.value("network", "")}};
     const Json quantized = {{"tflite", version.value("tflite", "")},

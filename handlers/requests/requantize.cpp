@@ -13,6 +13,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     const auto request = std::get<RequantizeRequest>(*typed);
     Result<Json> base = co_await baseStep(job, request.model, request.version);
     if (!base) co_return std::unexpected(base.error());
+    if (auto trained = checkTrained(*base); !trained) co_return std::unexpected(trained.error());
     GoalRequest wanted = goalOfVersion(*base);
     if (request.target.accuracy) wanted.target = request.target;
     wanted.limits = narrowed(wanted.limits, request.limits);

@@ -53,6 +53,7 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     const auto request = std::get<RetrainRequest>(*typed);
     Result<Json> base = co_await baseStep(job, request.model, request.version);
     if (!base) co_return std::unexpected(base.error());
+    if (auto trained = checkTrained(*base); !trained) co_return std::unexpected(trained.error());
     GoalRequest wanted = goalOfVersion(*base);
     if (!request.dataset.empty()) wanted.dataset = request.dataset;
     if (request.target.accuracy) wanted.target = request.target;

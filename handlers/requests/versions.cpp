@@ -44,6 +44,22 @@ Task<Result<Json>> baseStep(Job& job, std::string model, std::optional<int> vers
     co_return base;
 }
 
+bool isImported(const Json& version) {
+    return version.value("origin", Json::object()).value("kind", "") == "imported";
+}
+
+Status checkTrained(const Json& base) {
+    const Json version = base.value("version", Json::object());
+    if (!isImported(version)) return {};
+    return fail(Code::unsupported,
+                "version " + std::to_string(version.value("version", 0)) + " of " +
+                    version.value("model", "") +
+                    " was imported: there are no float weights to start from",
+                "name a version that was trained here, make one with regenerate, or import another "
+                "file",
+                "/version");
+}
+
 GoalRequest goalOfVersion(const Json& base) {
     const Json model = base.value("model", Json::object());
     const Json version = base.value("version", Json::object());

@@ -20,6 +20,13 @@ using rollout::versionKey;
 // The same as a durable step: what a job started from does not change under it.
 Task<Result<Json>> baseStep(Job& job, std::string model, std::optional<int> version);
 
+// Whether a version came from a .tflite file of somebody else: it has neither plan nor float
+// weights nor an accuracy.
+[[nodiscard]] bool isImported(const Json& version);
+
+// `unsupported` where `base`, as findVersion() gives it, is an imported version.
+[[nodiscard]] Status checkTrained(const Json& base);
+
 // What a version was made for: dataset, board, task, target and limits.
 GoalRequest goalOfVersion(const Json& base);
 

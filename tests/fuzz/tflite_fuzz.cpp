@@ -1,7 +1,36 @@
-// Any bytes as a model file: refused with an error, or a graph that writes and reads back the same.
+// Any bytes as a model file: refused with an error, or a graph that writes and reads back the same
+// and, where it is small, runs.
 #include <cstdlib>
+#include <vector>
 
+#include "firmware/nn/run.hpp"
 #include "handlers/quantize/tflite.hpp"
+
+namespace {
+
+// Beyond these an input would cost so much time that fewer others were tried.
+constexpr std::int64_t kMaxMacs = 1 << 15;
+constexpr std::int64_t kMaxElements = 1 << 12;  // of all tensors together
+
+bool isSmall(const tinsmith::nn::Graph& graph) {
+    std::int64_t elements = 0;
+    for (const tinsmith::nn::Tensor& tensor : graph.tensors) {
+        elements += tinsmith::nn::elementCount(tensor);
+        if (elements > kMaxElements) return false;
+    }
+    return tinsmith::nn::macCount(graph) <= kMaxMacs;
+}
+
+void infer(const tinsmith::nn::Graph& graph) {
+    auto runner = tinsmith::nn::Runner::create(graph);
+    if (!runner) std::abort();  // readTflite() promised that it can be prepared
+    std::vector<std::int8_t> input(runner->inputBytes());
+    for (std::size_t i = 0; i < input.size(); ++i) input[i] = static_cast<std::int8_t>(i * 37 + 11);
+    const auto output = runner->run(input);
+    if (!output || output->size() != runner->outputBytes()) std::abort();
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace tinsmith::quantize;
@@ -9,5 +38,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!graph) return 0;
     const auto bytes = writeTflite(*graph);
     if (!bytes || !readTflite(*bytes)) std::abort();
+    if (isSmall(*graph)) infer(*graph);
     return 0;
 }

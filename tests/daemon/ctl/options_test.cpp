@@ -50,6 +50,15 @@ TEST(Options, CommandsBecomeRequests) {
                     {"channels", {"Red", "Green"}},
                     {"window", {{"length", 1}}},
                     {"split", "file"}}));
+    EXPECT_EQ(requestOf({"model", "import", "kws.tflite", "--name", "kws", "--labels", "up,down"},
+                        "model"),
+              (Json{{"action", "import"},
+                    {"path", "kws.tflite"},
+                    {"model", "kws"},
+                    {"labels", {"up", "down"}}}));
+    EXPECT_TRUE(parse({"model", "import", "k.tflite", "--name", "k"}).line->asking.wait);
+    EXPECT_FALSE(parse({"model", "list"}).line->asking.wait);
+    EXPECT_EQ(parse({"model", "import", "k.tflite"}).exitCode, 2) << "a name is needed";
     EXPECT_EQ(requestOf({"request", "regenerate", R"({"model":"m"})"}, "regenerate"),
               (Json{{"model", "m"}}));
     EXPECT_EQ(requestOf({"health"}, "health"), Json::object());

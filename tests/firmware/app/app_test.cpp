@@ -80,6 +80,52 @@ TEST(Window, LatestIsAlwaysContiguousAndNewest) {
     }
 }
 
+TEST(Window, BytesInAMemoryOfTheModel) {
+    constexpr std::size_t kLongest = 5000;
+    std::vector<std::int8_t> memory(slidingSize(kLongest));
+    Sliding<std::int8_t> sliding(memory, kLongest);
+    for (int i = 0; i < 20000; ++i) {
+        const auto sample = static_cast<std::int8_t>(i * 31);
+        sliding.push({&sample, 1});
+        const auto window = sliding.latest(kLongest);
+        ASSERT_EQ(window.size(), i + 1 < static_cast<int>(kLongest) ? 0 : kLongest) << i;
+        if (!window.empty()) {
+            EXPECT_EQ(window.back(), sample);
+            EXPECT_EQ(window.front(),
+                      static_cast<std::int8_t>((i + 1 - static_cast<int>(kLongest)) * 31));
+        }
+    }
+    Sliding<std::int8_t> none({}, 0);
+    const std::int8_t sample = 1;
+    none.push({&sample, 1});
+    EXPECT_TRUE(none.latest(1).empty());
+}
+
+TEST(Window, AModelWithALongOneBringsItsOwnMemory) {
+    const dsp::Block raw{dsp::BlockKind::raw, false, false, false, 1, 0, 0, 0};
+    const float mean = 0;
+    const float inverse = 1;
+    dsp::Pipeline pipeline{3072, 1, &raw, 1, &mean, &inverse, 1, 0};
+    std::vector<std::int8_t> memory(slidingSize(3072));
+    Model model{};
+    model.pipeline = &pipeline;
+    model.classCount = 10;
+    model.inputBytes = 3072;
+    EXPECT_FALSE(usable(model)) << "too long for the application's floats";
+    model.window = memory.data();
+    model.windowBytes = static_cast<std::uint32_t>(memory.size());
+    EXPECT_TRUE(usable(model));
+    model.windowBytes -= 1;
+    EXPECT_FALSE(usable(model));
+    model.windowBytes += 1;
+    model.classCount = kMaxOutputs + 1;
+    EXPECT_FALSE(usable(model));
+    const dsp::Block centred{dsp::BlockKind::raw, false, true, false, 1, 0, 0, 0};
+    pipeline.blocks = &centred;
+    model.classCount = 10;
+    EXPECT_FALSE(usable(model)) << "only the window itself can be kept as bytes";
+}
+
 TEST(Window, OtherChannelsStartAfresh) {
     WindowBuffer buffer;
     const std::array<float, 3> three = {1, 2, 3};

@@ -33,6 +33,41 @@ TEST(Dsp, RawCopiesAveragesCentresAndAddsTheNorm) {
               (std::vector<float>{-1.5f, -2, -4.5f, -6, 1.5f, 2, 4.5f, 6}));
 }
 
+// The short way from a sample to input bytes gives what the long way through features gives.
+TEST(Dsp, TheWindowItselfNeedsNoFeatures) {
+    const float mean[2] = {0.3f, -1.7f};
+    const float inverse[2] = {2.5f, 0.7f};
+    Pipeline pipeline{64, 2, &cases::kRaw, 1, mean, inverse, 1 / 0.03f, -9};
+    ASSERT_TRUE(isWindowItself(pipeline));
+    std::vector<float> window(128);
+    cases::fill(window.data(), 128, 0, 3);
+    window[5] = std::numeric_limits<float>::quiet_NaN();
+    window[6] = std::numeric_limits<float>::infinity();
+    window[7] = -0.0f;
+    std::vector<std::int8_t> bytes(128);
+    std::vector<float> scratch(scratchFloats(pipeline));
+    EXPECT_LE(scratch.size(), 4u);
+    run(pipeline, window.data(), scratch.data(), bytes.data());
+    const std::vector<float> values = features({cases::kRaw}, 64, 2, window);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        const float normal = (values[i] - mean[i % 2]) * inverse[i % 2];
+        EXPECT_EQ(bytes[i], quantize(normal, pipeline.inverseScale, -9)) << i;
+    }
+    pipeline.length = 30000;
+    EXPECT_TRUE(valid(pipeline)) << "it may be longer than other windows";
+    pipeline.length = 40000;
+    EXPECT_FALSE(valid(pipeline)) << "beyond kMaxFeatures";
+    pipeline.length = 30000;
+    for (const Block& other :
+         {Block{BlockKind::raw, true, false, false, 1, 0, 0, 0},
+          Block{BlockKind::raw, false, true, false, 1, 0, 0, 0},
+          Block{BlockKind::raw, false, false, false, 2, 0, 0, 0}, cases::kStatisticsBlock}) {
+        pipeline.blocks = &other;
+        EXPECT_FALSE(isWindowItself(pipeline));
+        EXPECT_FALSE(valid(pipeline));
+    }
+}
+
 TEST(Dsp, StatisticsOfAKnownSignal) {
     const auto out = features({cases::kStatisticsBlock}, 4, 1, {1, -1, 1, -1});
     EXPECT_EQ(out, (std::vector<float>{0, 1, -1, 1, 1, 1.5f, 2, 0, 1, 0.75f}));

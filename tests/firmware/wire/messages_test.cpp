@@ -105,6 +105,10 @@ TEST(Messages, SurviveTheWireAndNoCutOfThemDoes) {
     result.scores[2] = 127;
     ASSERT_TRUE(result.label.assign("größer"));
     expectRoundTrip(result);
+    result.scores = {};
+    result.classCount = 0;
+    result.classIndex = 639;  // of more classes than a message has room for
+    expectRoundTrip(result);
     expectRoundTrip(Telemetry{1, 2, 3, 4, 5, 6, 7});
 }
 

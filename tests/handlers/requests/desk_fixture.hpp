@@ -31,6 +31,9 @@ class DeskTest : public ::testing::Test {
              {"updated", 1}});
         put("model", "m", {{"model", "m"}, {"current", 2}, {"latest", 2}, {"dataset", "fruit"}});
         put("version", "m/000002", {{"model", "m"}, {"version", 2}, {"metrics", {{"test", 0.9}}}});
+        put("model", "foreign", {{"model", "foreign"}, {"current", 1}, {"latest", 1}});
+        put("version", "foreign/000001",
+            {{"model", "foreign"}, {"version", 1}, {"origin", {{"kind", "imported"}}}});
         restart();
     }
 
@@ -45,7 +48,8 @@ class DeskTest : public ::testing::Test {
         fleet.reset();
         jobs = std::make_unique<Jobs>(world.world);
         fleet = std::make_unique<Fleet>(world.world);
-        for (const char* verb : {"regenerate", "retrain", "requantize", "rollout", "dataset"}) {
+        for (const char* verb :
+             {"regenerate", "retrain", "requantize", "rollout", "dataset", "model"}) {
             jobs->add(verb, [this](Job& job) { return story(job); });
         }
         desk = std::make_unique<Desk>(world.world, *jobs, *fleet);

@@ -61,6 +61,23 @@ TEST_F(DeskTest, EveryBadRequestIsRefusedWithCodePathAndRemedy) {
          R"({"id":"a","action":"record","dataset":"d","device":"x","label":"l","seconds":1})",
          "unknown_device", nullptr},
         {"ada", "model", R"({"id":"a","action":"show","model":"x"})", "unknown_model", "/model"},
+        {"ada", "model", R"({"id":"a","action":"import","model":"k"})", "schema", "/path"},
+        {"ada", "model", R"({"id":"a","action":"import","model":"k","path":"../k.tflite"})",
+         "bad_path", "/path"},
+        {"ada", "model", R"({"id":"a","action":"import","model":"k","path":"/k.tflite"})",
+         "bad_path", "/path"},
+        {"ada", "model",
+         R"({"id":"a","action":"import","model":"k","path":"k.tflite","board":"toaster"})",
+         "unknown_board", "/board"},
+        {"ada", "model",
+         R"({"id":"a","action":"import","model":"k","path":"k.tflite","labels":["x","x"]})",
+         "schema", "/labels"},
+        {"ada", "model",
+         R"({"id":"a","action":"import","model":"k","path":"k.tflite","labels":["\u0007"]})",
+         "schema", "/labels"},
+        {"ada", "retrain", R"({"id":"a","model":"foreign"})", "unsupported", "/version"},
+        {"ada", "requantize", R"({"id":"a","model":"foreign","version":1})", "unsupported",
+         "/version"},
         {"ada", "device", R"({"id":"a","action":"remove","device":"x"})", "unknown_device",
          nullptr},
         {"ada", "device", R"({"id":"a","action":"group","device":"x","groups":[]})",
@@ -72,6 +89,8 @@ TEST_F(DeskTest, EveryBadRequestIsRefusedWithCodePathAndRemedy) {
          "/deadline"},
         {"bob", "dataset", R"({"id":"a","action":"drop","dataset":"fruit"})", "forbidden", nullptr},
         {"bob", "model", R"({"id":"a","action":"list"})", "forbidden", nullptr},
+        {"bob", "model", R"({"id":"a","action":"import","model":"k","path":"k.tflite"})",
+         "forbidden", nullptr},
         {"bob", "regenerate", R"({"id":"a","model":"m","dataset":"fruit","rollout":{"group":"g"}})",
          "forbidden", nullptr},
         {"eve", "health", R"({"id":"a"})", "forbidden", nullptr},
@@ -91,7 +110,7 @@ TEST_F(DeskTest, EveryBadRequestIsRefusedWithCodePathAndRemedy) {
     }
     EXPECT_EQ(world.journal.records, records) << "a refusal left something behind";
     EXPECT_EQ(jobs->unfinished(), 0u);
-    EXPECT_EQ(desk->health()["requests"]["errors"].value("forbidden", 0), 4);
+    EXPECT_EQ(desk->health()["requests"]["errors"].value("forbidden", 0), 5);
 }
 
 TEST_F(DeskTest, TheIdIsEchoedWhereThereIsOne) {
@@ -130,6 +149,21 @@ TEST_F(DeskTest, ARightToOneActionIsNoRightToTheOthers) {
     EXPECT_EQ(codeOf(ask("bob", "dataset", R"({"id":"b","action":"info","dataset":"fruit"})")),
               "forbidden");
     EXPECT_EQ(codeOf(ask("bob", "dataset", R"({"id":"b"})")), "schema");
+}
+
+TEST_F(DeskTest, ModelsSayWhereTheyComeFromAndAnImportIsAJob) {
+    const Json list = ask("ada", "model", R"({"id":"a","action":"list"})");
+    ASSERT_EQ(list["data"]["models"].size(), 2U) << list.dump();
+    EXPECT_EQ(list["data"]["models"][0]["origin"], "imported");
+    EXPECT_EQ(list["data"]["models"][1]["origin"], "trained");
+    const Json show = ask("ada", "model", R"({"id":"b","action":"show","model":"foreign"})");
+    EXPECT_EQ(show["data"]["version"]["origin"]["kind"], "imported");
+    EXPECT_EQ(show["data"]["versions"][0]["origin"], "imported");
+    const Json import =
+        ask("ada", "model",
+            R"({"id":"c","action":"import","model":"k","path":"k.tflite","labels":["a","b"]})");
+    EXPECT_EQ(import.value("status", ""), "accepted") << import.dump();
+    EXPECT_EQ(begun.size(), 1U);
 }
 
 TEST_F(DeskTest, RetainedRequestsAreNeverRun) {

@@ -40,6 +40,11 @@ void put(const fs::path& path, const std::string& bytes) {
     std::ofstream(path, std::ios::binary) << bytes;
 }
 
+std::string text(const fs::path& path) {
+    std::ifstream in(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
 // An ELF32 header with one empty section: a program without code or data.
 std::string emptyElf() {
     std::string elf(52 + 40, '\0');
@@ -102,7 +107,26 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
                        {"parts", {{"validation", part(validation)}, {"test", part(test)}}}});
     } else if (stage == "evaluate") {
         write(folder, {{"parts", {{"test", part(test)}}}});
+    } else if (stage == "import-model") {
+        if (!importError.is_null()) {
+            write(folder, {{"error", importError}});
+            Exit exit;
+            exit.code = 1;
+            return Result<Exit>(exit);
+        }
+        put(folder / "model.tflite", "foreign");
+        put(folder / "windows.tsd", "synthetic windows");
+        put(folder / "outputs.bin", "o");
+        write(folder, {{"tflite", "model.tflite"},
+                       {"windows", "windows.tsd"},
+                       {"outputs", "outputs.bin"},
+                       {"labels", {"yes", "no"}},
+                       {"constant_bytes", importedBytes},
+                       {"arena_bytes", 500},
+                       {"window_bytes", 0},
+                       {"operators", {{{"index", 0}, {"op", "SOFTMAX"}}}}});
     } else if (stage == "generate") {
+        lastGenerate = parseJson(text(folder / "input.json")).value();
         put(folder / "model.cpp", "// a model");
         write(folder, {{"source", "model.cpp"}, {"report", {{"macs", 1}}}});
     } else if (stage == "fake-cc") {

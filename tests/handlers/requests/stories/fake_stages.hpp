@@ -18,8 +18,11 @@ class FakeStages {
 
     double validation = 0.99;  // int8 accuracy, and its lower bound a little below
     double test = 0.95;
-    Json preflightError;  // what the check answers instead of figures
+    Json importError;                  // what the import of a model answers
+    std::size_t importedBytes = 1000;  // constants of an imported model
+    Json preflightError;               // what the check answers instead of figures
     bool compilerFails = false;
+    Json lastGenerate;                // input of the last generate stage
     std::map<std::string, int> runs;  // how often each stage ran
 
   private:

@@ -285,6 +285,84 @@ TEST(Retrain, FreshWeightsWhereAskedAndWhereTheClassesChanged) {
     EXPECT_FALSE(story.events("retrain").empty()) << "the log does not say why";
 }
 
+Json importModel() {
+    return {{"id", "r-1"}, {"action", "import"}, {"model", "m"}, {"path", "a/foreign.tflite"}};
+}
+
+TEST(ModelImport, MakesAReleasedVersionWithoutAnAccuracy) {
+    Story story;
+    const Json job = story.run("model", importModel());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump(1);
+    const Json result = job["result"];
+    EXPECT_EQ(result["version"], 1);
+    EXPECT_EQ(result["images"].size(), 2U);
+    EXPECT_EQ(result["origin"]["kind"], "imported");
+    EXPECT_EQ(result["origin"]["file"], "a/foreign.tflite");
+    EXPECT_EQ(result["origin"]["operators"].size(), 1U);
+    EXPECT_FALSE(result.contains("accuracy")) << "none is known";
+    EXPECT_FALSE(result.contains("plan"));
+    EXPECT_TRUE(result["measured"].contains("synthetic")) << result["measured"].dump();
+    EXPECT_FALSE(result["measured"].contains("test"));
+    const Json version = story.fake.journal.records.at({"version", "m/000001"});
+    EXPECT_EQ(version["classes"], (Json{"yes", "no"}));
+    EXPECT_EQ(version["released"], true);
+    EXPECT_EQ(version["metrics"], Json::object());
+    EXPECT_EQ(story.fake.journal.records.at({"model", "m"}).at("current"), 1);
+    EXPECT_EQ(story.stages.lastGenerate["labels"], (Json{"yes", "no"}));
+    EXPECT_FALSE(story.stages.lastGenerate.contains("plan"));
+    EXPECT_EQ(story.fake.signer.signatures, 2);
+    EXPECT_EQ(story.stages.runs["tinsmith-train"], 0);
+}
+
+TEST(ModelImport, CanBeBuiltAgainButNotLearntFrom) {
+    Story story;
+    ASSERT_EQ(story.run("model", importModel())["state"], "succeeded");
+    for (const char* verb : {"retrain", "requantize"}) {
+        const Json job = story.run(verb, {{"id", "r-2"}, {"model", "m"}}, std::string("j-") + verb);
+        EXPECT_EQ(job["error"]["code"], "unsupported") << job.dump();
+        EXPECT_NE(job["error"]["hint"], "");
+        EXPECT_EQ(job["error"]["path"], "/version");
+    }
+    // Another release takes a newer counter: the imported version must be built again to go out.
+    ASSERT_EQ(story.run("regenerate", regenerate(), "j-2")["state"], "succeeded");
+    const int built = story.stages.runs["generate"];
+    const Json rollout = {
+        {"id", "r-3"}, {"action", "start"}, {"model", "m"}, {"version", 1}, {"group", "nobody"}};
+    const Json job = story.run("rollout", rollout, "j-3");
+    EXPECT_EQ(job["error"]["code"], "no_devices") << job.dump();
+    EXPECT_EQ(story.stages.runs["generate"], built + 1);
+    EXPECT_EQ(story.stages.lastGenerate["labels"], (Json{"yes", "no"}));
+    EXPECT_EQ(story.fake.journal.records.at({"version", "m/000001"}).at("counter"), 4);
+}
+
+TEST(ModelImport, WhatCannotFitIsSaidWithFiguresBeforeAnythingIsBuilt) {
+    Story story;
+    story.stages.importedBytes = 2'000'000;
+    const Json job = story.run("model", importModel());
+    EXPECT_EQ(job["error"]["code"], "not_feasible") << job.dump();
+    EXPECT_NE(job["error"]["message"].get<std::string>().find("2000.0 KB"), std::string::npos);
+    EXPECT_EQ(story.stages.runs["generate"], 0);
+    EXPECT_FALSE(story.fake.journal.records.contains({"model", "m"}));
+    Json request = importModel();
+    request["limits"] = {{"ram_kb", 41.3}};
+    story.stages.importedBytes = 1000;
+    const Json small = story.run("model", request, "j-2");
+    EXPECT_EQ(small["error"]["code"], "not_feasible") << small.dump();
+    EXPECT_EQ(small["error"]["path"], "/limits/ram_kb");
+}
+
+TEST(ModelImport, ARefusedFileLeavesNothing) {
+    Story story;
+    story.stages.importError = {{"code", "unsupported"},
+                                {"message", "operator 3 TRANSPOSE is not supported"},
+                                {"hint", "h"}};
+    const Json job = story.run("model", importModel());
+    EXPECT_EQ(job["error"]["code"], "unsupported");
+    EXPECT_EQ(job["error"]["message"], "operator 3 TRANSPOSE is not supported");
+    EXPECT_FALSE(story.fake.journal.records.contains({"model", "m"}));
+    EXPECT_FALSE(story.fake.journal.records.contains({"version", "m/000001"}));
+}
+
 TEST(Rollout, AVersionThatIsNotBetterIsKeptAndNotRolledOut) {
     Story story;
     ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
