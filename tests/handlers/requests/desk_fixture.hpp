@@ -31,9 +31,9 @@ class DeskTest : public ::testing::Test {
              {"updated", 1}});
         put("model", "m", {{"model", "m"}, {"current", 2}, {"latest", 2}, {"dataset", "fruit"}});
         put("version", "m/000002", {{"model", "m"}, {"version", 2}, {"metrics", {{"test", 0.9}}}});
-        put("model", "foreign", {{"model", "foreign"}, {"current", 1}, {"latest", 1}});
-        put("version", "foreign/000001",
-            {{"model", "foreign"}, {"version", 1}, {"origin", {{"kind", "imported"}}}});
+        put("model", "other", {{"model", "other"}, {"current", 1}, {"latest", 1}});
+        put("version", "other/000001",
+            {{"model", "other"}, {"version", 1}, {"origin", {{"kind", "imported"}}}});
         restart();
     }
 

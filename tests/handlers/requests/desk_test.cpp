@@ -75,8 +75,8 @@ TEST_F(DeskTest, EveryBadRequestIsRefusedWithCodePathAndRemedy) {
         {"ada", "model",
          R"({"id":"a","action":"import","model":"k","path":"k.tflite","labels":["\u0007"]})",
          "schema", "/labels"},
-        {"ada", "retrain", R"({"id":"a","model":"foreign"})", "unsupported", "/version"},
-        {"ada", "requantize", R"({"id":"a","model":"foreign","version":1})", "unsupported",
+        {"ada", "retrain", R"({"id":"a","model":"other"})", "unsupported", "/version"},
+        {"ada", "requantize", R"({"id":"a","model":"other","version":1})", "unsupported",
          "/version"},
         {"ada", "device", R"({"id":"a","action":"remove","device":"x"})", "unknown_device",
          nullptr},
@@ -154,9 +154,9 @@ TEST_F(DeskTest, ARightToOneActionIsNoRightToTheOthers) {
 TEST_F(DeskTest, ModelsSayWhereTheyComeFromAndAnImportIsAJob) {
     const Json list = ask("ada", "model", R"({"id":"a","action":"list"})");
     ASSERT_EQ(list["data"]["models"].size(), 2U) << list.dump();
-    EXPECT_EQ(list["data"]["models"][0]["origin"], "imported");
-    EXPECT_EQ(list["data"]["models"][1]["origin"], "trained");
-    const Json show = ask("ada", "model", R"({"id":"b","action":"show","model":"foreign"})");
+    EXPECT_EQ(list["data"]["models"][1]["origin"], "imported");
+    EXPECT_EQ(list["data"]["models"][0]["origin"], "trained");
+    const Json show = ask("ada", "model", R"({"id":"b","action":"show","model":"other"})");
     EXPECT_EQ(show["data"]["version"]["origin"]["kind"], "imported");
     EXPECT_EQ(show["data"]["versions"][0]["origin"], "imported");
     const Json import =
