@@ -119,7 +119,8 @@ TEST_F(ImportStage, SourceIsGeneratedOfItWithoutAPlan) {
                {"labels", (*imported)["labels"]},
                {"model", "foreign"},
                {"version", 1},
-               {"board", "mps2-an386"}});
+               {"board", "mps2-an386"},
+               {"kernels", "armv7em"}});
     const auto result = build::generateStage(job.path, ignore);
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ((*result)["model_digest"], (*imported)["sha256"]);
@@ -146,7 +147,8 @@ TEST_F(ImportStage, ALongWindowIsKeptAsInputBytes) {
                {"labels", (*imported)["labels"]},
                {"model", "foreign"},
                {"version", 1},
-               {"board", "mps2-an386"}});
+               {"board", "mps2-an386"},
+               {"kernels", "armv7em"}});
     const auto result = build::generateStage(job.path, ignore);
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ((*result)["report"]["window_bytes"], app::slidingSize(2800));
