@@ -177,32 +177,33 @@ void Application::onSample(std::span<const float> values) {
     }
 }
 
-bool Application::inferNewest() {
+bool Application::inferNewest(Inference& out) {
     const std::size_t length = model_->pipeline->length;
     if (model_->window != nullptr) {
         const std::span<const std::int8_t> window = quantized_.latest(length);
         if (window.empty()) return false;
-        infer(*model_, window.data(), board_.ticks, inference_);
+        infer(*model_, window.data(), board_.ticks, out);
     } else {
         const std::span<const float> window = buffer_.latest(length);
         if (window.empty()) return false;
-        infer(*model_, window.data(), board_.ticks, inference_);
+        infer(*model_, window.data(), board_.ticks, out);
     }
     return true;
 }
 
 void Application::classify() {
     ++windows_;
-    if (!inferNewest()) return;
+    Inference& inference = commonInference();
+    if (!inferNewest(inference)) return;
     ++inferences_;
-    inferenceTicks_ = inference_.featureTicks + inference_.inferenceTicks;
+    inferenceTicks_ = inference.featureTicks + inference.inferenceTicks;
     wire::Result result;
     result.index = results_;
     result.windowIndex = windows_ - 1;
-    result.classIndex = winner(inference_, model_->classCount);
+    result.classIndex = winner(inference, model_->classCount);
     if (model_->classCount <= wire::kMaxClasses) {
         result.classCount = static_cast<std::uint8_t>(model_->classCount);
-        std::copy_n(inference_.output.begin(), model_->classCount, result.scores.begin());
+        std::copy_n(inference.output.begin(), model_->classCount, result.scores.begin());
     }
     std::copy_n(agent_.runningDigest().begin(), result.digestPrefix.size(),
                 result.digestPrefix.begin());

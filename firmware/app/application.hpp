@@ -78,7 +78,7 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
     void onSample(std::span<const float> values);
     void classify();
     // False while there are too few samples for a window.
-    [[nodiscard]] bool inferNewest();
+    [[nodiscard]] bool inferNewest(Inference& out);
     void sendWindow(std::span<const float> window);
     void sendTelemetry(std::uint64_t nowMs);
 
@@ -95,7 +95,6 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
     WindowBuffer buffer_;
     Sliding<std::int8_t> quantized_;  // for a model that keeps its window itself
     WindowCounter inferenceDue_;
-    Inference inference_;
     Recorder recorder_;
     agent::MqttOptions options_;
     std::array<std::uint8_t, wire::kMaxMessageBytes> will_{};

@@ -16,6 +16,11 @@ bool windowFits(const Model& model) {
 
 }  // namespace
 
+Inference& commonInference() {
+    static Inference common;
+    return common;
+}
+
 bool usable(const Model& model) {
     if (model.pipeline == nullptr || !dsp::valid(*model.pipeline)) return false;
     const dsp::Shape shape = dsp::outputShape(*model.pipeline);
@@ -45,7 +50,7 @@ void infer(const Model& model, const std::int8_t* window, TickSource ticks, Infe
 
 std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)()) {
     std::uint16_t failed = 0;
-    static Inference inference;
+    Inference& inference = commonInference();
     for (std::uint16_t i = 0; i < model.goldenCount; ++i) {
         infer(model, model.golden[i].window, ticks, inference);
         if (!std::equal(model.golden[i].output, model.golden[i].output + model.classCount,

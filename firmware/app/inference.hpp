@@ -14,12 +14,15 @@ using TickSource = std::uint64_t (*)();
 
 inline constexpr std::size_t kMaxOutputs = 1024;
 
-// Too large for a small stack.
 struct Inference {
     std::array<std::int8_t, kMaxOutputs> output{};
     std::uint32_t featureTicks = 0;
     std::uint32_t inferenceTicks = 0;
 };
+
+// The one that the firmware works with, too large for a small stack: what it holds is valid until
+// the next inference.
+[[nodiscard]] Inference& commonInference();
 
 // True where the model fits this firmware: a valid pipeline, at most kMaxOutputs classes, windows
 // that the application's buffer or the model's own holds.

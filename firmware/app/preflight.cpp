@@ -45,7 +45,7 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model,
 
     const auto* windows = reinterpret_cast<const float*>(area.data() + kPreflightWindowsOffset);
     std::uint8_t* record = area.data() + preflightRecordsOffset(request);
-    static Inference inference;
+    Inference& inference = commonInference();
     for (std::uint32_t i = 0; i < request.windowCount; ++i) {
         infer(*model, windows + std::size_t{i} * request.windowFloats, hooks.ticks, inference);
         const PreflightRecord head{inference.featureTicks, inference.inferenceTicks};
