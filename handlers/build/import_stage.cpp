@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "firmware/app/window_buffer.hpp"
 #include "firmware/nn/run.hpp"
@@ -145,7 +146,12 @@ Result<Json> importModelStage(const std::filesystem::path& jobDir,
     const auto graph = quantize::readTflite(bytesOf(*bytes));
     if (!graph) return std::unexpected(graph.error());
     if (auto ok = checkEnds(*graph); !ok) return std::unexpected(ok.error());
-    const auto infer = inferSource(*graph);
+    const std::optional<Core> core = coreNamed(json->value("kernels", ""));
+    if (!core) {
+        return fail(Code::unsupported, "the board has no kernels that are known",
+                    "mend `kernels` in the board's board.toml", "/kernels");
+    }
+    const auto infer = inferSource(*graph, *core);
     if (!infer) return std::unexpected(infer.error());
 
     const nn::Tensor& input = tensorAt(*graph, graph->inputs[0]);

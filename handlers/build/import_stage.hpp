@@ -11,7 +11,7 @@ namespace tinsmith::build {
 inline constexpr int kSyntheticWindows = 32;
 inline constexpr std::size_t kMaxImportedOutputs = 1024;
 
-// JOBDIR/input.json: {"root":"/data","path":"model.tflite","labels":["…"]?}
+// JOBDIR/input.json: {"root":"/data","path":"model.tflite","kernels":"armv7em","labels":["…"]?}
 // Reads any int8 .tflite classifier with one input and one output, and makes windows to check its
 // firmware with. They are synthetic, pseudo-random over the whole int8 range of the input: they
 // tell whether the board computes what the gateway computes, and nothing about accuracy. Writes

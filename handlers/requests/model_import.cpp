@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/build/board.hpp"
 #include "handlers/requests/firmware.hpp"
 #include "handlers/requests/release.hpp"
 #include "handlers/requests/stage.hpp"
@@ -15,9 +16,13 @@ namespace {
 constexpr int kImportUntil = 70;
 
 // The file is foreign: a child reads it and leaves what the later steps need.
-Task<Result<Json>> readModel(Job& job, ModelImport request) {
+Task<Result<Json>> readModel(Job& job, ModelImport request, std::string boardName) {
     World& world = job.world();
-    Json input = {{"root", world.settings.dataDir.string()}, {"path", request.path}};
+    const auto board = build::loadBoard(world.settings.firmwareDir / "boards", boardName);
+    if (!board) co_return std::unexpected(board.error());
+    Json input = {{"root", world.settings.dataDir.string()},
+                  {"path", request.path},
+                  {"kernels", board->kernels}};
     if (!request.labels.empty()) input["labels"] = request.labels;
     Result<Json> output =
         co_await runStage(job, "tinsmith-work", "import-model", input, "import", 0, kImportUntil);
@@ -83,9 +88,10 @@ Task<Result<Json>> modelImportStory(Job& job, Fleet& fleet) {
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
 
-    const Json inputs = {{"path", request.path}, {"labels", request.labels}};
+    const Json inputs = {
+        {"path", request.path}, {"labels", request.labels}, {"board", goal->board}};
     Result<Json> model =
-        co_await job.step("import", inputs, readModel(job, request), Weight::heavy);
+        co_await job.step("import", inputs, readModel(job, request, goal->board), Weight::heavy);
     if (!model) co_return std::unexpected(model.error());
     if (auto fits = checkFit(goal->limits, *model); !fits) co_return std::unexpected(fits.error());
 

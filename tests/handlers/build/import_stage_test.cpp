@@ -56,7 +56,8 @@ class ImportStage : public testing::Test {
         std::ofstream(job.path / "foreign.tflite", std::ios::binary) << bytes;
     }
     Result<Json> run(Json more = Json::object()) {
-        Json input = {{"root", job.path.string()}, {"path", "foreign.tflite"}};
+        Json input = {
+            {"root", job.path.string()}, {"path", "foreign.tflite"}, {"kernels", "armv7em"}};
         input.update(more);
         job.write(input);
         return build::importModelStage(job.path, ignore);
