@@ -68,6 +68,7 @@ struct RequantizeRequest {
     Target target;
     Limits limits;
     std::optional<int> windows;  // calibration windows
+    std::optional<Json> recipe;  // the one to use, as a plan's "quantization"; absent = try them
     std::optional<RolloutOptions> rollout;
     bool force = false;
     bool dryRun = false;

@@ -166,6 +166,14 @@ Request requantize(Reader& in) {
     request.target = target(in);
     request.limits = limits(in);
     request.windows = in.maybe<int>("windows");
+    in.inside("recipe", [&](Reader& recipe) {
+        if (recipe.json().contains("percentile") &&
+            recipe.value<std::string>("calibration") != "percentile") {
+            recipe.refuse("percentile", "belongs to the calibration percentile only",
+                          "leave it out, or write \"calibration\": \"percentile\"");
+        }
+        request.recipe = recipe.json();
+    });
     request.rollout = maybeRollout(in);
     request.force = in.value<bool>("force");
     request.dryRun = in.value<bool>("dry_run");

@@ -69,16 +69,39 @@ struct Training {
     bool operator==(const Training&) const = default;
 };
 
+enum class CalibrationKind { min_max, percentile, mse };
+
+std::string_view calibrationName(CalibrationKind kind);
+
+// How float weights become int8: a quantisation recipe.
+struct Quantization {
+    CalibrationKind calibration = CalibrationKind::min_max;
+    double percentile = 99.9;  // of `percentile`: what share of values each end of a range keeps
+    int windows = 512;         // of the train part, to calibrate on
+    bool perChannel = true;    // convolutions: a weight scale for each filter, or one for all
+    bool biasCorrection = false;
+    int fineTuneEpochs = 0;  // of training on through the int8 arithmetic
+    bool operator==(const Quantization&) const = default;
+};
+
 struct Plan {
     std::string reason;
     std::vector<dsp::Block> features;
     std::vector<Layer> network;
     Training training;
-    int calibrationWindows = 512;
+    Quantization quantization;
 };
 
 // The final dense layer and the softmax are implied: they are not in `network`.
 Json toJson(const Plan& plan);
+
+// What a recipe leaves out of calibration and windows is not written where it is the default.
+Json toJson(const Quantization& recipe);
+// `json` fits the schema. A percentile beside another calibration fails with `schema` and its path
+// below the recipe.
+[[nodiscard]] Result<Quantization> quantizationFrom(const Json& json);
+// "mse, per tensor, bias corrected, 5 epochs of fine-tuning", for people.
+std::string describe(const Quantization& recipe);
 
 // Schema (draft 7, config/schemas/plan.json) first, then what a schema cannot say: every shape
 // works out for this window. Fails with `schema` (or `version`) and the JSON pointer of the fault;

@@ -211,7 +211,7 @@ Json toJson(const Plan& plan) {
               {"patience", t.patience},
               {"class_weights", t.classWeights},
               {"augment", {{"noise", t.noise}, {"shift", t.shift}}}}},
-            {"quantization", {{"calibration", "min_max"}, {"windows", plan.calibrationWindows}}}};
+            {"quantization", toJson(plan.quantization)}};
 }
 
 Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
@@ -230,8 +230,13 @@ Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
         for (const auto& block : json.at("features")) plan.features.push_back(blockFrom(block));
         for (const auto& layer : json.at("network")) plan.network.push_back(layerFrom(layer));
         plan.training = trainingFrom(json.at("training"));
-        plan.calibrationWindows =
-            valueOr(json.value("quantization", Json::object()), "windows", 512);
+        auto recipe = quantizationFrom(json.value("quantization", Json::object()));
+        if (!recipe) {
+            Error error = recipe.error();
+            error.path = "/quantization" + error.path;
+            return std::unexpected(error);
+        }
+        plan.quantization = *recipe;
         if (auto ok = validate(plan, window); !ok) return std::unexpected(ok.error());
         return plan;
     } catch (const Json::exception& e) {

@@ -8,41 +8,7 @@
 
 namespace tinsmith::quantize {
 
-void ValueRange::take(float value) {
-    minimum = std::min(minimum, value);
-    maximum = std::max(maximum, value);
-}
-
-Calibration calibrate(const train::FloatNetwork& network,
-                      const std::vector<std::vector<float>>& inputs) {
-    Calibration result;
-    result.layers.resize(network.layers.size());
-    std::vector<std::vector<float>> outputs;
-    for (const auto& input : inputs) {
-        for (const float value : input) result.input.take(value);
-        train::forward(network, input, outputs);
-        for (std::size_t i = 0; i < outputs.size(); ++i) {
-            for (const float value : outputs[i]) result.layers[i].take(value);
-        }
-    }
-    return result;
-}
-
 namespace {
-
-struct ScaleAndZero {
-    float scale;
-    std::int32_t zeroPoint;
-};
-
-ScaleAndZero activationScale(const ValueRange& range) {
-    const float width = range.maximum - range.minimum;
-    // An activation that never moved from 0 still needs a scale; any does.
-    if (!(width > 1e-9F)) return {1.0F / 128, 0};
-    const float scale = width / 255.0F;
-    const auto zero = static_cast<std::int32_t>(std::round(-128.0F - range.minimum / scale));
-    return {scale, std::clamp(zero, -128, 127)};
-}
 
 void appendInt32(std::vector<std::uint8_t>& bytes, std::int32_t value) {
     for (int shift = 0; shift < 32; shift += 8) {
@@ -52,7 +18,8 @@ void appendInt32(std::vector<std::uint8_t>& bytes, std::int32_t value) {
 
 class Builder {
   public:
-    explicit Builder(const Calibration& calibration) : calibration_(calibration) {}
+    Builder(const train::Ranges& ranges, bool perChannel)
+        : ranges_(ranges), perChannel_(perChannel) {}
 
     nn::Graph take() {
         graph_.outputs = {current_};
@@ -60,7 +27,7 @@ class Builder {
     }
 
     void input(const train::FloatNetwork& network) {
-        const auto [scale, zero] = activationScale(calibration_.input);
+        const auto [scale, zero] = train::activationScale(ranges_.input);
         current_ = activation("features", {1, 1, network.steps, network.features}, scale, zero);
         graph_.inputs = {current_};
     }
@@ -115,7 +82,7 @@ class Builder {
         const auto& shape = current().shape;
         const std::int32_t steps = (shape[2] + layer.stride - 1) / layer.stride;
         nn::Operator op =
-            weighted(layer, index, layer.filters, true, {layer.filters, 1, layer.kernel, shape[3]});
+            weighted(layer, index, layer.filters, {layer.filters, 1, layer.kernel, shape[3]});
         op.op = nn::Op::conv2d;
         op.options.padding = nn::Padding::same;
         op.options.strideWidth = layer.stride;
@@ -151,7 +118,7 @@ class Builder {
 
     void dense(const train::FloatLayer& layer, std::size_t index) {
         const auto inputs = static_cast<std::int32_t>(nn::elementCount(current()));
-        nn::Operator op = weighted(layer, index, layer.units, false, {layer.units, inputs});
+        nn::Operator op = weighted(layer, index, layer.units, {layer.units, inputs});
         op.op = nn::Op::fullyConnected;
         add(std::move(op), calibrated("dense", index, {1, layer.units}));
     }
@@ -193,7 +160,7 @@ class Builder {
 
     std::int32_t calibrated(const std::string& name, std::size_t layer,
                             std::vector<std::int32_t> shape) {
-        const auto [scale, zero] = activationScale(calibration_.layers[layer]);
+        const auto [scale, zero] = train::activationScale(ranges_.layers[layer]);
         return activation(name + "_" + std::to_string(layer), std::move(shape), scale, zero);
     }
 
@@ -240,15 +207,11 @@ class Builder {
     // Quantised weights and bias of a layer; `outputs` rows of equal length, one scale a row or one
     // for all.
     nn::Operator weighted(const train::FloatLayer& layer, std::size_t index, std::int32_t outputs,
-                          bool perChannel, std::vector<std::int32_t> shape) {
+                          std::vector<std::int32_t> shape) {
         const float inputScale = current().scales[0];
         const std::size_t rows = static_cast<std::size_t>(outputs);
         const std::size_t length = layer.weights.size() / rows;
-        std::vector<float> scales;
-        for (std::size_t row = 0; row < rows; ++row) {
-            scales.push_back(rowScale(layer, row, length, inputScale));
-        }
-        if (!perChannel) scales = {*std::max_element(scales.begin(), scales.end())};
+        std::vector<float> scales = train::weightScales(layer, inputScale, perChannel_);
 
         nn::Tensor weights;
         weights.name = "weights_" + std::to_string(index);
@@ -260,7 +223,7 @@ class Builder {
         bias.shape = {outputs};
         bias.constant = true;
         for (std::size_t row = 0; row < rows; ++row) {
-            const float scale = scales[perChannel ? row : 0];
+            const float scale = scales[scales.size() > 1 ? row : 0];
             for (std::size_t i = 0; i < length; ++i) {
                 const float steps = std::round(layer.weights[row * length + i] / scale);
                 weights.data.push_back(static_cast<std::uint8_t>(
@@ -281,19 +244,8 @@ class Builder {
         return op;
     }
 
-    // Large enough for the row's weights, and for its bias to stay far from the end of int32.
-    static float rowScale(const train::FloatLayer& layer, std::size_t row, std::size_t length,
-                          float inputScale) {
-        float most = 0;
-        for (std::size_t i = 0; i < length; ++i)
-            most = std::max(most, std::fabs(layer.weights[row * length + i]));
-        const float forBias =
-            std::fabs(layer.bias[row]) / (inputScale * static_cast<float>(1 << 30));
-        const float scale = std::max(most / 127.0F, forBias);
-        return scale > 1e-12F ? scale : 1.0F / 127;  // nothing but zeros: any scale holds them
-    }
-
-    const Calibration& calibration_;
+    const train::Ranges& ranges_;
+    bool perChannel_;
     nn::Graph graph_;
     std::int32_t current_ = 0;
 };
@@ -310,16 +262,17 @@ bool finite(const train::FloatNetwork& network) {
 
 }  // namespace
 
-Result<nn::Graph> quantize(const train::FloatNetwork& network, const Calibration& calibration) {
+Result<nn::Graph> quantize(const train::FloatNetwork& network, const train::Ranges& ranges,
+                           bool perChannel) {
     if (!finite(network)) {
         return fail(Code::bad_data, "the trained network holds values that are not finite",
                     "train again with a smaller learning rate");
     }
     if (network.layers.empty() || network.layers.back().op != train::Op::dense ||
-        calibration.layers.size() != network.layers.size()) {
+        ranges.layers.size() != network.layers.size()) {
         return fail(Code::bad_data, "the trained network does not end in a dense layer");
     }
-    Builder builder(calibration);
+    Builder builder(ranges, perChannel);
     builder.input(network);
     train::LayerShape shape = train::inputShape(network);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {

@@ -5,6 +5,8 @@
 #include "handlers/flow/digest.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/plan/plan.hpp"
+#include "handlers/quantize/bias_correction.hpp"
+#include "handlers/quantize/calibration.hpp"
 #include "handlers/quantize/evaluate.hpp"
 #include "handlers/quantize/post_training.hpp"
 #include "handlers/quantize/stage_input.hpp"
@@ -78,21 +80,38 @@ TakeOutputs outputsWriter(const std::filesystem::path& jobDir, const Json& json,
 struct Made {
     nn::Graph graph;
     std::vector<std::uint8_t> model;
+    train::Ranges ranges;
 };
 
-Result<Made> make(const StageInput& input, const train::FloatNetwork& network, Features& features,
-                  const Progress& progress) {
+Result<Made> make(const StageInput& input, train::FloatNetwork network, Features& features,
+                  const std::filesystem::path& jobDir, const Progress& progress) {
     progress({{"percent", 5}, {"text", "calibrating"}});
-    const auto inputs = calibrationInputs(input.data, input.plan.calibrationWindows, features);
-    if (inputs.empty())
+    const plan::Quantization& recipe = input.plan.quantization;
+    const auto given = input.json.find("ranges");
+    const bool calibrating = given == input.json.end();
+    const auto inputs = calibrating ? calibrationInputs(input.data, recipe.windows, features)
+                                    : std::vector<std::vector<float>>();
+    if (calibrating && inputs.empty())
         return fail(Code::bad_data, "the dataset has no train windows to calibrate on");
-    auto graph = quantize(network, calibrate(network, inputs));
+    auto ranges = calibrating ? Result<train::Ranges>(calibrate(network, inputs, recipe))
+                              : train::rangesFrom(*given);
+    if (!ranges) return std::unexpected(ranges.error());
+    auto graph = quantize(network, *ranges, recipe.perChannel);
     if (!graph) return std::unexpected(graph.error());
+    if (recipe.biasCorrection) {
+        progress({{"percent", 15}, {"text", "correcting biases"}});
+        if (auto ok = correctBiases(*graph, network, inputs); !ok)
+            return std::unexpected(ok.error());
+    }
+    if (calibrating && recipe.fineTuneEpochs > 0) {
+        if (auto ok = train::save(jobDir / "start", network); !ok)
+            return std::unexpected(ok.error());
+    }
     features.setInput(*graph);
     auto model = writeTflite(*graph);
     if (!model) return std::unexpected(model.error());
     progress({{"percent", 30}, {"text", "quantised"}, {"bytes", model->size()}});
-    return Made{std::move(*graph), std::move(*model)};
+    return Made{std::move(*graph), std::move(*model), std::move(*ranges)};
 }
 
 }  // namespace
@@ -110,13 +129,16 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
         static_cast<std::size_t>(network->steps) * static_cast<std::size_t>(network->features)) {
         return fail(Code::bad_data, "the network was trained on other features than the plan's");
     }
-    auto made = make(*input, *network, *features, progress);
+    auto made = make(*input, *network, *features, jobDir, progress);
     if (!made) return std::unexpected(made.error());
     if (auto ok = writeFile(jobDir / "model.tflite", textOf(std::as_bytes(std::span(made->model))));
         !ok) {
         return std::unexpected(ok.error());
     }
     const auto take = outputsWriter(jobDir, input->json, input->data.classes.size());
+    if (input->json.contains("reference"))
+        network = networkMember(input->json, jobDir, "reference");
+    if (!network) return std::unexpected(network.error());
     auto reports =
         evaluateParts(*input, {*parts, 30}, made->graph, &*network, *features, progress, take);
     if (!reports) return std::unexpected(reports.error());
@@ -130,6 +152,7 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
                                       made->model.size()})},
                 {"bytes", made->model.size()},
                 {"macs", nn::macCount(made->graph)},
+                {"ranges", train::toJson(made->ranges)},
                 {"input", {{"scale", first.scales[0]}, {"zero_point", first.zeroPoint}}},
                 {"parts", std::move(*reports)}};
 }

@@ -15,13 +15,20 @@ namespace tinsmith::quantize {
 //    "windows_out":N}   paths relative to JOBDIR or absolute; windows_out: most windows a part in
 //    outputs-<part>.bin,
 //                       absent = all
-// Calibrates on the train part, writes JOBDIR/model.tflite and outputs-<part>.bin (int8 scores,
-// window after window, in the order of dataset::windows) and returns
+//    "reference":"folder"  a float network to measure agreement with instead; may be absent
+//    "ranges":{…}          of the activations, where "network" was fine-tuned for them: then
+//    nothing
+//                          is calibrated or corrected; may be absent
+// Calibrates on the train part by the plan's recipe, writes JOBDIR/model.tflite and
+// outputs-<part>.bin (int8 scores, window after window, in the order of dataset::windows) and
+// returns
 //   {"tflite":"model.tflite","sha256","bytes","macs","input":{"scale","zero_point"},
 //    "parts":{"validation":{"windows","correct","accuracy","lower90","float_accuracy","agreement","confusion":[[…]],
 //             "per_class":{label: recall or null},"outputs":"outputs-validation.bin"}}}
-// The int8 graph is evaluated with the microcontroller's own features and kernels. The caller
-// writes output.json.
+// and "ranges", as handlers/train/int8_scales.hpp writes them. Where the recipe asks for
+// fine-tuning and no ranges were given, JOBDIR/start is the float network to fine-tune, biases
+// corrected; the caller runs the trainer and comes back with what it made. The int8 graph is
+// evaluated with the microcontroller's own features and kernels. The caller writes output.json.
 [[nodiscard]] Result<Json> quantizeStage(const std::filesystem::path& jobDir,
                                          const std::function<void(const Json&)>& progress);
 

@@ -50,8 +50,9 @@ Result<std::vector<dataset::Part>> partsMember(const Json& json, const char* key
     return parts;
 }
 
-Result<train::FloatNetwork> networkMember(const Json& json, const std::filesystem::path& jobDir) {
-    auto path = pathMember(json, "network", jobDir);
+Result<train::FloatNetwork> networkMember(const Json& json, const std::filesystem::path& jobDir,
+                                          const char* key) {
+    auto path = pathMember(json, key, jobDir);
     if (!path) return std::unexpected(path.error());
     return train::load(*path);
 }

@@ -36,9 +36,10 @@ struct StageInput : StageData {
                                                        const std::filesystem::path& jobDir);
 // A list of names of parts; empty where it is absent.
 [[nodiscard]] Result<std::vector<dataset::Part>> partsMember(const Json& json, const char* key);
-// The folder named by "network".
+// The float network in the folder named by `key`.
 [[nodiscard]] Result<train::FloatNetwork> networkMember(const Json& json,
-                                                        const std::filesystem::path& jobDir);
+                                                        const std::filesystem::path& jobDir,
+                                                        const char* key = "network");
 // "network_json": what network.json holds; only its {"features":{"mean","inverse_deviation"}} is
 // read.
 [[nodiscard]] Result<train::Normalisation> normalisationMember(const Json& json);

@@ -36,10 +36,28 @@ Result<bool> withValidation(const Json& input) {
     return wrong("parts must be [\"train\"] or [\"train\",\"validation\"]", "/parts");
 }
 
+Result<FineTune> fineTuneFrom(const Json& json, const Job& job) {
+    if (!job.start || job.withValidation) {
+        return wrong("fine-tuning goes on from a start, on the train part alone", "/fine_tune");
+    }
+    FineTune tune;
+    tune.perChannel = json.value("per_channel", true);
+    auto ranges = rangesFrom(json.value("ranges", Json()));
+    if (!ranges) {
+        return wrong(ranges.error().message, "/fine_tune" + ranges.error().path);
+    }
+    if (ranges->layers.size() != job.start->layers.size()) {
+        return wrong("there is one range a layer of the start", "/fine_tune/ranges/layers");
+    }
+    tune.ranges = std::move(*ranges);
+    return tune;
+}
+
 Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     for (const auto& [key, value] : input.items()) {
         if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" &&
-            key != "epochs" && key != "epochs_scale" && key != "early_stopping" && key != "start") {
+            key != "epochs" && key != "epochs_scale" && key != "early_stopping" && key != "start" &&
+            key != "fine_tune") {
             return wrong("unknown key", "/" + key);
         }
     }
@@ -67,6 +85,11 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
         auto network = load(folder / start->get<std::string>());
         if (!network) return std::unexpected(network.error());
         job.start = std::move(*network);
+    }
+    if (const auto tune = input.find("fine_tune"); tune != input.end()) {
+        auto parsed = fineTuneFrom(*tune, job);
+        if (!parsed) return std::unexpected(parsed.error());
+        job.fineTune = std::move(*parsed);
     }
     return job;
 }

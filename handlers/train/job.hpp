@@ -10,12 +10,20 @@
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/plan/plan.hpp"
 #include "handlers/train/float_network.hpp"
+#include "handlers/train/int8_scales.hpp"
 
 namespace tinsmith::train {
 
+struct FineTune {
+    Ranges ranges;
+    bool perChannel = true;
+};
+
 // {"dataset":"path.tsd","plan":{…},"seed":1,"parts":["train"] or ["train","validation"],
 //  "epochs":n or "epochs_scale":0 … 4 (of the plan's epochs), "early_stopping":true|false,
-//  "start":"folder of a network to continue from, instead of fresh weights" (may be absent)}
+//  "start":"folder of a network to continue from, instead of fresh weights" (may be absent),
+//  "fine_tune":{"ranges":{…} as int8_scales.hpp writes them,"per_channel":true|false}: train the
+//  start's weights on through int8 arithmetic with these scales (may be absent)}
 // Relative paths are taken from the job folder.
 struct Job {
     dataset::Dataset data;
@@ -27,6 +35,7 @@ struct Job {
     int epochs = 1;
     bool earlyStopping = true;
     std::optional<FloatNetwork> start;
+    std::optional<FineTune> fineTune;  // only with a start
 };
 
 // `schema` (with path) for the input or the plan, `bad_data` for a dataset without windows in a

@@ -10,6 +10,7 @@
 #include <limits>
 #include <numeric>
 
+#include "handlers/train/fake_quant.hpp"
 #include "handlers/train/samples.hpp"
 #include "handlers/train/torch_net.hpp"
 
@@ -20,6 +21,8 @@ using dataset::Part;
 
 // Continued weights are good already: the full rate would throw them away before it improves them.
 constexpr double kContinuedRate = 0.3;
+// Fine-tuning moves weights by fractions of a rounding step.
+constexpr double kFineTuneRate = 0.03;
 // Enough windows for the statistics of batch norm.
 constexpr std::int64_t kStatisticsWindows = 2048;
 
@@ -63,9 +66,15 @@ class Fit {
 
   private:
     Status prepare();
-    EpochNote epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number);
+    // `Net` computes logits and has parameters, as TorchNet and FakeQuantNet do.
+    template <class Net>
+    Result<Fitted> fitted(Net& net);
+    template <class Net>
+    EpochNote epoch(Net& net, torch::optim::AdamW& optimizer, int number);
     torch::Tensor batch(const std::vector<std::size_t>& order, torch::Tensor& labels);
-    Evaluated evaluate(TorchNet& net);
+    template <class Net>
+    Evaluated evaluate(Net& net);
+    [[nodiscard]] double rateShare() const;
     void report(const EpochNote& note) const;
 
     const Job& job_;
@@ -144,7 +153,13 @@ torch::Tensor Fit::batch(const std::vector<std::size_t>& order, torch::Tensor& l
     return x;
 }
 
-EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) {
+double Fit::rateShare() const {
+    if (job_.fineTune) return kFineTuneRate;
+    return job_.start ? kContinuedRate : 1;
+}
+
+template <class Net>
+EpochNote Fit::epoch(Net& net, torch::optim::AdamW& optimizer, int number) {
     net.train();
     std::vector<std::size_t> order(windows_.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
@@ -160,8 +175,8 @@ EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) 
         // A short rise, then half a cosine down to nothing.
         const double done = static_cast<double>(stepsDone_) / static_cast<double>(stepsTotal_);
         const double rise = std::min(1.0, done / 0.05);
-        const double rate = job_.plan.training.learningRate * (job_.start ? kContinuedRate : 1) *
-                            rise * 0.5 * (1 + std::cos(M_PI * std::min(1.0, done)));
+        const double rate = job_.plan.training.learningRate * rateShare() * rise * 0.5 *
+                            (1 + std::cos(M_PI * std::min(1.0, done)));
         for (auto& group : optimizer.param_groups()) {
             static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
         }
@@ -184,7 +199,8 @@ EpochNote Fit::epoch(TorchNet& net, torch::optim::AdamW& optimizer, int number) 
     return note;
 }
 
-Evaluated Fit::evaluate(TorchNet& net) {
+template <class Net>
+Evaluated Fit::evaluate(Net& net) {
     torch::NoGradGuard noGrad;
     net.eval();
     Evaluated result;
@@ -217,17 +233,8 @@ void Fit::report(const EpochNote& note) const {
     progress_(json);
 }
 
-Result<Fitted> Fit::run() {
-    if (auto ok = prepare(); !ok) return std::unexpected(ok.error());
-    torch::manual_seed(job_.seed);
-    TorchNet net(job_.plan, job_.window);
-    if (job_.start) {
-        const torch::Tensor x = tensorOf(train_, extractor_);
-        const auto every = std::max<std::int64_t>(1, x.size(0) / kStatisticsWindows);
-        const Status continued =
-            net.continueFrom(job_.start->layers, x.slice(0, 0, x.size(0), every));
-        if (!continued) return std::unexpected(continued.error());
-    }
+template <class Net>
+Result<Fitted> Fit::fitted(Net& net) {
     torch::optim::AdamWOptions decayed(job_.plan.training.learningRate);
     decayed.weight_decay(job_.plan.training.weightDecay);
     torch::optim::AdamWOptions plain(job_.plan.training.learningRate);
@@ -287,6 +294,26 @@ Result<Fitted> Fit::run() {
     result.network.mean = normalisation_.mean;
     result.network.inverseDeviation = normalisation_.inverseDeviation;
     return result;
+}
+
+Result<Fitted> Fit::run() {
+    if (auto ok = prepare(); !ok) return std::unexpected(ok.error());
+    torch::manual_seed(job_.seed);
+    if (job_.fineTune) {
+        auto net =
+            FakeQuantNet::create(*job_.start, job_.fineTune->ranges, job_.fineTune->perChannel);
+        if (!net) return std::unexpected(net.error());
+        return fitted(**net);
+    }
+    TorchNet net(job_.plan, job_.window);
+    if (job_.start) {
+        const torch::Tensor x = tensorOf(train_, extractor_);
+        const auto every = std::max<std::int64_t>(1, x.size(0) / kStatisticsWindows);
+        const Status continued =
+            net.continueFrom(job_.start->layers, x.slice(0, 0, x.size(0), every));
+        if (!continued) return std::unexpected(continued.error());
+    }
+    return fitted(net);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "firmware/nn/run.hpp"
 #include "handlers/build/generate.hpp"
+#include "handlers/quantize/calibration.hpp"
 #include "handlers/quantize/post_training.hpp"
 #include "tests/handlers/quantize/random_network.hpp"
 

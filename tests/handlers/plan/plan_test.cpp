@@ -14,7 +14,7 @@ TEST(Plan, ReadsWhatItWrites) {
     ASSERT_TRUE(plan) << plan.error().message << plan.error().path;
     EXPECT_EQ(plan->network.size(), 7u);
     EXPECT_EQ(plan->training.shift, 8);
-    EXPECT_EQ(plan->calibrationWindows, 256);
+    EXPECT_EQ(plan->quantization.windows, 256);
     const auto again = parsePlan(toJson(*plan), kVibration);
     ASSERT_TRUE(again) << again.error().message;
     EXPECT_EQ(canonical(toJson(*again)), canonical(toJson(*plan)));
@@ -122,8 +122,15 @@ const Bad kBad[] = {
     {"too many epochs", [](Json& p) { p["training"]["epochs"] = 100000; }, "/training/epochs"},
     {"unknown augmentation", [](Json& p) { p["training"]["augment"]["mixup"] = 1; },
      "/training/augment"},
-    {"unknown calibration", [](Json& p) { p["quantization"]["calibration"] = "mse"; },
+    {"unknown calibration", [](Json& p) { p["quantization"]["calibration"] = "entropy"; },
      "/quantization/calibration"},
+    {"percentile out of range",
+     [](Json& p) { p["quantization"] = {{"calibration", "percentile"}, {"percentile", 49.9}}; },
+     "/quantization/percentile"},
+    {"percentile of another calibration", [](Json& p) { p["quantization"]["percentile"] = 99; },
+     "/quantization/percentile"},
+    {"too many epochs of fine-tuning", [](Json& p) { p["quantization"]["fine_tune_epochs"] = 21; },
+     "/quantization/fine_tune_epochs"},
     {"fft not a power of two",
      [](Json& p) {
          p["features"][0] = {{"block", "spectrum"}, {"fft", 48}, {"hop", 8}, {"bins", 4}};
@@ -184,7 +191,23 @@ TEST(Plan, SmallestPlanTakesDefaults) {
     ASSERT_TRUE(plan) << plan.error().message;
     EXPECT_EQ(plan->features[0].decimate, 1);
     EXPECT_EQ(plan->training.batchSize, 32);
-    EXPECT_EQ(plan->calibrationWindows, 512);
+    EXPECT_EQ(plan->quantization.windows, 512);
+}
+
+TEST(Plan, RecipesAreReadWrittenAndTold) {
+    Json json = examplePlan();
+    json["quantization"] = {
+        {"calibration", "percentile"}, {"percentile", 99.5},      {"windows", 128},
+        {"per_channel", false},        {"bias_correction", true}, {"fine_tune_epochs", 3}};
+    const auto plan = parsePlan(json, kVibration);
+    ASSERT_TRUE(plan) << plan.error().message;
+    EXPECT_EQ(plan->quantization,
+              (Quantization{CalibrationKind::percentile, 99.5, 128, false, true, 3}));
+    EXPECT_EQ(toJson(*plan)["quantization"], json["quantization"]);
+    EXPECT_EQ(describe(plan->quantization),
+              "percentile 99.5, per tensor, bias corrected, 3 epochs of fine-tuning");
+    EXPECT_EQ(toJson(Quantization{}), Json({{"calibration", "min_max"}, {"windows", 512}}))
+        << "plans without a recipe stay as they were";
 }
 
 TEST(Plan, WindowsBeyondTheBlocksAreUnsupported) {

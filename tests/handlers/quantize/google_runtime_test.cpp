@@ -3,6 +3,7 @@
 
 #include "firmware/dsp/pipeline.hpp"
 #include "firmware/nn/run.hpp"
+#include "handlers/quantize/calibration.hpp"
 #include "handlers/quantize/post_training.hpp"
 #include "handlers/quantize/tflite.hpp"
 #include "tests/handlers/quantize/google_runtime.hpp"

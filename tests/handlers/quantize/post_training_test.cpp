@@ -8,6 +8,7 @@
 
 #include "firmware/dsp/pipeline.hpp"
 #include "firmware/nn/run.hpp"
+#include "handlers/quantize/calibration.hpp"
 #include "handlers/quantize/evaluate.hpp"
 #include "handlers/quantize/post_training.hpp"
 #include "handlers/quantize/tflite.hpp"
