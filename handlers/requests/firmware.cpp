@@ -9,7 +9,8 @@
 #include "handlers/flow/digest.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/preflight/emulate.hpp"
-#include "handlers/requests/learn.hpp"
+#include "handlers/requests/figures.hpp"
+#include "handlers/requests/int8.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -155,6 +156,14 @@ Task<Result<Json>> runBuild(Job& job, FirmwareSpec spec) {
 
 }  // namespace
 
+std::uint64_t signedImageBytes(const Json& built) {
+    std::uint64_t most = 0;
+    for (const Json& image : built.value("images", Json::array())) {
+        most = std::max(most, image.value("bytes", std::uint64_t{0}) + kSignatureBytes);
+    }
+    return most;
+}
+
 Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec) {
     const Json inputs = {{"plan", spec.plan},
                          {"tflite", spec.quantized.value("tflite", "")},
@@ -271,11 +280,7 @@ Task<Result<Json>> prove(Job& job, FirmwareSpec spec, Json built) {
     const std::uint64_t ram =
         built.value("ram_bytes", std::uint64_t{0}) + std::max(stack, board->platformStack);
     const plan::Latency latency = plan::latencyOf(most, board->speed);
-    std::uint64_t image = 0;
-    for (const Json& each : built.value("images", Json::array())) {
-        image = std::max(image, each.value("bytes", std::uint64_t{0}) + kSignatureBytes);
-    }
-    if (auto fits = checkLimits(spec.goal.limits, image, ram, latency); !fits) {
+    if (auto fits = checkLimits(spec.goal.limits, signedImageBytes(built), ram, latency); !fits) {
         co_return std::unexpected(fits.error());
     }
     proof.update(

@@ -27,6 +27,9 @@ std::string kilobytes(std::uint64_t bytes);
 // (does not fit a slot).
 Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec);
 
+// The larger of the slots' images that buildStep returned, once it is signed.
+[[nodiscard]] std::uint64_t signedImageBytes(const Json& built);
+
 // Runs the built images on the emulated board:
 // {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms","latency_ms_range"}.
 // Fails with preflight_failed (slot, window, class, expected and got) or not_feasible (a measured

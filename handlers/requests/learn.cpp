@@ -8,6 +8,7 @@
 #include "handlers/flow/files.hpp"
 #include "handlers/plan/prompt.hpp"
 #include "handlers/plan/search.hpp"
+#include "handlers/requests/int8.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -17,7 +18,6 @@ namespace {
 // Progress of a whole job: planning and training take the first 60 percent.
 constexpr int kPlanUntil = 60;
 constexpr int kFitUntil = 70;
-constexpr int kQuantizeUntil = 75;
 // When the search has nothing new to propose: so many further looks at each of so many leading
 // plans.
 constexpr int kFurtherLooks = 2;
@@ -60,13 +60,9 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
     result["validation"] = result["float"];
     if (withInt8) {
         const std::filesystem::path folder = trained->value("folder", "");
-        const std::string network = (folder / trained->value("network", "network")).string();
-        const Json input = {{"dataset", data},
-                            {"plan", plan},
-                            {"network", network},
-                            {"evaluate", Json::array({"validation"})}};
-        Result<Json> int8 =
-            co_await runStage(job, "tinsmith-work", "quantize", input, "quantize", from, from);
+        const std::filesystem::path network = folder / trained->value("network", "network");
+        const Json parts = Json::array({"validation"});
+        Result<Json> int8 = co_await toInt8(job, goal, plan, network, parts, from, from);
         if (!int8) co_return std::unexpected(int8.error());
         result["validation"] =
             int8->value("parts", Json::object()).value("validation", Json::object());
@@ -484,47 +480,7 @@ Task<Result<Json>> runFit(Job& job, Goal goal, Json plan, int epochs, Json start
     co_return Json{{"network_json", *network}, {"weights", *weights}};
 }
 
-Task<Result<Json>> runQuantize(Job& job, Goal goal, Json plan, Json network) {
-    auto folder = restoreNetwork(job, network);
-    if (!folder) co_return std::unexpected(folder.error());
-    const Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
-                        {"plan", plan},
-                        {"network", folder->string()},
-                        {"evaluate", Json::array({"validation", "test"})}};
-    Result<Json> output = co_await runStage(job, "tinsmith-work", "quantize", input, "int8",
-                                            kFitUntil, kQuantizeUntil);
-    if (!output) co_return std::unexpected(output.error());
-    const std::filesystem::path made = output->value("folder", "");
-    Artefacts& artefacts = job.world().artefacts;
-    auto tflite = artefacts.putFile(made / "model.tflite");
-    auto validation = artefacts.putFile(made / "outputs-validation.bin");
-    auto test = artefacts.putFile(made / "outputs-test.bin");
-    for (const auto* kept : {&tflite, &validation, &test}) {
-        if (!*kept) co_return std::unexpected(kept->error());
-    }
-    Json result = *output;
-    result.erase("folder");
-    result["tflite"] = *tflite;
-    result["outputs"] = {{"validation", *validation}, {"test", *test}};
-    co_return result;
-}
-
 }  // namespace
-
-Result<std::filesystem::path> restoreNetwork(Job& job, const Json& network) {
-    auto folder = job.folder("network");
-    if (!folder) return folder;
-    auto weights = job.world().artefacts.read(network.value("weights", ""));
-    if (!weights) return std::unexpected(weights.error());
-    if (auto wrote = writeFile(*folder / "weights.bin", *weights); !wrote) {
-        return std::unexpected(wrote.error());
-    }
-    const std::string text = canonical(network.value("network_json", Json::object()));
-    if (auto wrote = writeFile(*folder / "network.json", text); !wrote) {
-        return std::unexpected(wrote.error());
-    }
-    return folder;
-}
 
 Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs, Json start) {
     const Json inputs = {{"plan", plan},
@@ -535,14 +491,6 @@ Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs, Json start) {
     Result<Json> fitted =
         co_await job.step("fit", inputs, runFit(job, goal, plan, epochs, start), Weight::heavy);
     co_return fitted;
-}
-
-Task<Result<Json>> quantize(Job& job, Goal goal, Json plan, Json network) {
-    const Json inputs = {
-        {"plan", plan}, {"weights", network.value("weights", "")}, {"data", goal.data}};
-    Result<Json> quantized =
-        co_await job.step("quantize", inputs, runQuantize(job, goal, plan, network), Weight::heavy);
-    co_return quantized;
 }
 
 }  // namespace tinsmith

@@ -1,5 +1,4 @@
-// From a goal to a plan and from a plan to an int8 network: what regenerate, retrain and requantize
-// share.
+// From a goal to a plan and from a plan to float weights: what regenerate and retrain share.
 #pragma once
 
 #include <string>
@@ -41,13 +40,5 @@ Task<Result<Json>> trial(Job& job, Goal goal, Json plan, double epochsScale, boo
 // The chosen plan fitted on train and validation together: {"network_json","weights" (artefact)}.
 // `start`: such a network to continue from; null = fresh weights.
 Task<Result<Json>> fit(Job& job, Goal goal, Json plan, int epochs, Json start);
-
-// Float weights to int8, measured once on test: {"tflite"
-// (artefact),"parts":{"validation","test"},"outputs":{"validation","test"} (artefacts of the int8
-// outputs), …}. `network` is what fit returned.
-Task<Result<Json>> quantize(Job& job, Goal goal, Json plan, Json network);
-
-// Lays what fit returned into the job's folder `network` again, as the stages read it.
-[[nodiscard]] Result<std::filesystem::path> restoreNetwork(Job& job, const Json& network);
 
 }  // namespace tinsmith

@@ -1,5 +1,6 @@
 // regenerate: a new plan and new weights.
 #include "handlers/api/parse.hpp"
+#include "handlers/requests/int8.hpp"
 #include "handlers/requests/learn.hpp"
 #include "handlers/requests/release.hpp"
 #include "handlers/requests/stories.hpp"

@@ -5,6 +5,7 @@
 
 #include "firmware/image/image.hpp"
 #include "handlers/flow/digest.hpp"
+#include "handlers/requests/figures.hpp"
 #include "handlers/requests/firmware.hpp"
 #include "handlers/requests/stage.hpp"
 #include "handlers/requests/versions.hpp"
@@ -71,11 +72,6 @@ Json testOf(const Json& quantized) {
 
 double accuracyOf(const Json& part) {
     return part.value("accuracy", 0.0);
-}
-
-std::string percent(double share) {
-    const long tenths = std::lround(share * 1000);
-    return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
 }
 
 // ---- Is it better than what runs?

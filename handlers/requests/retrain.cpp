@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/requests/int8.hpp"
 #include "handlers/requests/learn.hpp"
 #include "handlers/requests/release.hpp"
 #include "handlers/requests/stories.hpp"

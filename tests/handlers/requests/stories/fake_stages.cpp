@@ -92,7 +92,10 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     const std::string stage = program == "tinsmith-work" ? child.argv[1] : program;
     ++runs[stage];
     const fs::path folder = child.folder;
+    std::ifstream file(folder / "input.json");
+    const Json input = Json::parse(file, nullptr, false);
     if (stage == "tinsmith-train") {
+        if (input.contains("fine_tune")) fineTuned.push_back(input);
         put(folder / "network" / "network.json", R"({"layers":[]})");
         put(folder / "network" / "weights.bin", "weights");
         write(folder, {{"network", "network"},
@@ -103,8 +106,19 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
         put(folder / "model.tflite", "tflite");
         put(folder / "outputs-validation.bin", "v");
         put(folder / "outputs-test.bin", "t");
+        const Json recipe = input["plan"]["quantization"];
+        Json measured = part(validation);
+        if (ofRecipe) {
+            const auto [accuracy, agreement] = ofRecipe(recipe);
+            measured = part(accuracy);
+            measured["agreement"] = agreement;
+        }
+        measured["float_accuracy"] = floatAccuracy;
+        put(folder / "model.tflite", "tflite of " + recipe.dump());
         write(folder, {{"tflite", "model.tflite"},
-                       {"parts", {{"validation", part(validation)}, {"test", part(test)}}}});
+                       {"bytes", 1000},
+                       {"ranges", {{"input", {0, 1}}, {"layers", Json::array()}}},
+                       {"parts", {{"validation", measured}, {"test", part(test)}}}});
     } else if (stage == "evaluate") {
         write(folder, {{"parts", {{"test", part(test)}}}});
     } else if (stage == "import-model") {
@@ -127,8 +141,12 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
                        {"operators", {{{"index", 0}, {"op", "SOFTMAX"}}}}});
     } else if (stage == "generate") {
         lastGenerate = parseJson(text(folder / "input.json")).value();
+        const bool perChannel = input["plan"]["quantization"].value("per_channel", true);
+        payload_ = perChannel ? payloadPerChannel : payloadPerTensor;
         put(folder / "model.cpp", "// a model");
-        write(folder, {{"source", "model.cpp"}, {"report", {{"macs", 1}}}});
+        write(folder,
+              {{"source", "model.cpp"},
+               {"report", {{"macs", 1}, {"constant_bytes", 3000}, {"golden_bytes", 1500}}}});
     } else if (stage == "fake-cc") {
         if (compilerFails) {
             Exit exit;
@@ -139,7 +157,8 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     } else if (stage == "fake-ld") {
         put(folder / ("model-" + child.argv[1] + ".elf"), emptyElf());
     } else if (stage == "fake-objcopy") {
-        put(folder / ("model-" + child.argv[1] + ".bin"), "payload of " + child.argv[1]);
+        put(folder / ("model-" + child.argv[1] + ".bin"),
+            "payload of " + child.argv[1] + std::string(payload_, 'x'));
     } else if (stage == "preflight-prepare") {
         write(folder, {{"boot", "boot.elf"}, {"windows", 1}, {"runs", Json::array()}});
     } else if (stage == "preflight-check") {

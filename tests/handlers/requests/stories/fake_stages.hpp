@@ -4,8 +4,11 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/fakes/fake_world.hpp"
 
@@ -20,7 +23,13 @@ class FakeStages {
     double test = 0.95;
     Json importError;                  // what the import of a model answers
     std::size_t importedBytes = 1000;  // constants of an imported model
-    Json preflightError;               // what the check answers instead of figures
+    // Accuracy and agreement on validation by recipe instead, where a test sets it.
+    std::function<std::pair<double, double>(const Json& recipe)> ofRecipe;
+    double floatAccuracy = 0.99;
+    std::size_t payloadPerTensor = 0;  // further bytes of an image, by its form of weights
+    std::size_t payloadPerChannel = 0;
+    std::vector<Json> fineTuned;  // inputs of the trainer that asked for it
+    Json preflightError;          // what the check answers instead of figures
     bool compilerFails = false;
     Json lastGenerate;                // input of the last generate stage
     std::map<std::string, int> runs;  // how often each stage ran
@@ -28,6 +37,8 @@ class FakeStages {
   private:
     std::optional<Result<Exit>> run(const Child& child);
     void write(const std::filesystem::path& folder, const Json& output);
+
+    std::size_t payload_ = 0;
 };
 
 }  // namespace tinsmith::testing

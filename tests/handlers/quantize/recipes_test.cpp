@@ -1,0 +1,145 @@
+// All recipes on a real recording, end to end through the stages as the daemon's children run them.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "handlers/dataset/stage.hpp"
+#include "handlers/plan/plan.hpp"
+#include "handlers/quantize/stage.hpp"
+
+namespace tinsmith {
+namespace {
+
+std::filesystem::path sharedData() {
+    const char* shared = std::getenv("TINSMITH_SHARED");
+    return (shared != nullptr ? std::filesystem::path(shared)
+                              : std::filesystem::path(TINSMITH_SOURCE_DIR) / ".." / "shared") /
+           "data";
+}
+
+class Bench {
+  public:
+    Bench()
+        : folder_(std::filesystem::temp_directory_path() /
+                  ("tinsmith-recipes-" + std::to_string(::getpid()))) {
+        std::filesystem::create_directories(folder_);
+    }
+    ~Bench() { std::filesystem::remove_all(folder_); }
+    Bench(const Bench&) = delete;
+    Bench& operator=(const Bench&) = delete;
+
+    const std::filesystem::path& folder() const { return folder_; }
+    void write(const Json& input) const { std::ofstream(folder_ / "input.json") << input.dump(); }
+    Json import(const Json& request) const {
+        write({{"root", sharedData().string()}, {"request", request}});
+        return dataset::importStage(folder_, [](const Json&) {}).value();
+    }
+    Json train(const Json& input) const {
+        write(input);
+        const std::string command =
+            std::string(TINSMITH_TRAINER) + " " + folder_.string() + " >/dev/null";
+        const int status = std::system(command.c_str());
+        std::ifstream in(folder_ / "output.json");
+        Json output = Json::parse(in, nullptr, false);
+        EXPECT_EQ(status, 0) << output.dump();
+        return output;
+    }
+    Json quantize(const Json& input) const {
+        write(input);
+        const auto made = quantize::quantizeStage(folder_, [](const Json&) {});
+        EXPECT_TRUE(made) << made.error().message;
+        return made ? *made : Json();
+    }
+
+  private:
+    std::filesystem::path folder_;
+};
+
+TEST(Recipes, AllOnVibration) {
+    if (!std::filesystem::exists(sharedData() / "vibration")) {
+        GTEST_SKIP() << "Recipes.AllOnVibration: no ../shared/data/vibration";
+    }
+    const Bench bench;
+    const Json imported = bench.import({{"action", "import"},
+                                        {"dataset", "vibration"},
+                                        {"path", "vibration"},
+                                        {"rate_hz", 50},
+                                        {"window", {{"length", 100}}}});
+    const Json dataset = imported["dataset"];
+    Json plan = Json::parse(R"({"version":1,"features":[{"block":"raw","center":true}],
+        "network":[{"layer":"conv1d","filters":12,"kernel":5,"stride":2,"batch_norm":true},
+                   {"layer":"max_pool","size":2},
+                   {"layer":"conv1d","filters":16,"kernel":3,"batch_norm":true},
+                   {"layer":"global_average_pool"}],
+        "training":{"epochs":20,"augment":{"shift":16}}})");
+    bench.train({{"dataset", dataset}, {"plan", plan}, {"seed", 1}});
+    std::filesystem::rename(bench.folder() / "network", bench.folder() / "float");
+
+    const auto quantised = [&](const plan::Quantization& recipe, const Json& more) {
+        plan["quantization"] = plan::toJson(recipe);
+        Json input = {{"dataset", dataset},
+                      {"plan", plan},
+                      {"network", "float"},
+                      {"reference", "float"},
+                      {"evaluate", Json::array({"validation"})}};
+        input.update(more);
+        Json made = bench.quantize(input);
+        const Json& report = made["parts"]["validation"];
+        std::printf("%-46s int8 %.4f (float %.4f), agreement %.4f, %d bytes\n",
+                    plan::describe(recipe).c_str(), report["accuracy"].get<double>(),
+                    report["float_accuracy"].get<double>(), report["agreement"].get<double>(),
+                    made["bytes"].get<int>());
+        return made;
+    };
+    const auto agreement = [](const Json& made) {
+        return made["parts"]["validation"]["agreement"].get<double>();
+    };
+    int perChannelBytes = 0;
+    for (const bool perChannel : {true, false}) {
+        for (const auto calibration :
+             {plan::CalibrationKind::min_max, plan::CalibrationKind::percentile,
+              plan::CalibrationKind::mse}) {
+            for (const bool corrected : {false, true}) {
+                plan::Quantization recipe;
+                recipe.calibration = calibration;
+                recipe.perChannel = perChannel;
+                recipe.biasCorrection = corrected;
+                const Json made = quantised(recipe, Json::object());
+                EXPECT_GE(agreement(made), 0.9) << plan::describe(recipe);
+                if (perChannel) perChannelBytes = made["bytes"];
+                if (!perChannel) {
+                    EXPECT_LT(made["bytes"], perChannelBytes);
+                }
+            }
+        }
+    }
+
+    // Coarse on purpose: a fifth of all values saturates, so that there is something to win back.
+    plan::Quantization coarse;
+    coarse.calibration = plan::CalibrationKind::percentile;
+    coarse.percentile = 80;
+    coarse.perChannel = false;
+    const Json before = quantised(coarse, Json::object());
+    coarse.fineTuneEpochs = 5;
+    const Json start = quantised(coarse, Json::object());
+    const Json tuned =
+        bench.train({{"dataset", dataset},
+                     {"plan", plan},
+                     {"seed", 1},
+                     {"epochs", 5},
+                     {"start", "start"},
+                     {"fine_tune", {{"ranges", start["ranges"]}, {"per_channel", false}}}});
+    const Json after = quantised(coarse, {{"network", "network"}, {"ranges", start["ranges"]}});
+    EXPECT_EQ(after["ranges"], start["ranges"]);
+    EXPECT_EQ(after["parts"]["validation"]["correct"], tuned["validation"]["correct"])
+        << "what the trainer measured is what the kernels compute";
+    EXPECT_GE(after["parts"]["validation"]["accuracy"].get<double>(),
+              before["parts"]["validation"]["accuracy"].get<double>());
+    EXPECT_NE(after["sha256"], before["sha256"]);
+}
+
+}  // namespace
+}  // namespace tinsmith
