@@ -54,9 +54,15 @@ std::vector<double> meanOutput(train::FloatLayer layer, train::LayerShape in,
     layer.relu = false;
     const std::size_t channels = layer.bias.size();
     train::FloatNetwork alone;
-    alone.steps = in.steps;
-    alone.features = in.features;
-    alone.layers = {std::move(layer)};
+    alone.steps = in.rows;
+    alone.features = in.columns * in.channels;
+    if (in.image) {
+        train::FloatLayer image;
+        image.op = train::Op::image;
+        image.channels = in.channels;
+        alone.layers.push_back(std::move(image));
+    }
+    alone.layers.push_back(std::move(layer));
     std::vector<std::vector<float>> outputs;
     train::forward(alone, meanInput, outputs);
     std::vector<double> means(channels);
@@ -134,7 +140,7 @@ Status correctBiases(nn::Graph& graph, train::FloatNetwork& network,
             reads[i].take(i == 0 ? input : outputs[i - 1]);
     }
     auto op = graph.operators.begin();
-    train::LayerShape shape{network.steps, network.features};
+    train::LayerShape shape = train::inputShape(network);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         train::FloatLayer& layer = network.layers[i];
         const train::LayerShape in = shape;

@@ -91,14 +91,14 @@ class Builder {
 
     void conv2d(const train::FloatLayer& layer, std::size_t index, train::LayerShape out) {
         nn::Operator op =
-            weighted(layer, index, out.channels, true,
+            weighted(layer, index, out.channels,
                      {out.channels, layer.kernel, layer.kernelColumns, current().shape[3]});
         op.op = nn::Op::conv2d;
         addConv2d(std::move(op), layer, index, out);
     }
 
     void depthwise(const train::FloatLayer& layer, std::size_t index, train::LayerShape out) {
-        nn::Operator op = weighted(layer, index, out.channels, true,
+        nn::Operator op = weighted(layer, index, out.channels,
                                    {1, layer.kernel, layer.kernelColumns, out.channels});
         op.op = nn::Op::depthwiseConv2d;
         nn::Tensor& weights = graph_.tensors[static_cast<std::size_t>(op.inputs[1])];

@@ -40,7 +40,8 @@ struct Need {
 
 Need needOf(const Json& version, const plan::Feasibility& estimate) {
     const Json measured = version.value("measured", Json::object());
-    Need need{estimate.flashBytes, estimate.ramBytes, estimate.cost.latency.high, "is estimated to"};
+    Need need{estimate.flashBytes, estimate.ramBytes, estimate.cost.latency.high,
+              "is estimated to"};
     if (!measured.contains("image_bytes")) return need;
     need.flashBytes = measured.value("image_bytes", need.flashBytes);
     need.ramBytes = measured.value("ram_bytes", need.ramBytes);

@@ -19,10 +19,10 @@ torch::Tensor roundAway(const torch::Tensor& x) {
     return whole + torch::sign(x) * ((x - whole).abs() >= 0.5).to(x.scalar_type());
 }
 
-// One value a channel, beside [batch, channels, places].
+// One value a channel, beside [batch, channels, rows, columns].
 template <class T>
 torch::Tensor channelwise(const std::vector<T>& values, torch::ScalarType type) {
-    return torch::tensor(values).to(type).view({1, -1, 1});
+    return torch::tensor(values).to(type).view({1, -1, 1, 1});
 }
 
 // nn::requantize for a whole tensor of accumulators.
@@ -47,27 +47,48 @@ torch::Tensor requantized(const torch::Tensor& accumulators, const std::vector<d
     return torch::bitwise_right_shift(high, right) + (rest > threshold).to(torch::kInt64);
 }
 
+// SAME padding by TFLite's rule, the odd one behind; 0 stands for the zero point.
+struct Padding {
+    std::int64_t before = 0;
+    std::int64_t after = 0;
+};
+
+Padding samePadding(std::int64_t size, std::int64_t kernel, std::int64_t stride) {
+    const std::int64_t outputs = (size + stride - 1) / stride;
+    const std::int64_t missing = std::max<std::int64_t>((outputs - 1) * stride + kernel - size, 0);
+    return {missing / 2, missing - missing / 2};
+}
+
+// `weight` has one row a channel, as FloatLayer has it.
 torch::Tensor convolved(const FloatLayer& layer, const torch::Tensor& x,
                         const torch::Tensor& weight, const torch::Tensor& bias) {
-    const auto steps = x.size(2);
-    const auto outputs = (steps + layer.stride - 1) / layer.stride;
-    const auto missing =
-        std::max<std::int64_t>((outputs - 1) * layer.stride + layer.kernel - steps, 0);
-    // SAME padding by TFLite's rule, the odd one behind; 0 stands for the zero point.
-    const torch::Tensor padded = torch::constant_pad_nd(x, {missing / 2, missing - missing / 2});
+    const bool depthwise = layer.op == Op::depthwise_conv2d;
+    const std::int64_t inputs = depthwise ? 1 : x.size(1);
+    const Padding rows = samePadding(x.size(2), layer.kernel, layer.stride);
+    const Padding columns = samePadding(x.size(3), layer.kernelColumns, layer.strideColumns);
+    const torch::Tensor padded =
+        torch::constant_pad_nd(x, {columns.before, columns.after, rows.before, rows.after});
     const torch::Tensor filters =
-        weight.view({weight.size(0), layer.kernel, x.size(1)}).permute({0, 2, 1});
-    return torch::conv1d(padded, filters, bias, torch::IntArrayRef(layer.stride));
+        weight.view({weight.size(0), layer.kernel, layer.kernelColumns, inputs})
+            .permute({0, 3, 1, 2});
+    return torch::conv2d(padded, filters, bias, {layer.stride, layer.strideColumns}, {0, 0}, {1, 1},
+                         depthwise ? x.size(1) : 1);
 }
 
 // Rounded to nearest, halves away from zero, of values that still have their zero point.
-torch::Tensor averaged(const torch::Tensor& x, std::int64_t size, std::int32_t zeroPoint) {
-    const torch::Tensor smooth = torch::avg_pool1d(x, size, size);
-    const auto count = static_cast<double>(size);
+torch::Tensor averaged(const torch::Tensor& x, std::int64_t rows, std::int64_t columns,
+                       std::int32_t zeroPoint) {
+    const torch::Tensor smooth = torch::avg_pool2d(x, {rows, columns}, {rows, columns});
+    const auto count = static_cast<double>(rows * columns);
     const torch::Tensor sum = torch::round(smooth * count) + count * zeroPoint;
-    const auto half = static_cast<double>(size / 2);
+    const auto half = static_cast<double>(rows * columns / 2);
     const torch::Tensor nudged = torch::where(sum > 0, sum + half, sum - half);
     return straightThrough(torch::trunc(nudged / count) - zeroPoint, smooth);
+}
+
+// [batch, places of channels] in the order of TFLite, channels innermost.
+torch::Tensor rowOf(const torch::Tensor& x) {
+    return x.permute({0, 2, 3, 1}).flatten(1);
 }
 
 }  // namespace
@@ -78,33 +99,23 @@ Result<std::shared_ptr<FakeQuantNet>> FakeQuantNet::create(const FloatNetwork& n
     net->perChannel_ = perChannel;
     net->input_ = activationScale(ranges.input);
     ActivationScale current = net->input_;
+    LayerShape shape = inputShape(network);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         Step step;
         step.layer = network.layers[i];
         step.in = current;
-        switch (step.layer.op) {
-            case Op::conv1d:
-            case Op::dense: {
-                const auto channels = static_cast<std::int64_t>(step.layer.bias.size());
-                const std::string name = std::to_string(i);
-                step.weight = net->register_parameter(
-                    name + "_weight", torch::tensor(step.layer.weights).view({channels, -1}));
-                step.bias = net->register_parameter(name + "_bias", torch::tensor(step.layer.bias));
-                current = activationScale(ranges.layers[i]);
-                break;
-            }
-            case Op::max_pool:
-            case Op::average_pool:
-            case Op::global_average_pool:
-            case Op::global_max_pool:
-            case Op::flatten:
-                break;
-            default:
-                return fail(Code::unsupported,
-                            "a " + std::string(opName(step.layer.op)) +
-                                " layer cannot be fine-tuned through int8 arithmetic",
-                            "use a recipe without fine-tuning");
+        step.image = shape.image;
+        if (!step.layer.bias.empty()) {
+            const auto channels = static_cast<std::int64_t>(step.layer.bias.size());
+            const std::string name = std::to_string(i);
+            step.weight = net->register_parameter(
+                name + "_weight", torch::tensor(step.layer.weights).view({channels, -1}));
+            step.bias = net->register_parameter(name + "_bias", torch::tensor(step.layer.bias));
+            current = activationScale(ranges.layers[i]);
         }
+        auto next = outputShape(step.layer, shape);
+        if (!next) return std::unexpected(next.error());
+        shape = *next;
         step.out = current;
         net->steps_.push_back(std::move(step));
     }
@@ -115,7 +126,9 @@ torch::Tensor FakeQuantNet::quantised(const torch::Tensor& samples) const {
     // dsp::quantize: in float, halves to even.
     const torch::Tensor scaled = torch::round(samples * (1.0F / input_.scale));
     const double zero = input_.zeroPoint;
-    return torch::clamp(scaled.to(torch::kFloat64), -128 - zero, 127 - zero).transpose(1, 2);
+    return torch::clamp(scaled.to(torch::kFloat64), -128 - zero, 127 - zero)
+        .transpose(1, 2)
+        .unsqueeze(3);
 }
 
 FloatLayer FakeQuantNet::layerOf(const Step& step) {
@@ -163,22 +176,31 @@ torch::Tensor FakeQuantNet::weighted(Step& step, const torch::Tensor& x) const {
 }
 
 torch::Tensor FakeQuantNet::apply(Step& step, const torch::Tensor& x) const {
-    const int size = step.layer.size;
+    const std::int64_t rows = step.layer.size;
+    const std::int64_t columns = step.image ? rows : 1;
     switch (step.layer.op) {
-        case Op::max_pool:
-            return torch::max_pool1d(x, size, size);
-        case Op::average_pool:
-            return averaged(x, size, step.in.zeroPoint);
-        case Op::global_max_pool:
-            return x.amax(2, true);
-        case Op::global_average_pool:
-            return averaged(x, x.size(2), step.in.zeroPoint);
-        case Op::flatten:
-            // [places][channels], as TFLite has it
-            return x.transpose(1, 2).flatten(1).unsqueeze(2);
-        default:
+        case Op::conv1d:
+        case Op::conv2d:
+        case Op::depthwise_conv2d:
+        case Op::dense:
             return weighted(step, x);
+        case Op::image:
+            // [steps][features] is [rows][columns][channels] as it lies in memory.
+            return x.permute({0, 2, 3, 1})
+                .reshape({x.size(0), x.size(2), -1, step.layer.channels})
+                .permute({0, 3, 1, 2});
+        case Op::max_pool:
+            return torch::max_pool2d(x, {rows, columns}, {rows, columns});
+        case Op::average_pool:
+            return averaged(x, rows, columns, step.in.zeroPoint);
+        case Op::global_max_pool:
+            return x.amax({2, 3}, true);
+        case Op::global_average_pool:
+            return averaged(x, x.size(2), x.size(3), step.in.zeroPoint);
+        case Op::flatten:
+            return rowOf(x).unsqueeze(2).unsqueeze(3);
     }
+    return x;
 }
 
 torch::Tensor FakeQuantNet::forward(const torch::Tensor& samples) {
@@ -195,7 +217,7 @@ std::vector<torch::Tensor> FakeQuantNet::int8Outputs(const torch::Tensor& sample
     for (Step& step : steps_) {
         x = apply(step, x);
         const torch::Tensor stored = x + static_cast<double>(step.out.zeroPoint);
-        outputs.push_back(stored.transpose(1, 2).contiguous().to(torch::kInt8));
+        outputs.push_back(stored.permute({0, 2, 3, 1}).contiguous().to(torch::kInt8));
     }
     return outputs;
 }

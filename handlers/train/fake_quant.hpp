@@ -20,7 +20,7 @@ namespace tinsmith::train {
 class FakeQuantNet : public torch::nn::Module {
   public:
     // `ranges` has one range a layer. Weight scales follow the weights as they change; those of
-    // activations stay. `unsupported` names a layer that cannot be trained like this.
+    // activations stay.
     [[nodiscard]] static Result<std::shared_ptr<FakeQuantNet>> create(const FloatNetwork& network,
                                                                       const Ranges& ranges,
                                                                       bool perChannel);
@@ -29,7 +29,7 @@ class FakeQuantNet : public torch::nn::Module {
     // stand for.
     torch::Tensor forward(const torch::Tensor& samples);
 
-    // The int8 output of each layer, [batch][places][channels] as the kernels store it.
+    // The int8 output of each layer, [batch][rows][columns][channels] as the kernels store it.
     std::vector<torch::Tensor> int8Outputs(const torch::Tensor& samples);
 
     std::vector<FloatLayer> exportLayers();
@@ -42,10 +42,11 @@ class FakeQuantNet : public torch::nn::Module {
         FloatLayer layer;      // its shape; the parameters below are what trains
         torch::Tensor weight;  // as FloatLayer has it, one row a channel
         torch::Tensor bias;
+        bool image = false;  // pools act on columns too
         ActivationScale in;
         ActivationScale out;
     };
-    // An activation is [batch, channels, places], each value less its zero point.
+    // An activation is [batch, channels, rows, columns], each value less its zero point.
     torch::Tensor quantised(const torch::Tensor& samples) const;
     torch::Tensor apply(Step& step, const torch::Tensor& x) const;
     torch::Tensor weighted(Step& step, const torch::Tensor& x) const;

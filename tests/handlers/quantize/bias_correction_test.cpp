@@ -92,7 +92,7 @@ TEST(BiasCorrection, RemovesAKnownShift) {
 TEST(BiasCorrection, TakesTheMeanErrorOutOfTheLogits) {
     double before = 0;
     double after = 0;
-    for (int kind = 0; kind < 5; ++kind) {
+    for (int kind = 0; kind < test::kNetworkKinds; ++kind) {
         auto network = test::randomNetwork(kind, 5);
         // Weights that all round the same way: the shift that the correction is for.
         for (auto& layer : network.network.layers) {

@@ -107,7 +107,7 @@ TEST(FakeQuant, ComputesWhatTheKernelsCompute) {
             recipe.percentile = 98;  // so that values really saturate
             recipe.perChannel = perChannel;
             Difference all;
-            for (int kind = 0; kind < 5; ++kind) {
+            for (int kind = 0; kind < test::kNetworkKinds; ++kind) {
                 for (std::uint32_t seed = 1; seed <= 3; ++seed) {
                     auto network = randomNetwork(kind, seed);
                     const Difference one = compare(network.network, recipe, inputs(network, 40));
