@@ -50,10 +50,10 @@ train::ValueRange percentileRange(std::vector<float>& values, double percentile)
     const auto upper = values.begin() + static_cast<std::ptrdiff_t>(rank);
     train::ValueRange range;
     std::nth_element(values.begin(), upper, values.end());
-    range.take(*upper);
+    range.maximum = std::max(0.0F, *upper);
     const auto lower = values.begin() + static_cast<std::ptrdiff_t>(values.size() - 1 - rank);
     std::nth_element(values.begin(), lower, values.end());
-    range.take(*lower);
+    range.minimum = std::min(0.0F, *lower);
     return range;
 }
 

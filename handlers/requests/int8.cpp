@@ -9,8 +9,8 @@ namespace tinsmith {
 namespace {
 
 // Progress of a whole job, in percent.
-constexpr int kFitUntil = 70;
-constexpr int kQuantizeUntil = 75;
+constexpr int kInt8From = 70;
+constexpr int kInt8Until = 75;
 
 // Trains on from what the quantise stage prepared in its folder; {"network": folder, "ranges"}.
 Task<Result<Json>> fineTune(Job& job, Goal goal, Json plan, Json calibrated, int from, int to) {
@@ -63,7 +63,7 @@ Task<Result<Json>> runQuantize(Job& job, Goal goal, Json plan, Json network) {
     if (!folder) co_return std::unexpected(folder.error());
     const Json parts = Json::array({"validation", "test"});
     Result<Json> output =
-        co_await toInt8(job, goal, plan, *folder, parts, kFitUntil, kQuantizeUntil);
+        co_await toInt8(job, goal, plan, *folder, parts, kInt8From, kInt8Until);
     if (!output) co_return std::unexpected(output.error());
     const std::filesystem::path made = output->value("folder", "");
     Artefacts& artefacts = job.world().artefacts;

@@ -20,7 +20,7 @@ constexpr int kLongFineTuning = 20;
 
 // ---- One trial
 
-Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, Json network, int at) {
+Task<Result<Json>> runRecipe(Job& job, Goal goal, Json plan, Json network, int at) {
     auto folder = restoreNetwork(job, network);
     if (!folder) co_return std::unexpected(folder.error());
     const Json parts = Json::array({"validation"});
@@ -52,7 +52,7 @@ Task<Result<RecipeTrial>> tryRecipe(Job& job, Goal goal, RecipeSearch search, Qu
                          {"data", goal.data},
                          {"seed", goal.seed}};
     Result<Json> result = co_await job.step(
-        "recipe", inputs, runTrial(job, goal, plan, search.network, at), Weight::heavy);
+        "recipe", inputs, runRecipe(job, goal, plan, search.network, at), Weight::heavy);
     if (!result) co_return std::unexpected(result.error());
     RecipeTrial trial;
     trial.recipe = recipe;
@@ -81,7 +81,7 @@ bool fits(const RecipeTrial& trial, const Goal& goal) {
 }
 
 // The first of the best ones that fit; the end where none does.
-std::vector<RecipeTrial>::iterator bestOf(std::vector<RecipeTrial>& tried, const Goal& goal) {
+std::vector<RecipeTrial>::iterator bestFitting(std::vector<RecipeTrial>& tried, const Goal& goal) {
     auto best = tried.end();
     for (auto it = tried.begin(); it != tried.end(); ++it) {
         if (fits(*it, goal) && (best == tried.end() || better(*it, *best))) best = it;
@@ -139,10 +139,10 @@ Error nothingFits(const std::vector<RecipeTrial>& tried, const Goal& goal) {
 // A recipe that cannot be fine-tuned is an outcome; cancelled and storage_full end the job.
 Task<Status> fineTuneBest(Job& job, Goal goal, RecipeSearch search,
                           std::vector<RecipeTrial>& tried) {
-    const RecipeTrial start = *bestOf(tried, goal);
+    const RecipeTrial start = *bestFitting(tried, goal);
     if (start.recipe.fineTuneEpochs > 0) co_return Status();
     for (const int epochs : {kShortFineTuning, kLongFineTuning}) {
-        if (bestOf(tried, goal)->accuracy >= goal.target) co_return Status();
+        if (bestFitting(tried, goal)->accuracy >= goal.target) co_return Status();
         Quantization recipe = start.recipe;
         recipe.fineTuneEpochs = epochs;
         Result<RecipeTrial> trial = co_await tryRecipe(job, goal, search, recipe, kTriedUntil);
@@ -213,14 +213,14 @@ Task<Result<RecipeChoice>> chooseRecipe(Job& job, Goal goal, RecipeSearch search
         const Status measured = co_await measureImages(job, goal, search, choice.tried);
         if (!measured) co_return std::unexpected(measured.error());
     }
-    if (bestOf(choice.tried, goal) == choice.tried.end()) {
+    if (bestFitting(choice.tried, goal) == choice.tried.end()) {
         co_return std::unexpected(nothingFits(choice.tried, goal));
     }
     if (search.mayFineTune && goal.target > 0) {
         const Status tuned = co_await fineTuneBest(job, goal, search, choice.tried);
         if (!tuned) co_return std::unexpected(tuned.error());
     }
-    const RecipeTrial& best = *bestOf(choice.tried, goal);
+    const RecipeTrial& best = *bestFitting(choice.tried, goal);
     choice.recipe = best.recipe;
     job.event("recipe chosen",
               plan::describe(best.recipe) + ": the best of " + std::to_string(choice.tried.size()) +

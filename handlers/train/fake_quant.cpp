@@ -4,6 +4,7 @@
 #include <string>
 
 #include "firmware/nn/prepare.hpp"
+#include "handlers/train/same_padding.hpp"
 
 namespace tinsmith::train {
 namespace {
@@ -47,18 +48,6 @@ torch::Tensor requantized(const torch::Tensor& accumulators, const std::vector<d
     return torch::bitwise_right_shift(high, right) + (rest > threshold).to(torch::kInt64);
 }
 
-// SAME padding by TFLite's rule, the odd one behind; 0 stands for the zero point.
-struct Padding {
-    std::int64_t before = 0;
-    std::int64_t after = 0;
-};
-
-Padding samePadding(std::int64_t size, std::int64_t kernel, std::int64_t stride) {
-    const std::int64_t outputs = (size + stride - 1) / stride;
-    const std::int64_t missing = std::max<std::int64_t>((outputs - 1) * stride + kernel - size, 0);
-    return {missing / 2, missing - missing / 2};
-}
-
 // `weight` has one row a channel, as FloatLayer has it.
 torch::Tensor convolved(const FloatLayer& layer, const torch::Tensor& x,
                         const torch::Tensor& weight, const torch::Tensor& bias) {
@@ -71,8 +60,10 @@ torch::Tensor convolved(const FloatLayer& layer, const torch::Tensor& x,
     const torch::Tensor filters =
         weight.view({weight.size(0), layer.kernel, layer.kernelColumns, inputs})
             .permute({0, 3, 1, 2});
-    return torch::conv2d(padded, filters, bias, {layer.stride, layer.strideColumns}, {0, 0}, {1, 1},
-                         depthwise ? x.size(1) : 1);
+    // 0 stands for the zero point.
+    const std::vector<std::int64_t> strides = {layer.stride, layer.strideColumns};
+    return torch::conv2d(padded, filters, bias, strides, torch::IntArrayRef(0),
+                         torch::IntArrayRef(1), depthwise ? x.size(1) : 1);
 }
 
 // Rounded to nearest, halves away from zero, of values that still have their zero point.

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <string>
 
+#include "handlers/train/same_padding.hpp"
+
 namespace tinsmith::train {
 namespace {
 
@@ -17,18 +19,6 @@ bool isConv2d(LayerKind kind) {
 
 bool weighted(LayerKind kind) {
     return kind == LayerKind::conv1d || isConv2d(kind) || kind == LayerKind::dense;
-}
-
-// SAME padding by TFLite's rule: the odd row or column goes to the end.
-struct Padding {
-    int before = 0;
-    int after = 0;
-};
-
-Padding samePadding(int size, int kernel, int stride) {
-    const int outputs = (size + stride - 1) / stride;
-    const int total = std::max((outputs - 1) * stride + kernel - size, 0);
-    return {total / 2, total - total / 2};
 }
 
 std::vector<std::int64_t> weightShape(const plan::Layer& layer, plan::Shape in) {
@@ -131,7 +121,7 @@ torch::Tensor TorchNet::linear(const Step& step, const torch::Tensor& x) {
     }
     const Padding rows = samePadding(step.input.rows, layer.kernel, layer.stride);
     if (layer.kind == LayerKind::conv1d) {
-        const int odd = rows.after - rows.before;
+        const std::int64_t odd = rows.after - rows.before;
         const torch::Tensor padded = odd == 0 ? x : torch::constant_pad_nd(x, {0, odd});
         return torch::conv1d(padded, step.weight, step.bias, torch::IntArrayRef(layer.stride),
                              torch::IntArrayRef(rows.before));
