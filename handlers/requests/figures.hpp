@@ -1,6 +1,7 @@
 // Figures in the sentences that people read.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <string>
 
@@ -8,7 +9,7 @@ namespace tinsmith {
 
 // "97.4 %"
 inline std::string percent(double share) {
-    const auto tenths = static_cast<int>(share * 1000 + 0.5);
+    const long tenths = std::lround(share * 1000);
     return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + " %";
 }
 

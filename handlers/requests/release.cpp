@@ -1,7 +1,6 @@
 #include "handlers/requests/release.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "firmware/image/image.hpp"
 #include "handlers/flow/digest.hpp"
