@@ -15,10 +15,6 @@
 
 namespace tinsmith {
 
-std::string kilobytes(std::uint64_t bytes) {
-    return std::to_string(bytes / 1000) + "." + std::to_string(bytes % 1000 / 100) + " KB";
-}
-
 namespace {
 
 namespace fs = std::filesystem;

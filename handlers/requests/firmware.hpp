@@ -19,9 +19,6 @@ struct FirmwareSpec {
     std::uint32_t counter = 0;  // security counter of the images
 };
 
-// "104.5 KB", of 1000 bytes each.
-std::string kilobytes(std::uint64_t bytes);
-
 // {"images":[{"board","slot","digest","unsigned" (artefact),"bytes"}],"report":{operators,
 // buffers},"flash_bytes","ram_bytes"}. Fails with build_failed (the compiler's words) or too_large
 // (does not fit a slot).

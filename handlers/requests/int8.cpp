@@ -62,8 +62,7 @@ Task<Result<Json>> runQuantize(Job& job, Goal goal, Json plan, Json network) {
     auto folder = restoreNetwork(job, network);
     if (!folder) co_return std::unexpected(folder.error());
     const Json parts = Json::array({"validation", "test"});
-    Result<Json> output =
-        co_await toInt8(job, goal, plan, *folder, parts, kInt8From, kInt8Until);
+    Result<Json> output = co_await toInt8(job, goal, plan, *folder, parts, kInt8From, kInt8Until);
     if (!output) co_return std::unexpected(output.error());
     const std::filesystem::path made = output->value("folder", "");
     Artefacts& artefacts = job.world().artefacts;

@@ -4,6 +4,7 @@
 
 #include "handlers/api/parse.hpp"
 #include "handlers/build/board.hpp"
+#include "handlers/requests/figures.hpp"
 #include "handlers/requests/firmware.hpp"
 #include "handlers/requests/release.hpp"
 #include "handlers/requests/stage.hpp"

@@ -15,12 +15,15 @@ namespace {
 
 constexpr int kRolloutFrom = 92;
 
-Task<Result<Json>> takeNumber(World& world, std::string model) {
+// A job that was killed before it could journal its number finds it here again.
+Task<Result<Json>> takeNumber(World& world, std::string model, std::string job) {
     const auto record = world.journal.get("model", model);
     if (!record) co_return std::unexpected(record.error());
     Json updated = *record ? **record : Json{{"model", model}, {"current", nullptr}, {"latest", 0}};
+    if (updated.value("latest_job", "") == job) co_return updated["latest"];
     const int number = updated.value("latest", 0) + 1;
     updated["latest"] = number;
+    updated["latest_job"] = job;
     updated["updated"] = world.clock.unixMs();
     const std::vector<Write> writes = {{"model", model, updated}};
     const Status committed = world.journal.commit(writes);
@@ -245,7 +248,8 @@ Task<Result<Images>> makeImages(Job& job, FirmwareSpec spec) {
 
 Task<Result<int>> numberStep(Job& job, std::string model) {
     const Json inputs = {{"model", model}};
-    Result<Json> number = co_await job.step("number", inputs, takeNumber(job.world(), model));
+    Result<Json> number =
+        co_await job.step("number", inputs, takeNumber(job.world(), model, job.id()));
     if (!number) co_return std::unexpected(number.error());
     co_return number->get<int>();
 }

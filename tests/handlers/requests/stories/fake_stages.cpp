@@ -141,7 +141,9 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
                        {"operators", {{{"index", 0}, {"op", "SOFTMAX"}}}}});
     } else if (stage == "generate") {
         lastGenerate = parseJson(text(folder / "input.json")).value();
-        const bool perChannel = input["plan"]["quantization"].value("per_channel", true);
+        const Json plan = input.value("plan", Json::object());
+        const Json recipe = plan.value("quantization", Json::object());
+        const bool perChannel = recipe.value("per_channel", true);
         payload_ = perChannel ? payloadPerChannel : payloadPerTensor;
         put(folder / "model.cpp", "// a model");
         write(folder,

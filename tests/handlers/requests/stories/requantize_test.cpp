@@ -166,7 +166,8 @@ TEST(Requantize, AFlashLimitThatNothingFitsSaysWhatTakesTheSpace) {
         EXPECT_TRUE(says(job, "message", word)) << word << " in " << job["error"].dump();
     }
     EXPECT_TRUE(says(job, "hint", "regenerate"));
-    EXPECT_TRUE(says(job, "hint", "allow 8")) << "and how much would do: " << job["error"].dump();
+    EXPECT_TRUE(says(job, "hint", "allow 90 KB"))
+        << "and how much would do: " << job["error"].dump();
     EXPECT_EQ(story.fake.signer.signatures, signatures);
     EXPECT_EQ(story.fake.journal.records.at({"model", "m"}).at("latest"), 1);
 }
