@@ -1,5 +1,5 @@
 // ./run bench [NAME]: prints the figures that the README quotes. Without a name, all but
-// `accuracy`, which takes long.
+// `nn` and `accuracy`, which need the folder ../shared.
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -18,12 +18,14 @@ constexpr Benchmark kBenchmarks[] = {
     {"memory", "memory and wake-ups of the idle daemon", true, bench::memory},
     {"step", "seconds of each step of a small regenerate job", true, bench::step},
     {"ota", "seconds from offer to confirmed for 1, 3 and 10 emulated devices", true, bench::ota},
+    {"nn", "instructions, flash and RAM of the int8 reference models on the emulated board", false,
+     bench::nn},
     {"accuracy", "[--seeds N] [--only NAME]: test accuracy on the recordings", false,
      bench::accuracy},
 };
 
 int usage() {
-    std::fprintf(stderr, "usage: ./run bench [NAME]; without a name, all but accuracy\n");
+    std::fprintf(stderr, "usage: ./run bench [NAME]; without a name, all but nn and accuracy\n");
     for (const Benchmark& benchmark : kBenchmarks) {
         std::fprintf(stderr, "  %-10s %s\n", benchmark.name, benchmark.what);
     }
