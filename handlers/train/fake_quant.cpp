@@ -23,7 +23,7 @@ torch::Tensor roundAway(const torch::Tensor& x) {
 // One value a channel, beside [batch, channels, rows, columns].
 template <class T>
 torch::Tensor channelwise(const std::vector<T>& values, torch::ScalarType type) {
-    return torch::tensor(values).to(type).view({1, -1, 1, 1});
+    return torch::tensor(values, type).view({1, -1, 1, 1});
 }
 
 // nn::requantize for a whole tensor of accumulators.
@@ -152,9 +152,9 @@ torch::Tensor FakeQuantNet::weighted(Step& step, const torch::Tensor& x) const {
     const torch::Tensor shares =
         step.bias.to(torch::kFloat64) / torch::tensor(biasScales, torch::kFloat64);
     const torch::Tensor bias = straightThrough(roundAway(shares), shares);
-    const torch::Tensor sums = layer.op == Op::conv1d
-                                   ? convolved(layer, x, weight, bias)
-                                   : torch::addmm(bias, x.flatten(1), weight.t()).unsqueeze(2);
+    const torch::Tensor sums =
+        layer.op == Op::dense ? torch::addmm(bias, rowOf(x), weight.t()).unsqueeze(2).unsqueeze(3)
+                              : convolved(layer, x, weight, bias);
 
     const double zero = step.out.zeroPoint;
     const double lowest = layer.relu ? 0 : -128 - zero;

@@ -69,12 +69,14 @@ TEST(Recipes, AllOnVibration) {
                                         {"rate_hz", 50},
                                         {"window", {{"length", 100}}}});
     const Json dataset = imported["dataset"];
-    Json plan = Json::parse(R"({"version":1,"features":[{"block":"raw","center":true}],
-        "network":[{"layer":"conv1d","filters":12,"kernel":5,"stride":2,"batch_norm":true},
+    Json plan = Json::parse(R"({"version":1,"features":[{"block":"raw","magnitude":true}],
+        "network":[{"layer":"conv1d","filters":16,"kernel":5,"batch_norm":true},
                    {"layer":"max_pool","size":2},
-                   {"layer":"conv1d","filters":16,"kernel":3,"batch_norm":true},
+                   {"layer":"conv1d","filters":16,"kernel":5,"batch_norm":true},
+                   {"layer":"average_pool","size":2},
+                   {"layer":"conv1d","filters":24,"kernel":3,"batch_norm":true},
                    {"layer":"global_average_pool"}],
-        "training":{"epochs":20,"augment":{"shift":16}}})");
+        "training":{"epochs":30,"augment":{"shift":25}}})");
     bench.train({{"dataset", dataset}, {"plan", plan}, {"seed", 1}});
     std::filesystem::rename(bench.folder() / "network", bench.folder() / "float");
 
