@@ -82,6 +82,7 @@ plan::BoardLimits limitsOf(const Board& board) {
     plan::BoardLimits limits;
     limits.name = board.name;
     limits.speed = board.speed;
+    limits.kernels = board.kernels;
     limits.flashBytes = board.flashBytes;
     limits.ramBytes = board.ramBytes;
     limits.platformFlash = board.platformFlash;

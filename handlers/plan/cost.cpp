@@ -4,19 +4,13 @@
 #include <cmath>
 #include <cstdio>
 
+#include "handlers/plan/kernel_costs.hpp"
+
 namespace tinsmith::plan {
 namespace {
 
-// Instructions on a Cortex-M4F at -O2. The network's are straight lines through
-// firmware/nn/cost_table.hpp, whose test measures them on the emulated board; the blocks' are from
+// Instructions on a Cortex-M4F at -O2, beside those of kernel_costs.hpp; the blocks' are from
 // tests/firmware/dsp/board_test.cpp.
-constexpr std::uint64_t kPerTap =
-    29;  // convolution: each output and kernel position, whatever the inputs
-constexpr std::uint64_t kPerConvMac = 5;
-constexpr std::uint64_t kPerDenseMac = 5;
-constexpr std::uint64_t kPerDenseOutput = 71;
-constexpr std::uint64_t kPerPoolInput = 35;
-constexpr std::uint64_t kPerMeanInput = 7;
 constexpr std::uint64_t kPerSoftmaxClass = 350;
 constexpr std::uint64_t kPerLayer = 200;
 constexpr std::uint64_t kPerQuantised = 45;  // normalise and quantise one feature
@@ -30,13 +24,11 @@ constexpr std::uint64_t kPerLogarithm = 45;
 // Code that a model pulls in, bytes.
 constexpr std::uint64_t kBlockCode = 2600;
 constexpr std::uint64_t kSpectrumCode = 2200;
-constexpr std::uint64_t kConvCode = 1600;
-constexpr std::uint64_t kDenseCode = 1000;
 constexpr std::uint64_t kPoolCode = 700;
 constexpr std::uint64_t kSoftmaxCode = 1800;
 constexpr std::uint64_t kPerLayerGlue = 120;
 constexpr std::uint64_t kModelTables = 600;  // names, digest, labels, descriptors
-constexpr std::uint64_t kPerFilter = 12;     // bias, multiplier and shift
+constexpr std::uint64_t kPerFilter = 13;     // bias, multiplier and shift
 
 std::uint64_t blockInstructions(const dsp::Block& block, const WindowShape& window) {
     const auto length = static_cast<std::uint64_t>(window.length);
@@ -64,70 +56,106 @@ struct NetworkCost {
     std::uint64_t parameters = 0, macs = 0, flash = 0, instructions = 0, peak = 0;
 };
 
-NetworkCost networkCost(const Plan& plan, const WindowShape& window,
-                        const std::vector<Shape>& shapes) {
+// Adds layer by layer.
+class NetworkCounter {
+  public:
+    explicit NetworkCounter(const KernelCosts& kernels) : kernels_(kernels) {}
+
+    void convolution(const Layer& layer, Shape in, Shape out) {
+        const bool depthwise = layer.kind == LayerKind::depthwise_conv2d;
+        const double taps = static_cast<double>(layer.kernel) * layer.kernelColumns;
+        const double places = static_cast<double>(out.rows) * out.columns;
+        const double outputs = places * out.channels;
+        const int inputs = depthwise ? 1 : in.channels;
+        weighted(inputs, static_cast<std::uint64_t>(taps), out.channels, places);
+        if (depthwise) {
+            add(outputs * (taps * kernels_.depthwiseTap + kernels_.depthwiseOutput) +
+                in.channels * (static_cast<double>(out.rows) + 2) * kernels_.depthwiseRow);
+        } else {
+            const double tap = inputs % 4 == 0 ? kernels_.convTap : kernels_.convOddTap;
+            add(outputs * (taps * (inputs * kernels_.convMac + kernels_.convPosition) +
+                           kernels_.convOutput) +
+                places * taps * inputs * tap);
+        }
+        conv_ = true;
+        // Three places of the output are gathered at a time as int16.
+        peak(in, out,
+             depthwise ? 2 * in.values() / std::max(1, in.channels)
+                       : static_cast<std::int64_t>(6 * taps) * inputs + 32);
+    }
+
+    void dense(Shape in, Shape out) {
+        weighted(in.channels, 1, out.channels, 1);
+        add(out.channels * (in.channels * kernels_.denseMac + kernels_.denseOutput));
+        peak(in, out, 0);
+    }
+
+    void pool(LayerKind kind, Shape in, Shape out) {
+        const bool fast = kind == LayerKind::global_average_pool && in.channels % 4 == 0;
+        add(static_cast<double>(in.values()) *
+            (fast ? kernels_.globalAverageInput : kernels_.poolInput));
+        cost.flash += kPerLayerGlue;
+        pool_ = true;
+        peak(in, out, 0);
+    }
+
+    void softmax(int classes) {
+        add(classes * static_cast<double>(kPerSoftmaxClass));
+        cost.flash += kernels_.denseCode + kSoftmaxCode + (conv_ ? kernels_.convCode : 0) +
+                      (pool_ ? kPoolCode : 0);
+    }
+
     NetworkCost cost;
-    bool conv = false;
-    bool pool = false;
-    const auto values = [](Shape s) { return static_cast<std::uint64_t>(s.values()); };
-    const auto weighted = [&](std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters,
-                              std::uint64_t steps) {
+
+  private:
+    void weighted(std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters, double places) {
         const std::uint64_t weights = inputs * taps * filters;
         cost.parameters += weights + filters;
-        cost.macs += weights * steps;
+        cost.macs += weights * static_cast<std::uint64_t>(places);
         cost.flash += weights + filters * kPerFilter + kPerLayerGlue;
-        cost.instructions += kPerLayer;
-    };
-    const auto denseLayer = [&](std::uint64_t inputs, std::uint64_t units) {
-        weighted(inputs, 1, units, 1);
-        cost.instructions += inputs * units * kPerDenseMac + units * kPerDenseOutput;
-    };
+    }
+    void add(double instructions) {
+        cost.instructions += static_cast<std::uint64_t>(instructions) + kPerLayer;
+    }
+    void peak(Shape in, Shape out, std::int64_t scratch) {
+        cost.peak =
+            std::max(cost.peak, static_cast<std::uint64_t>(in.values() + out.values() + scratch));
+    }
+
+    const KernelCosts& kernels_;
+    bool conv_ = false;
+    bool pool_ = false;
+};
+
+NetworkCost networkCost(const Plan& plan, const WindowShape& window,
+                        const std::vector<Shape>& shapes, const KernelCosts& kernels) {
+    NetworkCounter counter(kernels);
     for (std::size_t i = 0; i < plan.network.size(); ++i) {
         const Layer& layer = plan.network[i];
-        const Shape in = shapes[i];
-        const Shape out = shapes[i + 1];
         switch (layer.kind) {
             case LayerKind::conv1d:
             case LayerKind::conv2d:
-            case LayerKind::depthwise_conv2d: {
-                conv = true;
-                const std::uint64_t inputs =
-                    layer.kind == LayerKind::depthwise_conv2d ? 1 : in.channels;
-                const std::uint64_t taps =
-                    static_cast<std::uint64_t>(layer.kernel) * layer.kernelColumns;
-                const std::uint64_t places = static_cast<std::uint64_t>(out.rows) * out.columns;
-                weighted(inputs, taps, out.channels, places);
-                cost.instructions +=
-                    places * out.channels * taps * (kPerTap + inputs * kPerConvMac);
+            case LayerKind::depthwise_conv2d:
+                counter.convolution(layer, shapes[i], shapes[i + 1]);
                 break;
-            }
             case LayerKind::dense:
-                denseLayer(in.channels, layer.units);
+                counter.dense(shapes[i], shapes[i + 1]);
                 break;
             case LayerKind::max_pool:
             case LayerKind::average_pool:
             case LayerKind::global_average_pool:
             case LayerKind::global_max_pool:
-                pool = true;
-                cost.instructions +=
-                    values(in) * (layer.kind == LayerKind::global_average_pool ? kPerMeanInput
-                                                                               : kPerPoolInput) +
-                    kPerLayer;
-                cost.flash += kPerLayerGlue;
+                counter.pool(layer.kind, shapes[i], shapes[i + 1]);
                 break;
             case LayerKind::image:
             case LayerKind::dropout:
             case LayerKind::flatten:
-                continue;
+                break;
         }
-        cost.peak = std::max(cost.peak, values(in) + values(out));
     }
-    const auto classes = static_cast<std::uint64_t>(window.classes);
-    denseLayer(shapes.back().channels, classes);
-    cost.peak = std::max(cost.peak, values(shapes.back()) + classes);
-    cost.instructions += classes * kPerSoftmaxClass;
-    cost.flash += kDenseCode + kSoftmaxCode + (conv ? kConvCode : 0) + (pool ? kPoolCode : 0);
-    return cost;
+    counter.dense(shapes.back(), Shape{1, 1, window.classes});
+    counter.softmax(window.classes);
+    return counter.cost;
 }
 
 std::string kilo(double value, const char* unit) {
@@ -180,7 +208,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
     const auto inputValues = static_cast<std::uint64_t>(shapes->front().values());
     const std::uint64_t windowBytes =
         static_cast<std::uint64_t>(window.length) * window.channels * 4;
-    const NetworkCost network = networkCost(plan, window, *shapes);
+    const NetworkCost network = networkCost(plan, window, *shapes, kernelCosts(limits.kernels));
 
     Cost& cost = result.cost;
     cost.parameters = network.parameters;
@@ -203,25 +231,35 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
     return result;
 }
 
-std::string costText() {
-    const auto n = [](std::uint64_t value) { return std::to_string(value); };
+std::string costText(const BoardLimits& limits) {
+    const KernelCosts& k = kernelCosts(limits.kernels);
+    const auto n = [](double value) {
+        char text[32];
+        std::snprintf(text, sizeof text, "%.3g", value);
+        return std::string(text);
+    };
     return "- flash: 1 byte a weight, " + n(kPerFilter) +
            " bytes a filter or unit, 8 bytes a feature column, code " +
-           n(kBlockCode + kDenseCode + kSoftmaxCode + kModelTables) + " bytes, + " + n(kConvCode) +
-           " with conv1d, + " + n(kSpectrumCode) + " with spectrum, + " + n(kGoldenWindows) +
+           std::to_string(kBlockCode + k.denseCode + kSoftmaxCode + kModelTables) + " bytes, + " +
+           std::to_string(k.convCode) + " with convolutions, + " + std::to_string(kSpectrumCode) +
+           " with spectrum, + " + n(kGoldenWindows) +
            " windows of length * channels * 4 bytes\n"
            "- RAM: the largest sum of one layer's input and output values (1 byte each), the "
            "features as floats, and " +
            n(kWindowBuffers) +
            " windows of length * channels * 4 bytes\n"
-           "- instructions: conv1d and dense " +
-           n(kPerConvMac) + " a multiplication, conv1d + " + n(kPerTap) +
-           " for each output and kernel position, dense + " + n(kPerDenseOutput) +
-           " an output, pools " + n(kPerPoolInput) + " a value, global_average_pool " +
-           n(kPerMeanInput) + ", " + n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
+           "- instructions: conv1d and conv2d " +
+           n(k.convMac) + " a multiplication, " + n(k.convOutput) + " an output, " +
+           n(k.convPosition) + " an output and kernel position, " + n(k.convTap) +
+           " a value that a place of the output reads (" + n(k.convOddTap) +
+           " where 4 does not divide the input's channels); depthwise_conv2d " + n(k.depthwiseTap) +
+           " an output and kernel position, " + n(k.depthwiseOutput) + " an output; dense " +
+           n(k.denseMac) + " a multiplication, " + n(k.denseOutput) + " an output; pools " +
+           n(k.poolInput) + " a value, global_average_pool " + n(k.globalAverageInput) + "; " +
+           n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
            " a sample and channel of statistics, about 8 * log2(fft) + " + n(kPerFrameSample) +
            " a sample of a spectrum frame and channel\n"
-           "- conv1d multiplications: output steps * kernel * input features * filters";
+           "- multiplications: output places * kernel * input channels * filters";
 }
 
 Json toJson(const Feasibility& f) {

@@ -20,6 +20,7 @@ struct BoardLimits {
     std::uint64_t platformRam = 0;
     double latencyMs = 0;  // limit for features and inference of one window, which the high end of
                            // the estimate must keep; 0 = none
+    std::string kernels = "portable";  // whose int8 kernels the board has
 };
 
 // What the firmware keeps beside the network for each model; handlers/build and firmware/app follow
@@ -54,6 +55,6 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
 Json toJson(const Feasibility& feasibility);
 
 // The formulas in words and numbers, for planners.
-std::string costText();
+std::string costText(const BoardLimits& limits);
 
 }  // namespace tinsmith::plan

@@ -122,7 +122,7 @@ Result<std::vector<Message>> renderPrompt(const PromptInput& input,
                        std::to_string(window.channels) + " channels], " +
                        std::to_string(window.classes) + " classes"},
         {"board", boardText(input.limits)},
-        {"costs", costText()},
+        {"costs", costText(input.limits)},
         {"schema", std::string(schemaText())},
         {"attempts", attemptsText(input.attempts)},
     };

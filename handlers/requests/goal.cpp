@@ -76,6 +76,7 @@ Json toJson(const Goal& goal) {
             {"limits",
              {{"name", limits.name},
               {"speed", plan::toJson(limits.speed)},
+              {"kernels", limits.kernels},
               {"flash", limits.flashBytes},
               {"ram", limits.ramBytes},
               {"platform_flash", limits.platformFlash},
@@ -98,6 +99,7 @@ Goal goalFromJson(const Json& json) {
     goal.board = json.value("board", "");
     const Json limits = json.value("limits", Json::object());
     goal.limits.name = limits.value("name", "");
+    goal.limits.kernels = limits.value("kernels", "portable");
     goal.limits.speed = plan::coreSpeedFromJson(limits.value("speed", Json::object()));
     goal.limits.flashBytes = limits.value("flash", std::uint64_t{0});
     goal.limits.ramBytes = limits.value("ram", std::uint64_t{0});
