@@ -145,7 +145,7 @@ Task<Result<Json>> recordWindows(Job& job, Fleet& fleet, DatasetRecord request) 
     spec.count = static_cast<std::size_t>(std::max(1.0, std::ceil(windows)));
     // Lost windows are asked for again, which takes about as long as they last.
     spec.timeoutMs = static_cast<std::int64_t>(request.seconds * 3000) + 60'000;
-    Fleet::Progress progress = [&job](int percent, std::string text, Json) {
+    Fleet::Progress progress = [&job](int percent, std::string text, const Json&) {
         job.progress(percent * 8 / 10, std::move(text));
     };
     Result<RecordedWindows> recorded = co_await fleet.record(spec, progress, job.token());

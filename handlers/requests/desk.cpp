@@ -104,7 +104,7 @@ void Desk::connected() {
     fleet_.connected();
 }
 
-void Desk::receive(std::vector<Message> messages) {
+void Desk::receive(const std::vector<Message>& messages) {
     Batch batch;
     for (const Message& message : messages) {
         const Topic topic = topics_.parse(message.topic);

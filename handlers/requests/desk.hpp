@@ -26,7 +26,7 @@ class Desk {
     [[nodiscard]] Status start();
 
     // Everything that the broker had, in order: messages of devices go to the fleet.
-    void receive(std::vector<Message> batch);
+    void receive(const std::vector<Message>& messages);
     // The broker (re)connected.
     void connected();
     // To be called now and then, at least once a minute: health, retention.
