@@ -22,7 +22,7 @@ using dataset::Part;
 // Continued weights are good already: the full rate would throw them away before it improves them.
 constexpr double kContinuedRate = 0.3;
 // Fine-tuning moves weights by fractions of a rounding step.
-constexpr double kFineTuneRate = 0.03;
+constexpr double kFineTuneRate = 0.1;
 // Enough windows for the statistics of batch norm.
 constexpr std::int64_t kStatisticsWindows = 2048;
 

@@ -119,28 +119,27 @@ TEST(Recipes, AllOnVibration) {
         }
     }
 
-    // Coarse on purpose: a fifth of all values saturates, so that there is something to win back.
-    plan::Quantization coarse;
-    coarse.calibration = plan::CalibrationKind::percentile;
-    coarse.percentile = 80;
-    coarse.perChannel = false;
-    const Json before = quantised(coarse, Json::object());
-    coarse.fineTuneEpochs = 5;
-    const Json start = quantised(coarse, Json::object());
+    // Fine-tuning wins back what the coarsest of them lost.
+    plan::Quantization recipe;
+    recipe.perChannel = false;
+    const Json before = quantised(recipe, Json::object());
+    recipe.fineTuneEpochs = 5;
+    const Json start = quantised(recipe, Json::object());
+    EXPECT_EQ(start["sha256"], before["sha256"]) << "fine-tuning starts from the same recipe";
     const Json tuned =
         bench.train({{"dataset", dataset},
                      {"plan", plan},
                      {"seed", 1},
-                     {"epochs", 5},
+                     {"epochs", recipe.fineTuneEpochs},
                      {"start", "start"},
                      {"fine_tune", {{"ranges", start["ranges"]}, {"per_channel", false}}}});
-    const Json after = quantised(coarse, {{"network", "network"}, {"ranges", start["ranges"]}});
+    const Json after = quantised(recipe, {{"network", "network"}, {"ranges", start["ranges"]}});
     EXPECT_EQ(after["ranges"], start["ranges"]);
     EXPECT_EQ(after["parts"]["validation"]["correct"], tuned["validation"]["correct"])
         << "what the trainer measured is what the kernels compute";
-    EXPECT_GE(after["parts"]["validation"]["accuracy"].get<double>(),
+    EXPECT_GT(after["parts"]["validation"]["accuracy"].get<double>(),
               before["parts"]["validation"]["accuracy"].get<double>());
-    EXPECT_NE(after["sha256"], before["sha256"]);
+    EXPECT_GT(agreement(after), 0.9);
 }
 
 }  // namespace
