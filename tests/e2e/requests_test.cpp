@@ -389,6 +389,21 @@ TEST_F(Requests, AModelIsRetrainedAndRequantized) {
     EXPECT_GT(at(again, "/result/version"), at(fresh, "/result/version"));
 }
 
+TEST_F(Requests, ARequantizeThatFitsNoFlashLimitSaysWhatTakesTheSpace) {
+    const auto image = at(made_, "/result/measured/image_bytes").get<double>();
+    const Json request = {
+        {"model", "colours"}, {"version", 1}, {"limits", {{"flash_kb", (image - 500) / 1000}}}};
+    const Json job = ann_->runJob("requantize", request, 90000);
+    EXPECT_EQ(codeOf(job), "not_feasible") << job.dump();
+    const std::string message = at(job, "/error/message").get<std::string>();
+    for (const char* word : {"bytes too much", "platform", "weights and biases",
+                             "self-test windows", "percentile 99.9, per tensor", "float"}) {
+        EXPECT_NE(message.find(word), std::string::npos) << word << " in " << message;
+    }
+    EXPECT_NE(at(job, "/error/hint").get<std::string>().find("regenerate"), std::string::npos);
+    std::printf("%s\n", message.c_str());
+}
+
 TEST_F(Requests, RightsAndAFullDiskAreSaid) {
     House::Options options;
     options.extraSettings =
