@@ -200,8 +200,8 @@ void MosquittoBroker::readAll() {
     } while (available > 0 && batch_.size() < kBatchMessages && batchSize_ < options_.batchBytes);
     if (batch_.empty()) return;
     batchSize_ = 0;
-    auto batch = std::exchange(batch_, {});
-    if (consumer_) consumer_(std::move(batch));
+    const auto batch = std::exchange(batch_, {});
+    if (consumer_) consumer_(batch);
 }
 
 void MosquittoBroker::writeOut() {

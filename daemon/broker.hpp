@@ -52,7 +52,7 @@ class MosquittoBroker : public Broker {
 
     // Called with everything that was there in one go; the broker gets its acknowledgements after
     // the call returns.
-    void setConsumer(std::function<void(std::vector<Message>)> consumer) {
+    void setConsumer(std::function<void(const std::vector<Message>&)> consumer) {
         consumer_ = std::move(consumer);
     }
     // Called when subscriptions stand, also after each reconnect.
@@ -119,7 +119,7 @@ class MosquittoBroker : public Broker {
     bool closing_ = false;
     std::string lastComplaint_;
 
-    std::function<void(std::vector<Message>)> consumer_;
+    std::function<void(const std::vector<Message>&)> consumer_;
     std::function<void()> onConnected_;
     std::function<void(const Publication&)> observer_;
     std::function<void()> stopped_;

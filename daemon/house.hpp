@@ -13,7 +13,7 @@ class House {
 
     // Brings devices, open rollouts and unfinished jobs back from the journal.
     [[nodiscard]] Status start();
-    void receive(std::vector<Message> batch) { desk_.receive(std::move(batch)); }
+    void receive(const std::vector<Message>& batch) { desk_.receive(batch); }
     void connected() { desk_.connected(); }
     void tick() { desk_.tick(); }
     [[nodiscard]] std::size_t unfinishedJobs() const { return jobs_.unfinished(); }

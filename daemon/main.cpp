@@ -73,8 +73,8 @@ class Daemon {
         });
         house_ = std::make_unique<House>(world_);
         if (const Status started = house_->start(); !started) return complain(started.error());
-        broker_.setConsumer([this](std::vector<Message> batch) {
-            if (house_) house_->receive(std::move(batch));
+        broker_.setConsumer([this](const std::vector<Message>& batch) {
+            if (house_) house_->receive(batch);
         });
         broker_.setOnConnected([this] {
             if (house_) house_->connected();

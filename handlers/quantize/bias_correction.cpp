@@ -66,9 +66,9 @@ std::vector<double> meanOutput(train::FloatLayer layer, train::LayerShape in,
     std::vector<std::vector<float>> outputs;
     train::forward(alone, meanInput, outputs);
     std::vector<double> means(channels);
-    const auto places = static_cast<double>(outputs.back().size() / channels);
+    const std::size_t places = outputs.back().size() / channels;
     for (std::size_t i = 0; i < outputs.back().size(); ++i) {
-        means[i % channels] += static_cast<double>(outputs.back()[i]) / places;
+        means[i % channels] += static_cast<double>(outputs.back()[i]) / static_cast<double>(places);
     }
     return means;
 }
