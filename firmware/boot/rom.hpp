@@ -1,5 +1,5 @@
-// The boot ROM's keys: a fixed block that the application reads too and that the gateway patches
-// into a copy of boot.elf.
+// What the boot ROM knows: the board that it is on and the keys, in a fixed block that the
+// application reads too and that the gateway patches into a copy of boot.elf.
 #pragma once
 
 #include <array>
@@ -15,8 +15,9 @@ inline constexpr std::uintptr_t kRomInfoAddress =
 struct RomInfo {
     std::array<char, 16> marker;                       // kRomMarker without a NUL
     std::array<std::array<std::uint8_t, 32>, 2> keys;  // Ed25519 public keys; all zero = no key
+    std::array<char, 32> board;                        // its name, padded with NULs
 };
-static_assert(sizeof(RomInfo) == 80);
+static_assert(sizeof(RomInfo) == 112);
 
 // Only on the microcontroller.
 inline const RomInfo& romInfo() {

@@ -12,6 +12,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "firmware/image/image.hpp"
+#include "firmware/image/read_file.hpp"
+
 namespace tinsmith::image {
 namespace {
 
@@ -28,11 +31,12 @@ std::string escaped(const std::string& value) {
     return out;
 }
 
-std::vector<std::string> arguments(const EmulatorSettings& settings) {
+// QEMU names its machines as we name our boards.
+std::vector<std::string> arguments(const EmulatorSettings& settings, const std::string& board) {
     std::vector<std::string> out = {
         settings.qemu,
         "-M",
-        "mps2-an386,memory-backend=psram",
+        board + ",memory-backend=psram",
         "-object",
         "memory-backend-file,id=psram,size=16M,share=on,mem-path=" +
             escaped(settings.flash.string()),
@@ -86,6 +90,10 @@ std::vector<std::string> arguments(const EmulatorSettings& settings) {
 
 Expected<void> Emulator::start() {
     cut();
+    const auto bootElf = readFile(settings_.bootElf);
+    if (!bootElf) return std::unexpected(bootElf.error());
+    const auto board = romBoard(*bootElf);
+    if (!board) return std::unexpected(board.error());
     int sensor[2];
     int monitor[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sensor) != 0)
@@ -95,7 +103,7 @@ Expected<void> Emulator::start() {
         ::close(sensor[1]);
         return fail("cannot make a socket pair");
     }
-    std::vector<std::string> words = arguments(settings_);
+    std::vector<std::string> words = arguments(settings_, *board);
     std::vector<char*> argv;
     for (std::string& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);

@@ -1,5 +1,5 @@
-// One emulator process: QEMU's mps2-an386 on a flash file. The sensor port is a socket pair, so
-// that nothing else can reach it and no address can be taken.
+// One emulator process: QEMU's machine for the board of the boot loader, on a flash file. The
+// sensor port is a socket pair, so that nothing else can reach it and no address can be taken.
 #pragma once
 
 #include <sys/types.h>
@@ -29,7 +29,8 @@ class Emulator {
     Emulator& operator=(const Emulator&) = delete;
     ~Emulator() { cut(); }
 
-    // Power on. The emulator dies with this process, whatever kills it.
+    // Power on; fails where the boot loader is missing or names no board. The emulator dies with
+    // this process, whatever kills it.
     [[nodiscard]] Expected<void> start();
 
     // Power off, in the middle of whatever the device does: SIGKILL.

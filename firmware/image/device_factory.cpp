@@ -5,25 +5,15 @@
 #include <charconv>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "firmware/boot/layout.hpp"
 #include "firmware/image/device_signer.hpp"
 #include "firmware/image/image.hpp"
+#include "firmware/image/read_file.hpp"
 #include "firmware/wire/topics.hpp"
 
 namespace tinsmith::image {
 namespace {
-
-constexpr const char* kBoard = "mps2-an386";
-
-Expected<Bytes> readFile(const std::filesystem::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    Bytes bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-    if (!in.good() && !in.eof()) return fail("cannot read " + path.string());
-    if (bytes.empty()) return fail("cannot read " + path.string(), "is --firmware-dir right?");
-    return bytes;
-}
 
 bool writeAt(std::ostream& out, std::uint32_t offset, const void* bytes, std::size_t size) {
     out.seekp(offset);
@@ -99,6 +89,8 @@ Expected<void> makeFactoryFlash(const FactorySettings& settings) {
     if (!page) return std::unexpected(page.error());
     const auto bootElf = readFile(settings.firmwareDir / "boot.elf");
     if (!bootElf) return std::unexpected(bootElf.error());
+    const auto board = romBoard(*bootElf);
+    if (!board) return std::unexpected(board.error());
     auto payload = readFile(settings.firmwareDir / "factory-a.bin");
     if (!payload) return std::unexpected(payload.error());
     const auto unsignedImage =
@@ -108,7 +100,7 @@ Expected<void> makeFactoryFlash(const FactorySettings& settings) {
                .securityCounter = settings.counter,
                .modelDigest = {},
                .dataDigest = {},
-               .board = kBoard});
+               .board = *board});
     if (!unsignedImage) return std::unexpected(unsignedImage.error());
     const auto answer = signImage(settings.signer, settings.key, digest(*unsignedImage));
     if (!answer) return std::unexpected(answer.error());

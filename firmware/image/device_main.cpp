@@ -27,12 +27,15 @@ std::filesystem::path findBeside(std::initializer_list<const char*> candidates) 
     return {};
 }
 
-std::filesystem::path defaultFirmwareDir() {
+std::filesystem::path firmwareDirOf(const std::string& board) {
     if (const char* set = std::getenv("TINSMITH_FIRMWARE_DIR"); set != nullptr) return set;
-    return findBeside({"../firmware/boards/mps2-an386", TINSMITH_RELATIVE_BOARDS "/mps2-an386"});
+    return findBeside({"../firmware/boards", TINSMITH_RELATIVE_BOARDS}) / board;
 }
 
-void addFactoryOptions(CLI::App& app, FactorySettings& factory) {
+void addFactoryOptions(CLI::App& app, FactorySettings& factory, std::string& board) {
+    app.add_option("--board", board,
+                   "Board of the device: mps2-an386 (Cortex-M4F), mps2-an385 (M3)")
+        ->capture_default_str();
     app.add_option("--id", factory.id, "Device id: letters, digits, dot, dash, underscore");
     app.add_option("--broker", factory.broker, "IPv4:PORT of the broker, as seen from this machine")
         ->capture_default_str();
@@ -41,7 +44,8 @@ void addFactoryOptions(CLI::App& app, FactorySettings& factory) {
     app.add_option("--root", factory.root, "Topic root, <prefix>/<gateway>")->capture_default_str();
     app.add_option("--key", factory.key, "Private key that signs the factory image");
     app.add_option("--signer", factory.signer, "tinsmith-sign executable");
-    app.add_option("--firmware-dir", factory.firmwareDir, "Folder with boot.elf and factory-a.bin");
+    app.add_option("--firmware-dir", factory.firmwareDir,
+                   "Folder with boot.elf and factory-a.bin; instead of --board");
     app.add_option("--counter", factory.counter, "Security counter of the factory image")
         ->capture_default_str();
     app.add_option("--trial-seconds", factory.trialS,
@@ -79,7 +83,7 @@ int main(int argc, char** argv) {
     FactorySettings factory;
     factory.broker = "127.0.0.1:1883";
     factory.root = "tinsmith/gateway";
-    factory.firmwareDir = defaultFirmwareDir();
+    std::string board = "mps2-an386";
     factory.signer = findBeside({"tinsmith-sign", "../libexec/tinsmith/tinsmith-sign"});
     RunSettings run;
     std::filesystem::path flash;
@@ -87,13 +91,13 @@ int main(int argc, char** argv) {
     std::string power;
 
     app.add_option("--flash", flash, "Flash file of the device");
-    addFactoryOptions(app, factory);
+    addFactoryOptions(app, factory, board);
     addRunOptions(app, run);
 
     auto* makeCommand =
         app.add_subcommand("factory", "Make a flash file and a boot loader for a new device");
     makeCommand->add_option("--flash", flash, "Flash file to make")->required();
-    addFactoryOptions(*makeCommand, factory);
+    addFactoryOptions(*makeCommand, factory, board);
     auto* runCommand = app.add_subcommand("run", "Run a device until Ctrl-C");
     runCommand->add_option("--flash", flash, "Flash file of the device")->required();
     addRunOptions(*runCommand, run);
@@ -108,6 +112,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(0, 1);
     CLI11_PARSE(app, argc, argv);
 
+    if (factory.firmwareDir.empty()) factory.firmwareDir = firmwareDirOf(board);
     factory.flash = flash;
     run.flash = flash;
     try {

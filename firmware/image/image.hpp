@@ -69,10 +69,13 @@ struct Inspection {
 // id.
 [[nodiscard]] wire::Digest keyHash(const wire::PublicKey& key);
 
-// Puts the keys into the 80-byte key block of a boot loader's ELF file (firmware/boot/rom.hpp);
-// second all zero = none. Fails unless the block is there exactly once.
+// Puts the keys into what a boot loader's ELF file knows (boot::RomInfo); second all zero = none.
+// Fails unless that block is there exactly once.
 [[nodiscard]] Expected<Bytes> patchRomKeys(std::span<const std::uint8_t> bootElf,
                                            const wire::PublicKey& first,
                                            const wire::PublicKey& second = {});
+
+// The board that a boot loader's ELF file is for.
+[[nodiscard]] Expected<std::string> romBoard(std::span<const std::uint8_t> bootElf);
 
 }  // namespace tinsmith::image

@@ -66,6 +66,7 @@ Result<Board> loadBoard(const std::filesystem::path& firmwareDir, const std::str
     board.platformFlash = numbers.whole("platform", "flash_bytes") +
                           numbers.whole("platform", "image_overhead_bytes");
     board.platformRam = numbers.whole("platform", "static_ram_bytes") + board.platformStack;
+    board.featureCost = numbers.take("", "feature_cost");
     board.windowFloats = numbers.whole("platform", "window_floats");
     if (numbers.error) return std::unexpected(*numbers.error);
     if (board.speed.clockHz <= 0) return fail(Code::bad_data, "board.toml: clock_hz is 0");
@@ -83,6 +84,7 @@ plan::BoardLimits limitsOf(const Board& board) {
     limits.name = board.name;
     limits.speed = board.speed;
     limits.kernels = board.kernels;
+    limits.featureCost = board.featureCost;
     limits.flashBytes = board.flashBytes;
     limits.ramBytes = board.ramBytes;
     limits.platformFlash = board.platformFlash;

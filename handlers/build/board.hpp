@@ -17,7 +17,8 @@ struct Board {
         folder;  // absolute; holds board.toml, libraries, linker scripts, boot.elf
     std::string name;
     plan::CoreSpeed speed;
-    std::string kernels;                    // a name that coreNamed() knows
+    std::string kernels;     // a name that coreNamed() knows
+    double featureCost = 1;  // instructions of features over those of a core with an FPU
     std::uint32_t instructionsPerTick = 1;  // of the board's timer, in the emulator
     std::uint64_t flashBytes = 0;           // of one slot
     std::uint64_t ramBytes = 0;

@@ -214,11 +214,14 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
     cost.parameters = network.parameters;
     cost.macs = network.macs;
     bool spectrum = false;
-    cost.instructions = network.instructions + inputValues * kPerQuantised;
+    std::uint64_t features = inputValues * kPerQuantised;
     for (const auto& block : plan.features) {
-        cost.instructions += blockInstructions(block, window);
+        features += blockInstructions(block, window);
         spectrum = spectrum || block.kind == dsp::BlockKind::spectrum;
     }
+    cost.instructions =
+        network.instructions +
+        static_cast<std::uint64_t>(static_cast<double>(features) * limits.featureCost);
     cost.flashBytes = network.flash + kBlockCode + (spectrum ? kSpectrumCode : 0) + kModelTables +
                       8ull * shapes->front().channels +
                       kGoldenWindows * (windowBytes + static_cast<std::uint64_t>(window.classes));
@@ -258,7 +261,11 @@ std::string costText(const BoardLimits& limits) {
            n(k.poolInput) + " a value, global_average_pool " + n(k.globalAverageInput) + "; " +
            n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
            " a sample and channel of statistics, about 8 * log2(fft) + " + n(kPerFrameSample) +
-           " a sample of a spectrum frame and channel\n"
+           " a sample of a spectrum frame and channel" +
+           (limits.featureCost != 1
+                ? ", all features times " + n(limits.featureCost) + " on this board"
+                : "") +
+           "\n"
            "- multiplications: output places * kernel * input channels * filters";
 }
 

@@ -21,6 +21,7 @@ struct BoardLimits {
     double latencyMs = 0;  // limit for features and inference of one window, which the high end of
                            // the estimate must keep; 0 = none
     std::string kernels = "portable";  // whose int8 kernels the board has
+    double featureCost = 1;            // instructions of features over those of a core with an FPU
 };
 
 // What the firmware keeps beside the network for each model; handlers/build and firmware/app follow

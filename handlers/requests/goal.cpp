@@ -77,6 +77,7 @@ Json toJson(const Goal& goal) {
              {{"name", limits.name},
               {"speed", plan::toJson(limits.speed)},
               {"kernels", limits.kernels},
+              {"feature_cost", limits.featureCost},
               {"flash", limits.flashBytes},
               {"ram", limits.ramBytes},
               {"platform_flash", limits.platformFlash},
@@ -100,6 +101,7 @@ Goal goalFromJson(const Json& json) {
     const Json limits = json.value("limits", Json::object());
     goal.limits.name = limits.value("name", "");
     goal.limits.kernels = limits.value("kernels", "portable");
+    goal.limits.featureCost = limits.value("feature_cost", 1.0);
     goal.limits.speed = plan::coreSpeedFromJson(limits.value("speed", Json::object()));
     goal.limits.flashBytes = limits.value("flash", std::uint64_t{0});
     goal.limits.ramBytes = limits.value("ram", std::uint64_t{0});

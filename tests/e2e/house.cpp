@@ -180,6 +180,8 @@ void House::addDevice(const DeviceOptions& options, Client& client) {
         flash,
         "--id",
         options.id,
+        "--board",
+        options.board,
         "--broker",
         "127.0.0.1:" + std::to_string(options.port != 0 ? options.port : port_),
         "--user",

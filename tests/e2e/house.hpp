@@ -17,6 +17,7 @@ namespace tinsmith::e2e {
 struct DeviceOptions {
     std::string id;
     std::string sensor = "none";  // as `tinsmith-device run --sensor`
+    std::string board = "mps2-an386";
     int seed = 1;
     double speed = 1;   // sensor time against real time
     double rateHz = 0;  // 0 = the sensor's own

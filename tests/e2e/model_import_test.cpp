@@ -137,9 +137,11 @@ class ModelImport : public testing::Test {
                     (job["updated"].get<double>() - job["started"].get<double>()) / 1000);
     }
 
-    void addDevice(const fs::path& sensor) {
+    void addDevice(const fs::path& sensor, const std::string& id = "dev-1",
+                   const std::string& board = "mps2-an386") {
         DeviceOptions device;
-        device.id = "dev-1";
+        device.id = id;
+        device.board = board;
         device.groups = {"bench"};
         device.sensor = sensor;
         device.rateHz = 500;
@@ -160,6 +162,25 @@ TEST_F(ModelImport, ALongWindowRunsOnADevice) {
         import("picture.tflite", "picture", {{"labels", {"cat", "dog", "hen", "cow"}}});
     expectProven(job);
     const std::vector<std::string> labels = {"cat", "dog", "hen", "cow"};
+    expectOnDevice(job, "picture", labels[expectedClass(graph, row)]);
+}
+
+// A board with another core: the same request with its name, and a group in which it is not alone.
+TEST_F(ModelImport, ACortexM3RunsThePortableKernels) {
+    const auto graph = picture();
+    writeFile(house_.dataDir() / "picture.tflite", bytesOf(quantize::writeTflite(graph).value()));
+    const std::vector<double> row = {0.7};
+    writeFile(house_.dataDir() / "steady.csv", steadyRows(row, "v"));
+    addDevice(house_.dataDir() / "steady.csv", "dev-1", "mps2-an385");
+    addDevice(house_.dataDir() / "steady.csv", "dev-2", "mps2-an386");
+    const std::vector<std::string> labels = {"cat", "dog", "hen", "cow"};
+    const Json job =
+        import("picture.tflite", "picture", {{"labels", labels}, {"board", "mps2-an385"}});
+    expectProven(job);
+    const Json mixed = client_->runJob(
+        "rollout", {{"action", "start"}, {"model", "picture"}, {"group", "bench"}}, 120000);
+    expectRefused(mixed, "unsupported", "dev-2");
+    client_->request("device", {{"action", "group"}, {"device", "dev-2"}, {"groups", {"spare"}}});
     expectOnDevice(job, "picture", labels[expectedClass(graph, row)]);
 }
 

@@ -27,5 +27,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (const auto content = image::withoutSignature(bytes)) (void)image::digest(*content);
     (void)image::inspect(bytes);
     (void)image::patchRomKeys(bytes, key.publicKey());
+    (void)image::romBoard(bytes);
     return 0;
 }

@@ -122,6 +122,28 @@ TEST_F(DeviceTest, SurvivesABrokerRestart) {
     EXPECT_EQ(gateway.hellos["d1"].bootCount, 1u);
 }
 
+// The same platform on a core without FPU and DSP extension.
+TEST_F(DeviceTest, ACortexM3UpdatesToo) {
+    const std::string board = "mps2-an385";
+    const auto flash = makeDevice(folder, key, "m3", broker.port(), 600, board);
+    image::Emulator emulator(emulatorFor(flash));
+    ASSERT_TRUE(emulator.start());
+    ASSERT_TRUE(waitOnline("m3")) << readText(flash.string() + ".log");
+    EXPECT_EQ(gateway.hellos["m3"].board.view(), board);
+    // What was made for the other board is refused before a byte of it is fetched.
+    gateway.offer("m3", updateB(), 1);
+    ASSERT_TRUE(gateway.wait(10s, [&] { return !gateway.updates["m3"].empty(); }));
+    EXPECT_EQ(gateway.updates["m3"].back().state, wire::UpdateState::refused);
+    EXPECT_EQ(gateway.blocksServed, 0U);
+    const Update update = signedUpdate(key.key, firmwareDir(board) / "factory-b.bin", 1, 2, board);
+    gateway.offer("m3", update, 2);
+    ASSERT_TRUE(gateway.wait(30s, [&] { return running("m3", update.digest, false); }))
+        << readText(flash.string() + ".log");
+    ASSERT_TRUE(gateway.wait(20s, [&] { return gateway.telemetry.contains("m3"); }));
+    std::printf("stack high water %u bytes\n", gateway.telemetry["m3"].stackHigh);
+    EXPECT_LE(gateway.telemetry["m3"].stackHigh, 6144U);
+}
+
 TEST_F(DeviceTest, UpdateIsTriedAndConfirmed) {
     const auto flash = makeDevice(folder, key, "d1", broker.port());
     image::Emulator emulator(emulatorFor(flash));

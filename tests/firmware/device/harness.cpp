@@ -203,7 +203,7 @@ void Gateway::offer(const std::string& device, const Update& update, std::uint64
     offer.slot = update.slot;
     offer.counter = update.counter;
     offer.sequence = sequence;
-    if (!offer.board.assign("mps2-an386") || !offer.target.assign(device) ||
+    if (!offer.board.assign(update.board) || !offer.target.assign(device) ||
         !offer.version.assign("v2")) {
         throw std::runtime_error("offer");
     }
@@ -219,8 +219,8 @@ void Gateway::command(const std::string& device, const wire::Command& command) {
     publish("device/" + device + "/command", message);
 }
 
-std::filesystem::path firmwareDir() {
-    return TINSMITH_BUILD_DIR "/firmware/boards/mps2-an386";
+std::filesystem::path firmwareDir(const std::string& board) {
+    return std::filesystem::path(TINSMITH_BUILD_DIR "/firmware/boards") / board;
 }
 
 std::filesystem::path program(const std::string& name) {
@@ -242,10 +242,11 @@ image::SigningKey makeKey(const std::filesystem::path& path) {
 KeyFile::KeyFile(const Folder& folder) : path(folder / "key.pem"), key(makeKey(path)) {}
 
 std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const std::string& id,
-                                 std::uint16_t port, std::uint32_t trialS) {
+                                 std::uint16_t port, std::uint32_t trialS,
+                                 const std::string& board) {
     image::FactorySettings settings;
     settings.flash = folder / (id + ".flash");
-    settings.firmwareDir = firmwareDir();
+    settings.firmwareDir = firmwareDir(board);
     settings.signer = program("tinsmith-sign");
     settings.key = key.path;
     settings.id = id;
@@ -266,19 +267,19 @@ image::EmulatorSettings emulatorFor(const std::filesystem::path& flash) {
 }
 
 Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& payload,
-                    std::uint8_t slot, std::uint32_t counter) {
+                    std::uint8_t slot, std::uint32_t counter, const std::string& board) {
     image::ImageSpec spec;
     spec.payload = readFile(payload);
     spec.slotBase = boot::slotAddress(slot);
     spec.version = {1, 0, 0, counter};
     spec.securityCounter = counter;
-    spec.board = "mps2-an386";
+    spec.board = board;
     const auto unsignedImage = image::build(spec);
     if (!unsignedImage) throw std::runtime_error(unsignedImage.error().message);
     const wire::Digest digest = image::digest(*unsignedImage);
     return {
         image::attachSignature(*unsignedImage, image::keyHash(key.publicKey()), key.sign(digest)),
-        digest, slot, counter};
+        digest, slot, counter, board};
 }
 
 Bytes readFile(const std::filesystem::path& path) {

@@ -66,6 +66,7 @@ struct Update {
     wire::Digest digest{};
     std::uint8_t slot = 1;
     std::uint32_t counter = 2;
+    std::string board;
 };
 
 // Keeps what devices say and serves blocks of what it offers.
@@ -109,8 +110,10 @@ class Gateway {
     std::vector<Update> offered_;
 };
 
+inline constexpr const char* kBoard = "mps2-an386";  // where a test names none
+
 // Where the build put the firmware, and tinsmith-sign.
-std::filesystem::path firmwareDir();
+std::filesystem::path firmwareDir(const std::string& board = kBoard);
 std::filesystem::path program(const std::string& name);
 
 // A key file, and the key in it.
@@ -122,13 +125,14 @@ struct KeyFile {
 
 // A factory-fresh flash file with the device's id as its name.
 std::filesystem::path makeDevice(const Folder& folder, const KeyFile& key, const std::string& id,
-                                 std::uint16_t port, std::uint32_t trialS = 600);
+                                 std::uint16_t port, std::uint32_t trialS = 600,
+                                 const std::string& board = kBoard);
 
 image::EmulatorSettings emulatorFor(const std::filesystem::path& flash);
 
 // The payload (a linked binary for the slot) as a signed image.
 Update signedUpdate(const image::SigningKey& key, const std::filesystem::path& payload,
-                    std::uint8_t slot, std::uint32_t counter);
+                    std::uint8_t slot, std::uint32_t counter, const std::string& board = kBoard);
 
 Bytes readFile(const std::filesystem::path& path);
 std::string readText(const std::filesystem::path& path);

@@ -1,4 +1,5 @@
-// Every bit that the blocks yield is the same on x86-64 and on the emulated Cortex-M4F.
+// Every bit that the blocks yield is the same on the gateway and on the emulated boards, with an
+// FPU and without.
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -30,7 +31,18 @@ std::string capture(const std::string& command, int& status) {
     return text;
 }
 
-TEST(DspBoard, GivesTheBitsOfTheGateway) {
+struct Board {
+    const char* name;  // QEMU's too
+    const char* core;  // compiler flags
+};
+
+void PrintTo(const Board& board, std::ostream* out) {
+    *out << board.name;
+}
+
+class DspBoard : public ::testing::TestWithParam<Board> {};
+
+TEST_P(DspBoard, GivesTheBitsOfTheGateway) {
     if (std::system(
             "command -v qemu-system-arm >/dev/null && command -v arm-none-eabi-g++ >/dev/null") !=
         0) {
@@ -38,26 +50,30 @@ TEST(DspBoard, GivesTheBitsOfTheGateway) {
             << "DspBoard.GivesTheBitsOfTheGateway needs qemu-system-arm and arm-none-eabi-g++";
     }
     const std::string root = TINSMITH_SOURCE_DIR;
-    const std::string elf = std::string(TINSMITH_BUILD_DIR) + "/dsp_board_test.elf";
+    const std::string elf = std::string(TINSMITH_BUILD_DIR) + "/dsp_" + GetParam().name + ".elf";
     const std::string board = root + "/tests/firmware/dsp/board/";
     int status = 0;
     const std::string log = capture(
         "arm-none-eabi-g++ -std=c++20 -O2 -Wall -Wextra -Werror -fno-exceptions -fno-rtti "
         "-ffreestanding "
-        "-fno-threadsafe-statics -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 "
-        "-ffp-contract=off -fno-math-errno -ffunction-sections -nostartfiles --specs=nano.specs "
-        "-Wl,--gc-sections -Wno-register -I'" +
+        "-fno-threadsafe-statics " +
+            std::string(GetParam().core) +
+            " -mthumb "
+            "-ffp-contract=off -fno-math-errno -ffunction-sections -nostartfiles "
+            "--specs=nano.specs "
+            "-Wl,--gc-sections -Wno-register -I'" +
             root + "' -T '" + board + "link.ld' '" + board + "start.cpp' '" + board +
             "main.cpp' '" + root + "/firmware/dsp/pipeline.cpp' '" + root +
             "/firmware/dsp/spectrum.cpp' -o '" + elf + "' 2>&1",
         status);
     ASSERT_EQ(status, 0) << log;
-    const std::string text = capture(
-        "timeout 200 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none -nic "
-        "none "
-        "-semihosting-config enable=on,target=native -icount shift=0 -kernel '" +
-            elf + "' 2>&1",
-        status);
+    const std::string text =
+        capture("timeout 200 qemu-system-arm -M " + std::string(GetParam().name) +
+                    " -display none -monitor none -serial none -nic "
+                    "none "
+                    "-semihosting-config enable=on,target=native -icount shift=0 -kernel '" +
+                    elf + "' 2>&1",
+                status);
     ASSERT_EQ(status, 0) << text;
 
     std::vector<float> window(cases::kLargestWindow), scratch(3 * cases::kMaxValues),
@@ -95,6 +111,11 @@ TEST(DspBoard, GivesTheBitsOfTheGateway) {
     EXPECT_EQ(compared, std::size_t{cases::kShapeCount} * cases::kKinds * cases::kSeeds);
     std::printf("%zu windows compared, bit for bit\n", compared);
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Boards, DspBoard,
+    ::testing::Values(Board{"mps2-an386", "-mcpu=cortex-m4 -mfloat-abi=hard -mfpu=fpv4-sp-d16"},
+                      Board{"mps2-an385", "-mcpu=cortex-m3 -mfloat-abi=soft"}));
 
 }  // namespace
 }  // namespace tinsmith::dsp

@@ -146,5 +146,20 @@ TEST(RomKeys, ArePatchedWhereTheMarkerIs) {
     EXPECT_FALSE(patchRomKeys(elf, first)) << "two";
 }
 
+TEST(RomBoard, IsWhatTheBootLoaderWasMadeFor) {
+    Bytes elf(1000, 0);
+    const auto put = [&](std::string_view text, std::ptrdiff_t at) {
+        std::copy(text.begin(), text.end(), elf.begin() + at);
+    };
+    put(boot::kRomMarker, 300);
+    EXPECT_FALSE(romBoard(elf)) << "no name";
+    put("mps2-an385", 300 + offsetof(boot::RomInfo, board));
+    ASSERT_TRUE(romBoard(elf));
+    EXPECT_EQ(*romBoard(elf), "mps2-an385");
+    put("m,memory-backend=x", 300 + offsetof(boot::RomInfo, board));
+    EXPECT_FALSE(romBoard(elf)) << "a comma would end the emulator's option";
+    EXPECT_FALSE(romBoard(Bytes(1000, 0))) << "no marker";
+}
+
 }  // namespace
 }  // namespace tinsmith::image

@@ -31,6 +31,7 @@ objcopy = ["objcopy", "model-{slot}.elf", "model-{slot}.bin"]
 
 constexpr const char* kBoard = R"(clock_hz = 25000000
 instructions_per_tick = 40
+feature_cost = 1
 flash_bytes = 1044480
 ram_bytes = 262144
 kernels = "portable"

@@ -93,18 +93,18 @@ Status runEmulator(const Case& box, const build::Board& board, const Json& prepa
     return *result;
 }
 
-class OnBoard : public ::testing::Test {
+class OnBoard : public ::testing::TestWithParam<const char*> {
   protected:
     void SetUp() override {
         const char* folder = std::getenv("TINSMITH_BOARDS");
         const fs::path boards =
             folder != nullptr ? fs::path(folder) : fs::path(TINSMITH_BUILD_DIR) / "firmware/boards";
-        if (!fs::exists(boards / "mps2-an386/board.toml") ||
+        if (!fs::exists(boards / GetParam() / "board.toml") ||
             execute({"qemu-system-arm", "--version"}, "/") != 0) {
             GTEST_SKIP()
                 << "preflight on the board: no firmware was built, or there is no emulator";
         }
-        board = build::loadBoard(boards, "mps2-an386").value();
+        board = build::loadBoard(boards, GetParam()).value();
         const auto generated = build::generate(box.model.input);
         ASSERT_TRUE(generated) << generated.error().message;
         put(box.folder() / build::kSourceFile, generated->source);
@@ -116,7 +116,7 @@ class OnBoard : public ::testing::Test {
         for (const int slot : {0, 1}) {
             const auto payload =
                 readFile(box.folder() / build::kPayloadFiles[slot], 1 << 20).value();
-            box.putImage(slot, {payload.begin(), payload.end()});
+            box.putImage(slot, {payload.begin(), payload.end()}, board.name);
         }
         box.input["boot"] = (board.folder / "boot.elf").string();
     }
@@ -134,7 +134,7 @@ class OnBoard : public ::testing::Test {
     build::Board board;
 };
 
-TEST_F(OnBoard, BothSlotsComputeWhatTheGatewayDoes) {
+TEST_P(OnBoard, BothSlotsComputeWhatTheGatewayDoes) {
     const auto result = preflight();
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ((*result)["slots"]["a"]["windows"], 50);
@@ -147,7 +147,7 @@ TEST_F(OnBoard, BothSlotsComputeWhatTheGatewayDoes) {
     EXPECT_EQ(*preflight(), *result);
 }
 
-TEST_F(OnBoard, AnOutputThatDiffersByOneIsFound) {
+TEST_P(OnBoard, AnOutputThatDiffersByOneIsFound) {
     box.outputs[4 * 17 + 1] = static_cast<std::int8_t>(box.outputs[4 * 17 + 1] ^ 1);
     box.writeOutputs();
     const auto result = preflight();
@@ -157,7 +157,7 @@ TEST_F(OnBoard, AnOutputThatDiffersByOneIsFound) {
         << result.error().message;
 }
 
-TEST_F(OnBoard, AnImageOfAnotherModelIsFound) {
+TEST_P(OnBoard, AnImageOfAnotherModelIsFound) {
     box.data.channels = {"x", "y"};
     box.data.samples.resize(2 * 100 * (kValidation + 8));
     for (auto& segment : box.data.segments) segment.offset = segment.offset / 3 * 2;
@@ -168,6 +168,13 @@ TEST_F(OnBoard, AnImageOfAnotherModelIsFound) {
     EXPECT_NE(result.error().message.find("another size"), std::string::npos)
         << result.error().message;
 }
+
+INSTANTIATE_TEST_SUITE_P(Boards, OnBoard, ::testing::Values("mps2-an386", "mps2-an385"),
+                         [](const auto& board) {
+                             std::string name = board.param;
+                             std::erase(name, '-');
+                             return name;
+                         });
 
 }  // namespace
 }  // namespace tinsmith::preflight::test

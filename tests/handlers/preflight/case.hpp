@@ -65,7 +65,8 @@ class Case {
                  {"part", "validation"},     {"outputs", "outputs.bin"}};
         // Stand-ins that only a real board would notice.
         std::string rom = "an ELF file, as far as this goes ";
-        rom += std::string(boot::kRomMarker) + std::string(64, '\0') + "and so on";
+        rom += std::string(boot::kRomMarker) +
+               std::string(sizeof(boot::RomInfo) - boot::kRomMarker.size(), '\0') + "and so on";
         put(folder() / "rom.elf", rom);
         for (const int slot : {0, 1})
             putImage(slot, image::Bytes(2000, static_cast<std::uint8_t>(slot)));
@@ -73,12 +74,12 @@ class Case {
 
     [[nodiscard]] const fs::path& folder() const { return temporary_.path(); }
 
-    void putImage(int slot, image::Bytes payload) {
+    void putImage(int slot, image::Bytes payload, const std::string& board = "mps2-an386") {
         image::ImageSpec spec;
         spec.payload = std::move(payload);
         spec.slotBase = boot::slotAddress(static_cast<std::uint8_t>(slot));
         spec.securityCounter = 5;
-        spec.board = "mps2-an386";
+        spec.board = board;
         const auto image = image::build(spec).value();
         put(folder() / (slot == 0 ? "a.unsigned" : "b.unsigned"), image.data(), image.size());
     }

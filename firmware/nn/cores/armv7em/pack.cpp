@@ -30,9 +30,9 @@ Filter filterOf(const Weighted& call, std::size_t index, std::vector<std::int8_t
     filter.weights = std::move(weights);
     filter.bias = call.bias.empty() ? 0 : call.bias[index];
     std::int64_t reach = 0;
-    for (const std::int64_t weight : filter.weights) {
-        filter.bias += weight * call.range.inputOffset;
-        reach += std::abs(weight) * 128;
+    for (const std::int32_t weight : filter.weights) {
+        filter.bias += std::int64_t{weight} * call.range.inputOffset;
+        reach += 128 * std::abs(weight);
     }
     filter.furthest = std::abs(filter.bias) + reach;
     filter.multiplier = call.multipliers[index];
@@ -254,8 +254,8 @@ std::optional<Packed<Depthwise>> pack(const DepthwiseCall& call) {
             const std::int32_t row = i / d.kernelInner;
             const std::int32_t inner = i % d.kernelInner;
             const std::int32_t tap = tall ? inner * w.kernelWidth + row : i;
-            weights.push_back(
-                call.weights[static_cast<std::size_t>(tap * w.outChannels + channel)]);
+            const std::int32_t at = tap * w.outChannels + channel;
+            weights.push_back(call.weights[static_cast<std::size_t>(at)]);
         }
         const Filter filter = filterOf(call, static_cast<std::size_t>(channel), std::move(weights));
         if (!exact(filter)) return {};

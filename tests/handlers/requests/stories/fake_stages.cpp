@@ -11,6 +11,7 @@ namespace {
 constexpr const char* kBoard = R"(name = "mps2-an386"
 clock_hz = 25000000
 instructions_per_tick = 40
+feature_cost = 1
 flash_bytes = 1044480
 ram_bytes = 262144
 kernels = "portable"

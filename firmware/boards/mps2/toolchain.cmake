@@ -1,4 +1,4 @@
-# Cross compiler for the Cortex-M4F board: Debian's arm-none-eabi GCC with newlib-nano.
+# Cross compiler for Cortex-M boards: Debian's arm-none-eabi GCC with newlib-nano.
 set(CMAKE_SYSTEM_NAME Generic)
 set(CMAKE_SYSTEM_PROCESSOR arm)
 set(CMAKE_C_COMPILER arm-none-eabi-gcc)

@@ -1,4 +1,4 @@
-#include "firmware/boards/mps2-an386/events.hpp"
+#include "firmware/boards/mps2/events.hpp"
 
 namespace tinsmith::board {
 

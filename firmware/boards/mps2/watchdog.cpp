@@ -1,6 +1,6 @@
-#include "firmware/boards/mps2-an386/watchdog.hpp"
+#include "firmware/boards/mps2/watchdog.hpp"
 
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 
 namespace tinsmith::board {
 namespace {

@@ -1,4 +1,5 @@
-# cmake -P: writes board.toml with the figures of the factory image.
+# cmake -P: writes board.toml with what BOARD is and the figures of its factory image.
+include(${CMAKE_CURRENT_LIST_DIR}/../${BOARD}/board.cmake)
 execute_process(COMMAND arm-none-eabi-size ${ELF} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
 if(NOT text MATCHES "\n *[0-9]+[ \t]+([0-9]+)[ \t]+([0-9]+)")
     message(FATAL_ERROR "arm-none-eabi-size printed something else: ${text}")

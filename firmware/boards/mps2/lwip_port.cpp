@@ -1,7 +1,7 @@
 // What lwIP wants from the board besides random numbers: milliseconds, and an end when an assertion
 // fails.
-#include "firmware/boards/mps2-an386/clock.hpp"
-#include "firmware/boards/mps2-an386/faults.hpp"
+#include "firmware/boards/mps2/clock.hpp"
+#include "firmware/boards/mps2/faults.hpp"
 #include "lwip/sys.h"
 
 extern "C" u32_t sys_now() {

@@ -1,8 +1,8 @@
-#include "firmware/boards/mps2-an386/flash_driver.hpp"
+#include "firmware/boards/mps2/flash_driver.hpp"
 
 #include <cstring>
 
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 #include "firmware/boot/layout.hpp"
 
 namespace tinsmith::board {

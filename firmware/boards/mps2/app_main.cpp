@@ -1,4 +1,4 @@
-// The application on the mps2-an386: brings the board up, then either answers a preflight request
+// The application on an MPS2 board: brings the board up, then either answers a preflight request
 // or runs the main loop.
 #include <cstdint>
 #include <new>
@@ -6,14 +6,14 @@
 #include "firmware/app/application.hpp"
 #include "firmware/app/config_page.hpp"
 #include "firmware/app/preflight.hpp"
-#include "firmware/boards/mps2-an386/clock.hpp"
-#include "firmware/boards/mps2-an386/events.hpp"
-#include "firmware/boards/mps2-an386/faults.hpp"
-#include "firmware/boards/mps2-an386/flash_driver.hpp"
-#include "firmware/boards/mps2-an386/lan9118.hpp"
-#include "firmware/boards/mps2-an386/random.hpp"
-#include "firmware/boards/mps2-an386/uart.hpp"
-#include "firmware/boards/mps2-an386/watchdog.hpp"
+#include "firmware/boards/mps2/clock.hpp"
+#include "firmware/boards/mps2/events.hpp"
+#include "firmware/boards/mps2/faults.hpp"
+#include "firmware/boards/mps2/flash_driver.hpp"
+#include "firmware/boards/mps2/lan9118.hpp"
+#include "firmware/boards/mps2/random.hpp"
+#include "firmware/boards/mps2/uart.hpp"
+#include "firmware/boards/mps2/watchdog.hpp"
 #include "firmware/boot/image.hpp"
 #include "firmware/boot/layout.hpp"
 #include "lwip/stats.h"

@@ -1,4 +1,4 @@
-#include "firmware/boards/mps2-an386/random.hpp"
+#include "firmware/boards/mps2/random.hpp"
 
 #include <bit>
 

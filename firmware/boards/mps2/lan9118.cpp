@@ -1,10 +1,10 @@
-#include "firmware/boards/mps2-an386/lan9118.hpp"
+#include "firmware/boards/mps2/lan9118.hpp"
 
 #include <cstdint>
 #include <cstring>
 
-#include "firmware/boards/mps2-an386/events.hpp"
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/events.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 #include "lwip/etharp.h"
 #include "lwip/netif.h"
 #include "lwip/pbuf.h"

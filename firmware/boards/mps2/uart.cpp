@@ -1,7 +1,7 @@
-#include "firmware/boards/mps2-an386/uart.hpp"
+#include "firmware/boards/mps2/uart.hpp"
 
-#include "firmware/boards/mps2-an386/events.hpp"
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/events.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 
 namespace tinsmith::board {
 namespace {

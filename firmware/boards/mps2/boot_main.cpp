@@ -1,20 +1,25 @@
 // The bootloader: picks a slot (firmware/boot/decide.hpp) and jumps into it.
 #include <cstdint>
+#include <string_view>
 
-#include "firmware/boards/mps2-an386/clock.hpp"
-#include "firmware/boards/mps2-an386/flash_driver.hpp"
-#include "firmware/boards/mps2-an386/registers.hpp"
-#include "firmware/boards/mps2-an386/uart.hpp"
-#include "firmware/boards/mps2-an386/watchdog.hpp"
+#include "firmware/boards/mps2/clock.hpp"
+#include "firmware/boards/mps2/flash_driver.hpp"
+#include "firmware/boards/mps2/registers.hpp"
+#include "firmware/boards/mps2/uart.hpp"
+#include "firmware/boards/mps2/watchdog.hpp"
 #include "firmware/boot/decide.hpp"
 #include "firmware/boot/rom.hpp"
 
 namespace tinsmith::boot {
 namespace {
 
-constexpr RomInfo emptyRom() {
+constexpr std::string_view kBoard = TINSMITH_BOARD;
+
+constexpr RomInfo romWithoutKeys() {
     RomInfo rom{};
     for (std::size_t i = 0; i < rom.marker.size(); ++i) rom.marker[i] = kRomMarker[i];
+    static_assert(kBoard.size() < sizeof rom.board);
+    for (std::size_t i = 0; i < kBoard.size(); ++i) rom.board[i] = kBoard[i];
     return rom;
 }
 
@@ -23,7 +28,7 @@ constexpr RomInfo emptyRom() {
 // No keys here: the factory patches them into a copy of boot.elf. Read through the address, as the
 // application does, so that the compiler cannot take the zeros for constants.
 extern const RomInfo tinsmithRomInfo;
-[[gnu::section(".rominfo"), gnu::used]] const RomInfo tinsmithRomInfo = emptyRom();
+[[gnu::section(".rominfo"), gnu::used]] const RomInfo tinsmithRomInfo = romWithoutKeys();
 
 }  // namespace tinsmith::boot
 

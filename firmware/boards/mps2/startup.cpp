@@ -2,8 +2,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "firmware/boards/mps2-an386/faults.hpp"
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/faults.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 
 extern "C" {
 extern std::uint32_t tinsmith_stack_bottom[];
@@ -83,6 +83,7 @@ int __aeabi_atexit(void*, void (*)(void*), void*) {
 void* __dso_handle = nullptr;
 
 [[gnu::naked]] void resetHandler() {
+#ifdef __ARM_FP
     // The FPU is off after reset, and compiled code may use it at once.
     asm volatile(
         "ldr r0, =0xE000ED88\n"
@@ -90,8 +91,9 @@ void* __dso_handle = nullptr;
         "orr r1, r1, #0xF00000\n"
         "str r1, [r0]\n"
         "dsb\n"
-        "isb\n"
-        "b tinsmith_start\n");
+        "isb\n");
+#endif
+    asm volatile("b tinsmith_start\n");
 }
 
 [[noreturn, gnu::used]] void tinsmith_start() {

@@ -1,6 +1,6 @@
-#include "firmware/boards/mps2-an386/faults.hpp"
+#include "firmware/boards/mps2/faults.hpp"
 
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 
 extern "C" std::uint32_t tinsmith_stack_bottom[];
 extern "C" std::uint32_t tinsmith_stack_top[];

@@ -1,5 +1,6 @@
-// The hardware registers of the mps2-an386 that the firmware uses, as QEMU 7.2 models them (Arm
-// AN386, DAI0385; Cortex-M4 generic user guide, DUI0553; SMSC LAN9118 data sheet).
+// The hardware registers of the MPS2 boards that the firmware uses, as QEMU 7.2 models them (Arm
+// AN385, DAI0385; AN386, DAI0386; Cortex-M3 and Cortex-M4 generic user guides, DUI0552 and DUI0553;
+// SMSC LAN9118 data sheet).
 #pragma once
 
 #include <cstddef>

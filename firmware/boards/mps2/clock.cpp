@@ -1,8 +1,8 @@
-#include "firmware/boards/mps2-an386/clock.hpp"
+#include "firmware/boards/mps2/clock.hpp"
 
 #include <algorithm>
 
-#include "firmware/boards/mps2-an386/registers.hpp"
+#include "firmware/boards/mps2/registers.hpp"
 
 namespace tinsmith::board {
 namespace {
