@@ -27,15 +27,14 @@ inline std::uint32_t two(std::int32_t low, std::int32_t high) {
 
 // Two neighbouring outputs a step, stride 1: for each of three rows one load of four values and
 // four multiplications. 18 MACs in 15 instructions, 19 with store and loop; all registers in use.
-void sumRowOfThree(const std::int16_t* plane, std::int32_t pitch, const std::int8_t* weights,
+void sumRowOfThree(const std::int16_t* plane, std::int32_t pitch, const std::uint32_t* words,
                    std::int32_t* sums, std::int32_t steps) {
-    const std::int8_t* v = weights;
-    register std::uint32_t w0 asm("r0") = two(v[0], v[1]);
-    register std::uint32_t w1 asm("r1") = two(v[1], v[2]);
-    register std::uint32_t w2 asm("r2") = two(v[3], v[4]);
-    register std::uint32_t w3 asm("r3") = two(v[4], v[5]);
-    register std::uint32_t w4 asm("r4") = two(v[6], v[7]);
-    register std::uint32_t w5 asm("r5") = two(v[7], v[8]);
+    register std::uint32_t w0 asm("r0") = words[0];
+    register std::uint32_t w1 asm("r1") = words[1];
+    register std::uint32_t w2 asm("r2") = words[2];
+    register std::uint32_t w3 asm("r3") = words[3];
+    register std::uint32_t w4 asm("r4") = words[4];
+    register std::uint32_t w5 asm("r5") = words[5];
     register const std::int16_t* p0 asm("r6") = plane;
     register const std::int16_t* p1 asm("r7") = plane + pitch;
     register const std::int16_t* p2 asm("r8") = plane + 2 * pitch;
@@ -70,14 +69,13 @@ void sumRowOfThree(const std::int16_t* plane, std::int32_t pitch, const std::int
 
 // The same with stride 2: five values a row make two outputs. 18 MACs in 18 instructions, 22 with
 // store and loop.
-void sumHalfRowOfThree(const std::int16_t* plane, std::int32_t pitch, const std::int8_t* weights,
+void sumHalfRowOfThree(const std::int16_t* plane, std::int32_t pitch, const std::uint32_t* words,
                        std::int32_t* sums, std::int32_t steps) {
-    const std::int8_t* v = weights;
-    register std::uint32_t w0 asm("r0") = two(v[0], v[1]);
-    register std::uint32_t w1 asm("r1") = two(v[3], v[4]);
-    register std::uint32_t w2 asm("r2") = two(v[6], v[7]);
-    register std::uint32_t w3 asm("r3") = two(v[2], v[5]);
-    register std::uint32_t w4 asm("r4") = two(v[8], 0);
+    register std::uint32_t w0 asm("r0") = words[0];
+    register std::uint32_t w1 asm("r1") = words[1];
+    register std::uint32_t w2 asm("r2") = words[2];
+    register std::uint32_t w3 asm("r3") = words[3];
+    register std::uint32_t w4 asm("r4") = words[4];
     register const std::int16_t* p0 asm("r5") = plane;
     register const std::int16_t* p1 asm("r6") = plane + pitch;
     register const std::int16_t* p2 asm("r7") = plane + 2 * pitch;
@@ -139,6 +137,19 @@ void widen(const Depthwise& d, const std::int8_t* weights, std::uint32_t* taps) 
     }
 }
 
+// The weights of a 3x3 filter as its kernel multiplies them.
+struct Nine {
+    std::uint32_t words[6];
+};
+
+template <Shape kShape>
+Nine nineOf(const std::int8_t* v) {
+    if constexpr (kShape == Shape::three)
+        return {{two(v[0], v[1]), two(v[1], v[2]), two(v[3], v[4]), two(v[4], v[5]),
+                 two(v[6], v[7]), two(v[7], v[8])}};
+    return {{two(v[0], v[1]), two(v[3], v[4]), two(v[6], v[7]), two(v[2], v[5]), two(v[8], 0), 0}};
+}
+
 void fillPlane(const Depthwise& d, std::int16_t* plane) {
     auto* word = reinterpret_cast<std::uint32_t*>(plane);
     const std::uint32_t padding = two(d.padding, d.padding);
@@ -196,14 +207,18 @@ void depthwise(const Depthwise& d, const std::int8_t* input, std::int8_t* output
         pickChannel(d, input + channel, plane);
         for (std::int32_t filter = 0; filter < each; ++filter, scales += 2, ++shift, ++output) {
             const Scale scale = {scales[1], roundingOf(d.offset, *shift), *shift};
-            if constexpr (kShape == Shape::any) widen(d, weights, taps);
+            Nine nine;
+            if constexpr (kShape == Shape::any)
+                widen(d, weights, taps);
+            else
+                nine = nineOf<kShape>(weights);
             std::int8_t* to = output;
             const std::int16_t* from = plane;
             for (std::int32_t row = 0; row < d.outRows; ++row) {
                 if constexpr (kShape == Shape::three)
-                    sumRowOfThree(from, d.pitch, weights, sums, (d.outInner + 1) / 2);
+                    sumRowOfThree(from, d.pitch, nine.words, sums, (d.outInner + 1) / 2);
                 else if constexpr (kShape == Shape::threeHalf)
-                    sumHalfRowOfThree(from, d.pitch, weights, sums, (d.outInner + 1) / 2);
+                    sumHalfRowOfThree(from, d.pitch, nine.words, sums, (d.outInner + 1) / 2);
                 else
                     sumRowOfAny(d, from, taps, sums);
                 finishRow<kFinish>(d, sums, scales[0] * 2, scale, to);

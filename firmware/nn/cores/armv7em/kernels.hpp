@@ -30,9 +30,11 @@ struct Requantisation {
 // output's zero point -128 is cut off, so that the rounding of negative values does not matter.
 // `full`: the whole range of int8. `clamp`: any range.
 
-// Dilation 1, one batch, at least two filters. weights [pairs][ceil(taps / 4)][2], the taps of a
-// filter in the order of kernelHeight, kernelWidth, inChannels.
-// Scratch: 3 * 2 * taps rounded up to 4, and where 4 does not divide inChannels as many bytes more.
+// Dilation 1, one batch, at least two filters. weights [pairs][ceil(taps / 4)][2]. The taps of a
+// filter: of each row of kernelWidth * inChannels its whole fours, and after all rows what is left
+// over of each, 0 to 3 taps.
+// Scratch: 3 * 2 * taps rounded up to 4; and where 4 does not divide inChannels the bytes of what
+// is left over and of one row, each rounded up to 4.
 struct Conv2d {
     std::int32_t inHeight, inWidth, inChannels, outHeight, outWidth, outChannels;
     std::int32_t kernelHeight, kernelWidth, strideHeight, strideWidth, padTop, padLeft;

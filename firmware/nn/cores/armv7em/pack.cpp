@@ -131,6 +131,18 @@ std::vector<Filter> rowsOf(const Weighted& call, std::size_t count) {
     return filters;
 }
 
+// The order of Conv2d: whole fours of each row, then what is left over of each.
+void restLast(std::vector<std::int8_t>& weights, std::int32_t rows) {
+    const std::size_t row = weights.size() / static_cast<std::size_t>(rows);
+    const std::size_t whole = row / 4 * 4;
+    std::vector<std::int8_t> fours;
+    std::vector<std::int8_t> rest;
+    for (std::size_t i = 0; i < weights.size(); ++i)
+        (i % row < whole ? fours : rest).push_back(weights[i]);
+    fours.insert(fours.end(), rest.begin(), rest.end());
+    weights = std::move(fours);
+}
+
 Requantisation requantisationOf(const Range& range) {
     return {nullptr, nullptr, range.outputOffset, range.minimum, range.maximum};
 }
@@ -139,17 +151,15 @@ Requantisation requantisationOf(const Range& range) {
 // pixels still read.
 std::int64_t outputFrom(const Window2d& w) {
     const std::int64_t line = std::int64_t{w.inWidth} * w.inChannels;
-    const bool pointwise = w.kernelHeight == 1 && w.kernelWidth == 1;
-    std::int64_t from = line * w.inHeight;
-    for (std::int64_t pixel = 1; pixel < std::int64_t{w.outHeight} * w.outWidth; ++pixel) {
-        // The first `pixel` outputs are written, and pixels from there on are still to be read.
-        const std::int64_t y = pixel / w.outWidth;
-        const std::int64_t x = pixel % w.outWidth;
-        const std::int64_t row = std::max<std::int64_t>(0, y * w.strideHeight - w.padTop);
-        // A later row of pixels begins further left, but further down as well.
-        const std::int64_t column =
-            pointwise ? std::max<std::int64_t>(0, x * w.strideWidth - w.padLeft) : 0;
-        from = std::min(from, row * line + column * w.inChannels - pixel * w.outChannels);
+    std::int64_t lowest = line * w.inHeight;  // that this pixel or a later one reads
+    std::int64_t from = lowest;
+    // The first `pixel` outputs are written, and pixels from there on are still to be read.
+    for (std::int64_t pixel = std::int64_t{w.outHeight} * w.outWidth - 1; pixel > 0; --pixel) {
+        const std::int64_t y = pixel / w.outWidth * w.strideHeight - w.padTop;
+        const std::int64_t x = pixel % w.outWidth * w.strideWidth - w.padLeft;
+        lowest = std::min(lowest, std::max<std::int64_t>(0, y) * line +
+                                      std::max<std::int64_t>(0, x) * w.inChannels);
+        from = std::min(from, lowest - pixel * w.outChannels);
     }
     return from;
 }
@@ -160,7 +170,8 @@ std::optional<Packed<Conv2d>> pack(const Conv2dCall& call) {
     const Window2d& w = call.window;
     if (w.batches != 1 || w.dilationHeight != 1 || w.dilationWidth != 1 || w.outChannels < 2)
         return {};
-    const auto filters = rowsOf(call, static_cast<std::size_t>(w.outChannels));
+    auto filters = rowsOf(call, static_cast<std::size_t>(w.outChannels));
+    for (Filter& filter : filters) restLast(filter.weights, w.kernelHeight);
     auto woven = weave(filters, 2);
     if (!woven) return {};
     Packed<Conv2d> packed;
@@ -184,7 +195,11 @@ std::optional<Packed<Conv2d>> pack(const Conv2dCall& call) {
     packed.scales = std::move(woven->pairs);
     packed.shifts = std::move(woven->shifts);
     const auto fours = static_cast<std::int64_t>((filters[0].weights.size() + 3) / 4);
-    packed.scratchBytes = 24 * fours + (w.inChannels % 4 == 0 ? 0 : 4 * fours);
+    packed.scratchBytes = 24 * fours;
+    if (w.inChannels % 4 != 0) {
+        const std::int64_t row = std::int64_t{w.kernelWidth} * w.inChannels;
+        packed.scratchBytes += (w.kernelHeight * (row % 4) + 3) / 4 * 4 + (row + 3) / 4 * 4;
+    }
     packed.outputFrom = outputFrom(w);
     return packed;
 }
