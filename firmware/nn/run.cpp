@@ -14,7 +14,7 @@ PerChannel perChannel(const Weighted& call) {
 
 // Calls the kernel that a step stands for.
 struct Execute {
-    std::vector<const std::int8_t*> in;
+    std::span<const std::int8_t* const> in;
     std::int8_t* out;
 
     void operator()(const Conv2dCall& c) const {
@@ -50,11 +50,10 @@ struct Execute {
 
 }  // namespace
 
-std::expected<Runner, std::string> Runner::create(const Graph& graph) {
+std::expected<Runner, std::string> Runner::create(const Graph& graph, Kernels kernels) {
     auto steps = prepare(graph);
     if (!steps) return std::unexpected(steps.error());
     Runner runner;
-    runner.steps_ = std::move(*steps);
     runner.inputs_ = graph.inputs;
     runner.outputs_ = graph.outputs;
     runner.tensors_.resize(graph.tensors.size());
@@ -62,14 +61,24 @@ std::expected<Runner, std::string> Runner::create(const Graph& graph) {
     const auto allocate = [&](std::int32_t index) -> std::size_t {
         const Tensor& tensor = graph.tensors[index];
         auto& bytes = runner.tensors_[index];
+        if (!bytes.empty()) return bytes.size();  // of an earlier step; its place must stay
         bytes.resize(static_cast<std::size_t>(byteCount(tensor)));
         if (tensor.constant) std::memcpy(bytes.data(), tensor.data.data(), bytes.size());
         return bytes.size();
     };
     for (const std::int32_t index : graph.inputs) runner.inputBytes_ += allocate(index);
-    for (const Step& step : runner.steps_) {
-        for (const std::int32_t index : step.inputs) allocate(index);
+    for (Step& step : *steps) {
+        Bound bound;
+        for (const std::int32_t index : step.inputs) {
+            allocate(index);
+            bound.inputs.push_back(runner.tensors_[index].data());
+        }
         allocate(step.output);
+        bound.output = step.output;
+        if (kernels == Kernels::fast) bound.fast = host::pack(step.call);
+        // A fast kernel has its own copy of weights.
+        if (bound.fast == nullptr) bound.call = std::move(step.call);
+        runner.steps_.push_back(std::move(bound));
     }
     for (const std::int32_t index : graph.outputs) runner.outputBytes_ += allocate(index);
     return runner;
@@ -86,10 +95,13 @@ std::expected<std::vector<std::int8_t>, std::string> Runner::run(
         std::copy_n(inputs.begin(), bytes.size(), bytes.begin());
         inputs = inputs.subspan(bytes.size());
     }
-    for (const Step& step : steps_) {
-        Execute execute{{}, tensors_[step.output].data()};
-        for (const std::int32_t index : step.inputs) execute.in.push_back(tensors_[index].data());
-        std::visit(execute, step.call);
+    for (const Bound& step : steps_) {
+        std::int8_t* output = tensors_[step.output].data();
+        if (step.fast != nullptr) {
+            step.fast->run(step.inputs, output, scratch_);
+        } else {
+            std::visit(Execute{step.inputs, output}, step.call);
+        }
     }
     std::vector<std::int8_t> result;
     result.reserve(outputBytes_);
