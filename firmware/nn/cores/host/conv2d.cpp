@@ -10,12 +10,23 @@ namespace {
 
 constexpr std::size_t kPixels = 16;  // at a time: their rows and four filters fit the first cache
 
+// Neighbouring taps are neighbours in the plane: one long run, unless there is dilation.
+Patch patchOf(const Window2d& w, const Plane& plane) {
+    const auto taps = static_cast<std::size_t>(w.kernelWidth);
+    const bool dense = w.dilationWidth == 1;
+    return {static_cast<std::size_t>(w.kernelHeight), dense ? 1 : taps,
+            dense ? taps * plane.channels : plane.channels,
+            plane.at(static_cast<std::size_t>(w.dilationHeight), 0),
+            plane.at(0, static_cast<std::size_t>(w.dilationWidth))};
+}
+
 class Convolution : public Kernel {
   public:
     explicit Convolution(const Conv2dCall& call)
         : window_(call.window),
           plane_(
               planeOf(call.window, call.range, static_cast<std::size_t>(call.window.inChannels))),
+          patch_(patchOf(call.window, plane_)),
           filters_(call.weights, static_cast<std::size_t>(call.window.outChannels)),
           finisher_(call) {}
 
@@ -24,7 +35,7 @@ class Convolution : public Kernel {
     void run(std::span<const std::int8_t* const> inputs, std::int8_t* output,
              Scratch& scratch) const override {
         const std::int8_t* image = inputs[0];
-        // Behind the last pixel lies what a row that is rounded up reads beside zeros.
+        // Rows are read in whole lanes, so beyond the last pixel too.
         std::int16_t* plane = scratch.plane(plane_.count() + kLanes);
         std::int32_t* sums = scratch.sums(kPixels * filters_.count());
         const auto height = static_cast<std::size_t>(window_.outHeight);
@@ -56,12 +67,6 @@ class Convolution : public Kernel {
                          x * static_cast<std::size_t>(window_.strideWidth));
     }
 
-    std::int8_t* finished(const std::int32_t* sums, std::size_t pixels, std::int8_t* output) const {
-        for (std::size_t i = 0; i < pixels; ++i, output += window_.outChannels)
-            finisher_.run(sums + i * filters_.count(), output);
-        return output;
-    }
-
     // Neighbouring pixels of a pointwise convolution: the plane has their rows.
     std::int8_t* direct(const std::int16_t* rows, std::size_t pixels, std::int32_t* sums,
                         std::int8_t* output) const {
@@ -69,7 +74,7 @@ class Convolution : public Kernel {
         for (std::size_t done = 0; done < pixels; done += kPixels) {
             const std::size_t some = std::min(kPixels, pixels - done);
             multiplyRows(filters_.product(), rows + done * stride, stride, some, sums);
-            output = finished(sums, some, output);
+            output = finisher_.run(sums, filters_.count(), some, output);
         }
         return output;
     }
@@ -78,33 +83,22 @@ class Convolution : public Kernel {
                           std::int32_t* sums, std::int8_t* output) const {
         const std::size_t length = filters_.length();
         const auto width = static_cast<std::size_t>(window_.outWidth);
-        std::int16_t* rows = scratch.rows(kPixels * length);
+        std::int16_t* rows = scratch.rows(kPixels * length + kLanes);
         for (std::size_t done = 0; done < pixels; done += kPixels) {
             const std::size_t some = std::min(kPixels, pixels - done);
             for (std::size_t i = 0; i < some; ++i) {
-                gather(plane + start((done + i) / width, (done + i) % width), rows + i * length);
+                gather(patch_, plane + start((done + i) / width, (done + i) % width),
+                       rows + i * length);
             }
             multiplyRows(filters_.product(), rows, length, some, sums);
-            output = finished(sums, some, output);
+            output = finisher_.run(sums, filters_.count(), some, output);
         }
         return output;
     }
 
-    void gather(const std::int16_t* from, std::int16_t* row) const {
-        const auto channels = static_cast<std::size_t>(window_.inChannels);
-        const auto taps = static_cast<std::size_t>(window_.kernelWidth);
-        const bool dense = window_.dilationWidth == 1;
-        const std::size_t runs = dense ? 1 : taps;
-        const std::size_t run = dense ? taps * channels : channels;
-        const std::size_t step = static_cast<std::size_t>(window_.dilationWidth) * channels;
-        const std::size_t down = plane_.at(static_cast<std::size_t>(window_.dilationHeight), 0);
-        for (std::int32_t ky = 0; ky < window_.kernelHeight; ++ky, from += down) {
-            for (std::size_t i = 0; i < runs; ++i) row = std::copy_n(from + i * step, run, row);
-        }
-    }
-
     Window2d window_;
     Plane plane_;
+    Patch patch_;
     Filters filters_;
     Finisher finisher_;
 };

@@ -12,9 +12,8 @@ class DenseLayer : public Kernel {
     explicit DenseLayer(const DenseCall& call)
         : rows_(static_cast<std::size_t>(call.shape.rows)),
           inputs_(static_cast<std::size_t>(call.shape.inputs)),
-          outputs_(static_cast<std::size_t>(call.shape.outputs)),
           inputOffset_(call.range.inputOffset),
-          filters_(call.weights, outputs_),
+          filters_(call.weights, static_cast<std::size_t>(call.shape.outputs)),
           finisher_(call) {}
 
     void run(std::span<const std::int8_t* const> inputs, std::int8_t* output,
@@ -29,13 +28,12 @@ class DenseLayer : public Kernel {
             for (std::size_t i = 0; i < some; ++i, input += inputs_)
                 widen(input, inputOffset_, inputs_, rows + i * length);
             multiplyRows(filters_.product(), rows, length, some, sums);
-            for (std::size_t i = 0; i < some; ++i, output += outputs_)
-                finisher_.run(sums + i * filters_.count(), output);
+            output = finisher_.run(sums, filters_.count(), some, output);
         }
     }
 
   private:
-    std::size_t rows_, inputs_, outputs_;
+    std::size_t rows_, inputs_;
     std::int32_t inputOffset_;
     Filters filters_;
     Finisher finisher_;

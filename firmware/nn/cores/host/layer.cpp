@@ -4,13 +4,39 @@
 
 namespace tinsmith::nn::host {
 
+namespace {
+
+// Rows shorter than this are finished together: vector loops need room.
+constexpr std::size_t kLongRow = 64;
+
+}  // namespace
+
 Finisher::Finisher(const Weighted& call)
-    : biases_(call.bias), multipliers_(call.multipliers), range_(call.range) {
-    biases_.resize(multipliers_.size());
-    for (const std::int32_t shift : call.shifts) {
-        left_.push_back(std::max(shift, 0));
-        right_.push_back(std::max(-shift, 0));
+    : channels_(call.multipliers.size()),
+      rowsAtOnce_(std::max<std::size_t>(1, kLongRow / channels_)),
+      range_(call.range) {
+    for (std::size_t row = 0; row < rowsAtOnce_; ++row) {
+        for (std::size_t channel = 0; channel < channels_; ++channel) {
+            const std::int32_t shift = call.shifts[channel];
+            biases_.push_back(call.bias.empty() ? 0 : call.bias[channel]);
+            multipliers_.push_back(call.multipliers[channel]);
+            left_.push_back(std::max(shift, 0));
+            right_.push_back(std::max(-shift, 0));
+        }
     }
+}
+
+std::int8_t* Finisher::run(const std::int32_t* sums, std::size_t stride, std::size_t rows,
+                           std::int8_t* output) const {
+    const Finish tables{biases_.data(),      multipliers_.data(), left_.data(),  right_.data(),
+                        range_.outputOffset, range_.minimum,      range_.maximum};
+    const std::size_t most = stride == channels_ ? rowsAtOnce_ : 1;
+    for (std::size_t done = 0; done < rows; done += most, sums += most * stride) {
+        const std::size_t count = std::min(most, rows - done) * channels_;
+        finishRow(tables, sums, count, output);
+        output += count;
+    }
+    return output;
 }
 
 Filters::Filters(const std::vector<std::int8_t>& weights, std::size_t count)

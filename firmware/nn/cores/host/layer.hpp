@@ -18,13 +18,13 @@ inline constexpr std::size_t kMaxPlane = std::size_t{1} << 22;
 class Finisher {
   public:
     explicit Finisher(const Weighted& call);
-    void run(const std::int32_t* sums, std::int8_t* output) const {
-        finishRow({biases_.data(), multipliers_.data(), left_.data(), right_.data(),
-                   range_.outputOffset, range_.minimum, range_.maximum},
-                  sums, multipliers_.size(), output);
-    }
+    // Sums of so many rows, which begin `stride` sums apart; returns where the output goes on.
+    std::int8_t* run(const std::int32_t* sums, std::size_t stride, std::size_t rows,
+                     std::int8_t* output) const;
 
   private:
+    std::size_t channels_;
+    std::size_t rowsAtOnce_;  // that many times each table holds its channels
     std::vector<std::int32_t> biases_, multipliers_, left_, right_;
     Range range_;
 };

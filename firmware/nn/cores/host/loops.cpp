@@ -73,6 +73,19 @@ TINSMITH_VECTORS void multiplyRows(const Product& product, const std::int16_t* r
     }
 }
 
+TINSMITH_VECTORS void gather(const Patch& patch, const std::int16_t* plane, std::int16_t* row) {
+    // Copied as one: of a loop GCC makes a call, and shorter pieces read back longer are slow.
+    using Lanes [[gnu::vector_size(kLanes * 2), gnu::aligned(2), gnu::may_alias]] = std::int16_t;
+    const auto [lines, runs, run, lineStep, runStep] = patch;
+    for (std::size_t line = 0; line < lines; ++line, plane += lineStep) {
+        for (std::size_t r = 0; r < runs; ++r, row += run) {
+            const std::int16_t* from = plane + r * runStep;
+            for (std::size_t i = 0; i < run; i += kLanes)
+                *reinterpret_cast<Lanes*>(row + i) = *reinterpret_cast<const Lanes*>(from + i);
+        }
+    }
+}
+
 TINSMITH_VECTORS void multiplyTaps(const Taps2d& taps, const std::int16_t* plane,
                                    std::int32_t* __restrict sums) {
     const auto [weights, offsets, count, channels] = taps;

@@ -37,6 +37,15 @@ struct Taps2d {
 };
 void multiplyTaps(const Taps2d& taps, const std::int16_t* plane, std::int32_t* sums);
 
+// The taps of one pixel as a row: `lines` of `runs` of `run` values, each copied in whole lanes.
+// What is left behind the end of a run, the next one writes over; behind the last one there is
+// room.
+struct Patch {
+    std::size_t lines, runs, run;
+    std::size_t lineStep, runStep;  // in the plane
+};
+void gather(const Patch& patch, const std::int16_t* plane, std::int16_t* row);
+
 // How the sum of each channel becomes int8. A shift to the left and one to the right; one is 0.
 struct Finish {
     const std::int32_t *biases, *multipliers, *left, *right;
