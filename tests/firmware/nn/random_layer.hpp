@@ -1,0 +1,171 @@
+// One random layer as a network: shapes, strides, padding, ranges and scales that models may have,
+// odd ones above all.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "firmware/nn/graph.hpp"
+
+namespace tinsmith::test {
+
+class RandomLayer {
+  public:
+    explicit RandomLayer(std::mt19937& random) : random_(random) {}
+
+    int between(int low, int high) {
+        return std::uniform_int_distribution<int>(low, high)(random_);
+    }
+    float scale(float low, float high) {
+        return std::exp(
+            std::uniform_real_distribution<float>(std::log(low), std::log(high))(random_));
+    }
+
+    std::int32_t activation(std::vector<std::int32_t> shape, float size) {
+        nn::Tensor tensor;
+        tensor.shape = std::move(shape);
+        tensor.scales = {size};
+        tensor.zeroPoint = between(0, 2) == 0 ? -128 : between(-128, 127);
+        return push(std::move(tensor));
+    }
+
+    // `channels` along the axis; one scale a channel, or one for all.
+    std::int32_t weights(std::vector<std::int32_t> shape, int channels, int axis) {
+        nn::Tensor tensor;
+        tensor.shape = std::move(shape);
+        tensor.constant = true;
+        tensor.channelAxis = axis;
+        const auto count = static_cast<std::size_t>(nn::elementCount(tensor));
+        for (std::size_t i = 0; i < count; ++i)
+            tensor.data.push_back(static_cast<std::uint8_t>(between(-127, 127)));
+        const int scales = between(0, 3) == 0 ? 1 : channels;
+        for (int i = 0; i < scales; ++i) tensor.scales.push_back(scale(0.002F, 0.02F));
+        return push(std::move(tensor));
+    }
+
+    std::int32_t bias(int channels) {
+        nn::Tensor tensor;
+        tensor.type = nn::Type::int32;
+        tensor.shape = {channels};
+        tensor.constant = true;
+        for (int i = 0; i < channels; ++i) {
+            const auto value = static_cast<std::uint32_t>(between(-20000, 20000));
+            for (int shift = 0; shift < 32; shift += 8)
+                tensor.data.push_back(static_cast<std::uint8_t>(value >> shift));
+        }
+        return push(std::move(tensor));
+    }
+
+    nn::Activation fused() {
+        const int which = between(0, 3);
+        return which == 0   ? nn::Activation::none
+               : which == 3 ? nn::Activation::relu6
+                            : nn::Activation::relu;
+    }
+
+    void convolution(bool depthwise) {
+        const int height = between(1, 14);
+        const int width = between(1, 14);
+        const int in = between(1, 9);
+        const int multiplier = depthwise && between(0, 3) == 0 ? between(2, 3) : 1;
+        const int out = depthwise ? in * multiplier : between(1, 11);
+        const bool three = between(0, 2) > 0;
+        const bool point = !depthwise && between(0, 3) == 0;
+        const int kernelHeight = point ? 1 : three ? 3 : between(1, std::min(6, height));
+        const int kernelWidth = point ? 1 : three ? 3 : between(1, std::min(6, width));
+        nn::Operator op;
+        op.op = depthwise ? nn::Op::depthwiseConv2d : nn::Op::conv2d;
+        op.options.activation = fused();
+        op.options.strideHeight = between(1, 3);
+        op.options.strideWidth = between(0, 2) > 0 ? op.options.strideHeight : between(1, 3);
+        op.options.depthMultiplier = multiplier;
+        const bool fits = kernelHeight <= height && kernelWidth <= width;
+        op.options.padding = fits && between(0, 1) == 0 ? nn::Padding::valid : nn::Padding::same;
+        const bool valid = op.options.padding == nn::Padding::valid;
+        const auto size = [&](int from, int kernel, int stride) {
+            return valid ? (from - kernel) / stride + 1 : (from + stride - 1) / stride;
+        };
+        const auto input = activation({1, height, width, in}, scale(0.01F, 0.1F));
+        const auto filter = depthwise ? weights({1, kernelHeight, kernelWidth, out}, out, 3)
+                                      : weights({out, kernelHeight, kernelWidth, in}, out, 0);
+        op.inputs = {input, filter, bias(out)};
+        op.outputs = {activation({1, size(height, kernelHeight, op.options.strideHeight),
+                                  size(width, kernelWidth, op.options.strideWidth), out},
+                                 scale(0.05F, 0.5F))};
+        finish(std::move(op), input);
+    }
+
+    void dense() {
+        const int inputs = between(1, 70);
+        const int outputs = between(1, 14);
+        const int rows = between(0, 3) == 0 ? between(2, 4) : 1;
+        nn::Operator op;
+        op.op = nn::Op::fullyConnected;
+        op.options.activation = fused();
+        const auto input = activation({rows, inputs}, scale(0.01F, 0.1F));
+        op.inputs = {input, weights({outputs, inputs}, outputs, 0), bias(outputs)};
+        op.outputs = {activation({rows, outputs}, scale(0.05F, 0.5F))};
+        finish(std::move(op), input);
+    }
+
+    // x + convolution of x, so that both operands come from one input.
+    void residual() {
+        const int height = between(1, 9);
+        const int width = between(1, 9);
+        const int channels = between(2, 9);
+        const auto input = activation({1, height, width, channels}, scale(0.01F, 0.1F));
+        nn::Operator op;
+        op.op = nn::Op::conv2d;
+        op.options.padding = nn::Padding::same;
+        op.inputs = {input, weights({channels, 1, 1, channels}, channels, 0), bias(channels)};
+        const auto middle = activation({1, height, width, channels}, scale(0.02F, 0.2F));
+        op.outputs = {middle};
+        graph.operators.push_back(std::move(op));
+        nn::Operator add;
+        add.op = nn::Op::add;
+        add.options.activation = fused();
+        add.inputs = between(0, 1) == 0 ? std::vector<std::int32_t>{input, middle}
+                                        : std::vector<std::int32_t>{middle, input};
+        add.outputs = {activation({1, height, width, channels}, scale(0.02F, 0.3F))};
+        finish(std::move(add), input);
+    }
+
+    void globalAverage() {
+        const int height = between(1, 9);
+        const int width = between(1, 9);
+        const int channels = 4 * between(1, 3);
+        const auto input = activation({1, height, width, channels}, 0.1F);
+        nn::Operator op;
+        op.op = nn::Op::averagePool2d;
+        op.options.activation = fused();
+        op.options.filterHeight = op.options.strideHeight = height;
+        op.options.filterWidth = op.options.strideWidth = width;
+        op.inputs = {input};
+        const auto output = activation({1, 1, 1, channels}, 0.1F);
+        graph.tensors[static_cast<std::size_t>(output)].zeroPoint =
+            graph.tensors[static_cast<std::size_t>(input)].zeroPoint;
+        op.outputs = {output};
+        finish(std::move(op), input);
+    }
+
+    nn::Graph graph;
+
+  protected:
+    std::int32_t push(nn::Tensor tensor) {
+        graph.tensors.push_back(std::move(tensor));
+        return static_cast<std::int32_t>(graph.tensors.size() - 1);
+    }
+
+    void finish(nn::Operator op, std::int32_t input) {
+        graph.inputs = {input};
+        graph.outputs = op.outputs;
+        graph.operators.push_back(std::move(op));
+    }
+
+  private:
+    std::mt19937& random_;
+};
+
+}  // namespace tinsmith::test
