@@ -29,6 +29,7 @@ void ota(const Options&);
 void step(const Options&);
 void accuracy(const Options&);
 void nn(const Options&);
+void host(const Options&);
 
 // One figure on stdout, at once.
 void report(const std::string& name, double value, int decimals, const std::string& unit);

@@ -1,5 +1,5 @@
 // ./run bench [NAME]: prints the figures that the README quotes. Without a name, all but
-// `nn` and `accuracy`, which need the folder ../shared.
+// `nn`, `host` and `accuracy`, which need the folder ../shared.
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -20,12 +20,15 @@ constexpr Benchmark kBenchmarks[] = {
     {"ota", "seconds from offer to confirmed for 1, 3 and 10 emulated devices", true, bench::ota},
     {"nn", "instructions, flash and RAM of the int8 reference models on the emulated board", false,
      bench::nn},
+    {"host", "windows a second through the int8 reference models on the gateway", false,
+     bench::host},
     {"accuracy", "[--seeds N] [--only NAME]: test accuracy on the recordings", false,
      bench::accuracy},
 };
 
 int usage() {
-    std::fprintf(stderr, "usage: ./run bench [NAME]; without a name, all but nn and accuracy\n");
+    std::fprintf(stderr,
+                 "usage: ./run bench [NAME]; without a name, all but nn, host and accuracy\n");
     for (const Benchmark& benchmark : kBenchmarks) {
         std::fprintf(stderr, "  %-10s %s\n", benchmark.name, benchmark.what);
     }

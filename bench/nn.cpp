@@ -137,19 +137,6 @@ void printOperators(const build::InferSource& source, const Ran& timed, const st
     }
 }
 
-// Windows a second through the kernels on the gateway.
-double hostRate(const nn::Graph& graph) {
-    auto runner = nn::Runner::create(graph).value();
-    const auto input = test::goldenInput(1, runner.inputBytes());
-    const auto start = Steady::now();
-    int windows = 0;
-    while (secondsSince(start) < 1) {
-        if (!runner.run(input)) throw std::runtime_error("the host cannot run the model");
-        ++windows;
-    }
-    return windows / secondsSince(start);
-}
-
 void measure(const std::string& model, const std::filesystem::path& folder) {
     const auto graph = quantize::loadTflite(test::sharedModels() / (model + ".tflite"));
     if (!graph) throw std::runtime_error(model + ": " + graph.error().message);
@@ -174,7 +161,6 @@ void measure(const std::string& model, const std::filesystem::path& folder) {
            static_cast<double>(source->arenaBytes) + (stack > 1000 ? stack - 1000 : 0), 0, "bytes");
     report(model + ", stack", stack, 0, "bytes");
     report(model + ", source, compiler and emulator", seconds, 1, "s");
-    report(model + ", windows on the gateway", hostRate(*graph), 0, "/s");
 }
 
 }  // namespace
