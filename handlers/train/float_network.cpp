@@ -4,7 +4,6 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "handlers/flow/files.hpp"
 
@@ -163,82 +162,6 @@ Result<FloatNetwork> parse(const std::string& text, const std::vector<float>& al
     }
 }
 
-// Where a SAME convolution's first tap lies before the input's first row or column.
-int paddingBefore(int in, int out, int kernel, int stride) {
-    return std::max((out - 1) * stride + kernel - in, 0) / 2;
-}
-
-// conv1d (one column), conv2d and depthwise_conv2d.
-void convolve(const FloatLayer& layer, LayerShape in, LayerShape out, std::span<const float> x,
-              std::vector<float>& y) {
-    const bool depthwise = layer.op == Op::depthwise_conv2d;
-    const int above = paddingBefore(in.rows, out.rows, layer.kernel, layer.stride);
-    const int left =
-        paddingBefore(in.columns, out.columns, layer.kernelColumns, layer.strideColumns);
-    const auto at = [](LayerShape shape, int row, int column) {
-        return (static_cast<std::size_t>(row) * shape.columns + column) * shape.channels;
-    };
-    const auto output = [&](int row, int column, int f) {
-        double sum = layer.bias[f];
-        for (int k = 0; k < layer.kernel * layer.kernelColumns; ++k) {
-            const int r = row * layer.stride + k / layer.kernelColumns - above;
-            const int c = column * layer.strideColumns + k % layer.kernelColumns - left;
-            if (r < 0 || r >= in.rows || c < 0 || c >= in.columns) continue;
-            const float* place = x.data() + at(in, r, c);
-            const std::size_t tap =
-                static_cast<std::size_t>(f) * layer.kernel * layer.kernelColumns + k;
-            if (depthwise) {
-                sum += static_cast<double>(place[f]) * layer.weights[tap];
-                continue;
-            }
-            const float* w = layer.weights.data() + tap * in.channels;
-            for (int i = 0; i < in.channels; ++i) sum += static_cast<double>(place[i]) * w[i];
-        }
-        return static_cast<float>(layer.relu ? std::max(sum, 0.0) : sum);
-    };
-    for (int row = 0; row < out.rows; ++row) {
-        for (int column = 0; column < out.columns; ++column) {
-            for (int f = 0; f < out.channels; ++f)
-                y[at(out, row, column) + f] = output(row, column, f);
-        }
-    }
-}
-
-// Windows of height x width side by side.
-void pool(bool maximum, int height, int width, LayerShape in, LayerShape out,
-          std::span<const float> x, std::vector<float>& y) {
-    const auto output = [&](int row, int column, int channel) {
-        double most = -std::numeric_limits<double>::infinity();
-        double sum = 0;
-        for (int i = 0; i < height * width; ++i) {
-            const std::size_t r = static_cast<std::size_t>(row) * height + i / width;
-            const std::size_t c = static_cast<std::size_t>(column) * width + i % width;
-            const double value = x[(r * in.columns + c) * in.channels + channel];
-            most = std::max(most, value);
-            sum += value;
-        }
-        return static_cast<float>(maximum ? most : sum / (height * width));
-    };
-    std::size_t at = 0;
-    for (int row = 0; row < out.rows; ++row) {
-        for (int column = 0; column < out.columns; ++column) {
-            for (int channel = 0; channel < out.channels; ++channel)
-                y[at++] = output(row, column, channel);
-        }
-    }
-}
-
-void dense(const FloatLayer& layer, LayerShape in, std::span<const float> x,
-           std::vector<float>& y) {
-    for (int u = 0; u < layer.units; ++u) {
-        double sum = layer.bias[u];
-        const float* w = layer.weights.data() + static_cast<std::size_t>(u) * in.channels;
-        for (int c = 0; c < in.channels; ++c) sum += static_cast<double>(x[c]) * w[c];
-        if (layer.relu) sum = std::max(sum, 0.0);
-        y[u] = static_cast<float>(sum);
-    }
-}
-
 }  // namespace
 
 std::string_view opName(Op op) {
@@ -362,44 +285,6 @@ void normalise(const FloatNetwork& network, std::span<float> features) {
     for (std::size_t i = 0; i < features.size(); ++i) {
         features[i] =
             (features[i] - network.mean[i % columns]) * network.inverseDeviation[i % columns];
-    }
-}
-
-void forward(const FloatNetwork& network, std::span<const float> input,
-             std::vector<std::vector<float>>& outputs) {
-    outputs.resize(network.layers.size());
-    LayerShape in = inputShape(network);
-    std::span<const float> x = input;
-    for (std::size_t i = 0; i < network.layers.size(); ++i) {
-        const FloatLayer& layer = network.layers[i];
-        const LayerShape out = outputShape(layer, in).value();
-        std::vector<float>& y = outputs[i];
-        y.resize(out.values());
-        switch (layer.op) {
-            case Op::conv1d:
-            case Op::conv2d:
-            case Op::depthwise_conv2d:
-                convolve(layer, in, out, x, y);
-                break;
-            case Op::max_pool:
-            case Op::average_pool:
-                pool(layer.op == Op::max_pool, layer.size, in.image ? layer.size : 1, in, out, x,
-                     y);
-                break;
-            case Op::global_max_pool:
-            case Op::global_average_pool:
-                pool(layer.op == Op::global_max_pool, in.rows, in.columns, in, out, x, y);
-                break;
-            case Op::image:
-            case Op::flatten:
-                std::copy(x.begin(), x.end(), y.begin());
-                break;
-            case Op::dense:
-                dense(layer, in, x, y);
-                break;
-        }
-        x = y;
-        in = out;
     }
 }
 

@@ -84,7 +84,7 @@ struct LayerShape {
 void normalise(const FloatNetwork& network, std::span<float> features);
 
 // Runs one normalised input; outputs[i] is what layer i yields (after ReLU), the last one the
-// logits. Plain loops in double: the reference for tests and for calibration.
+// logits. Sums in double: the reference for tests and for calibration.
 void forward(const FloatNetwork& network, std::span<const float> input,
              std::vector<std::vector<float>>& outputs);
 

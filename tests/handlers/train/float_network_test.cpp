@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 #include "handlers/flow/json.hpp"
 #include "tests/handlers/train/folder.hpp"
 
@@ -98,6 +101,72 @@ TEST(FloatNetwork, ComputesImagesAsTfliteDoes) {
     std::vector<std::vector<float>> same;
     forward(*again, input, same);
     EXPECT_EQ(same, outputs);
+}
+
+// One output of a convolution, filter by filter and tap by tap.
+float plainOutput(const FloatLayer& layer, LayerShape in, const std::vector<float>& x, int row,
+                  int column, int filter, int above, int left) {
+    const bool own = layer.op == Op::depthwise_conv2d;
+    double sum = layer.bias[static_cast<std::size_t>(filter)];
+    std::size_t weight = layer.weights.size() / layer.bias.size() * filter;
+    for (int ky = 0; ky < layer.kernel; ++ky) {
+        for (int kx = 0; kx < layer.kernelColumns; ++kx) {
+            const int r = row * layer.stride + ky - above;
+            const int c = column * layer.strideColumns + kx - left;
+            for (int channel = own ? filter : 0; channel < (own ? filter + 1 : in.channels);
+                 ++channel, ++weight) {
+                if (r < 0 || r >= in.rows || c < 0 || c >= in.columns) continue;
+                const auto at = static_cast<std::size_t>((r * in.columns + c) * in.channels);
+                sum += static_cast<double>(x[at + static_cast<std::size_t>(channel)]) *
+                       layer.weights[weight];
+            }
+        }
+    }
+    return static_cast<float>(layer.relu ? std::max(sum, 0.0) : sum);
+}
+
+// Filters are computed side by side; each has the bits of being computed alone.
+TEST(FloatNetwork, ManyFiltersYieldWhatEachYieldsAlone) {
+    std::mt19937 random(5);
+    const auto some = [&](std::size_t count) {
+        std::vector<float> values(count);
+        for (float& value : values) value = std::normal_distribution<float>()(random);
+        return values;
+    };
+    for (const int channels : {1, 3, 16, 21}) {
+        for (const bool own : {false, true}) {
+            const int filters = own ? channels : 2 * channels + 1;
+            FloatLayer image;
+            image.op = Op::image;
+            image.channels = channels;
+            FloatLayer conv;
+            conv.op = own ? Op::depthwise_conv2d : Op::conv2d;
+            conv.filters = own ? 0 : filters;
+            conv.kernel = 3;
+            conv.kernelColumns = 2;
+            conv.stride = 2;
+            conv.relu = channels == 16;
+            conv.weights = some(static_cast<std::size_t>(6 * filters * (own ? 1 : channels)));
+            conv.bias = some(static_cast<std::size_t>(filters));
+            FloatNetwork net;
+            net.steps = 7;
+            net.features = 5 * channels;
+            net.layers = {image, conv};
+            const auto input = some(static_cast<std::size_t>(net.steps * net.features));
+            std::vector<std::vector<float>> outputs;
+            forward(net, input, outputs);
+            const LayerShape in{7, 5, channels, true};
+            std::vector<float> plain;
+            // 4 rows of 7 with stride 2 and a kernel of 3 need 2 padded rows; 5 columns need one.
+            for (int row = 0; row < 4; ++row) {
+                for (int column = 0; column < 5; ++column) {
+                    for (int filter = 0; filter < filters; ++filter)
+                        plain.push_back(plainOutput(conv, in, input, row, column, filter, 1, 0));
+                }
+            }
+            EXPECT_EQ(outputs[1], plain) << channels << " channels, depthwise: " << own;
+        }
+    }
 }
 
 TEST(FloatNetwork, ComesBackBitForBit) {

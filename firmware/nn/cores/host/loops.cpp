@@ -1,17 +1,7 @@
 #include "firmware/nn/cores/host/loops.hpp"
 
+#include "firmware/nn/cores/host/vectors.hpp"
 #include "firmware/nn/fixed_point.hpp"
-
-// GCC compiles such a function once for processors with AVX2 and once for any, and chooses when the
-// program starts: before the sanitizers are ready, so not with them.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define TINSMITH_VECTORS [[gnu::target_clones("avx2", "default")]]
-#else
-#define TINSMITH_VECTORS
-#endif
-// Part of each of those versions.
-#define TINSMITH_WITHIN [[gnu::always_inline]] inline
 
 namespace tinsmith::nn::host {
 
