@@ -43,7 +43,7 @@ class CoreOnBoard : public ::testing::Test {
         const auto runs = test::runOnBoard(networks, build::Core::armv7em, kSeeds, false, folder);
         ASSERT_EQ(runs.size(), networks.size());
         for (std::size_t i = 0; i < networks.size(); ++i) {
-            auto runner = nn::Runner::create(networks[i].graph).value();
+            auto runner = nn::Runner::create(networks[i].graph, nn::Kernels::portable).value();
             for (int seed = 1; seed <= kSeeds; ++seed) {
                 const auto input =
                     test::goldenInput(static_cast<std::uint32_t>(seed), runner.inputBytes());
