@@ -42,12 +42,12 @@ class DepthwiseLayer : public Kernel {
             for (std::size_t pixel = 0; pixel < abreast_.pixels; ++pixel)
                 to = std::copy_n(from, abreast_.filters, to);
         }
-        for (std::int32_t ky = 0; ky < w.kernelHeight; ++ky) {
-            for (std::int32_t kx = 0; kx < w.kernelWidth; ++kx) {
-                offsets_.push_back(static_cast<std::ptrdiff_t>(
-                    plane_.at(static_cast<std::size_t>(ky * w.dilationHeight),
-                              static_cast<std::size_t>(kx * w.dilationWidth))));
-            }
+        const auto down = static_cast<std::size_t>(w.dilationHeight);
+        const auto right = static_cast<std::size_t>(w.dilationWidth);
+        const auto width = static_cast<std::size_t>(w.kernelWidth);
+        for (std::size_t tap = 0; tap < abreast_.taps; ++tap) {
+            offsets_.push_back(
+                static_cast<std::ptrdiff_t>(plane_.at(tap / width * down, tap % width * right)));
         }
     }
 

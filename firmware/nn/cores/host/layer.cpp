@@ -17,11 +17,10 @@ Finisher::Finisher(const Weighted& call)
       range_(call.range) {
     for (std::size_t row = 0; row < rowsAtOnce_; ++row) {
         for (std::size_t channel = 0; channel < channels_; ++channel) {
-            const std::int32_t shift = call.shifts[channel];
             biases_.push_back(call.bias.empty() ? 0 : call.bias[channel]);
             multipliers_.push_back(call.multipliers[channel]);
-            left_.push_back(std::max(shift, 0));
-            right_.push_back(std::max(-shift, 0));
+            left_.push_back(std::max<std::int32_t>(call.shifts[channel], 0));
+            right_.push_back(std::max(-call.shifts[channel], 0));
         }
     }
 }
