@@ -150,7 +150,8 @@ Expected<Call> prepareDense(const Context& c) {
     call.shape = {static_cast<std::int32_t>(elements / weights[1]), weights[1], weights[0]};
     std::vector<std::int32_t> expected = {call.shape.rows, weights[0]};
     if (c.options().keepDimensions) {
-        if (c.input(0).shape.empty()) return refuse("the input needs a dimension");
+        if (c.input(0).shape.empty() || c.input(0).shape.back() != weights[1])
+            return refuse("the input's last dimension does not fit the weights");
         expected = c.input(0).shape;
         expected.back() = weights[0];
     }

@@ -165,6 +165,25 @@ TEST(Tflite, InconsistentGraphsAreRefusedByOperatorAndIndex) {
     expectRefused(graph, "operator 0 CONV_2D: reads tensor 99");
 }
 
+// Six rows of two inputs each would be written where the output has room for two.
+TEST(Tflite, DenseRowsMustBeTheLastDimension) {
+    nn::Tensor weights = activation("weights", {3, 2}, 0.1F, 0);
+    weights.constant = true;
+    weights.data.assign(6, 1);
+    nn::Graph graph;
+    graph.tensors = {activation("in", {2, 6}, 0.1F, 0), weights,
+                     activation("out", {2, 3}, 0.1F, 0)};
+    nn::Operator dense;
+    dense.op = nn::Op::fullyConnected;
+    dense.options.keepDimensions = true;
+    dense.inputs = {0, 1};
+    dense.outputs = {2};
+    graph.operators = {dense};
+    graph.inputs = {0};
+    graph.outputs = {2};
+    expectRefused(graph, "operator 0 FULLY_CONNECTED: the input's last dimension");
+}
+
 // TFLM and TFLite disagree about RELU between different scales.
 TEST(Tflite, ReluBetweenDifferentScalesIsRefused) {
     nn::Graph graph;

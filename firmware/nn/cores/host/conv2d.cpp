@@ -57,10 +57,7 @@ class Convolution : public Kernel {
 
   private:
     bool pointwise() const { return window_.kernelHeight == 1 && window_.kernelWidth == 1; }
-    bool wholeImage() const {
-        return window_.strideHeight == 1 && window_.strideWidth == 1 &&
-               plane_.width == static_cast<std::size_t>(window_.outWidth);
-    }
+    bool wholeImage() const { return window_.strideHeight == 1 && window_.strideWidth == 1; }
 
     std::size_t start(std::size_t y, std::size_t x) const {
         return plane_.at(y * static_cast<std::size_t>(window_.strideHeight),

@@ -84,7 +84,6 @@ void spread(const Plane& plane, const std::int8_t* line, std::int16_t* to) {
             place = std::fill_n(place, plane.repeats,
                                 static_cast<std::int16_t>(*line + plane.inputOffset));
         }
-        std::fill(place, to + plane.channels, std::int16_t{0});
     }
 }
 

@@ -58,7 +58,7 @@ struct Plane {
     std::size_t at(std::size_t y, std::size_t x) const { return (y * width + x) * channels; }
     std::size_t imageBytes() const { return inHeight * inWidth * inChannels; }
 };
-// `channels` of a place in the plane; those beyond the image's are zero.
+// `channels` of a place in the plane; those beyond the image's meet weights of zero.
 Plane planeOf(const Window2d& window, const Range& range, std::size_t channels);
 void fill(const Plane& plane, const std::int8_t* image, std::int16_t* to);
 
