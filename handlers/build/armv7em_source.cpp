@@ -44,6 +44,7 @@ class Armv7emEmitter {
                                    ", " + requantisation(d.requantisation) + "}";
         weights(packed->weights);
         requantising(packed->scales, packed->shifts);
+        source_.readsBehind = (d.inputs + 3) / 4 * 4 - d.inputs;
         return layer("Dense", packed->kernel, fields, 0, {});
     }
 

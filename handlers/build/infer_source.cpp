@@ -26,10 +26,20 @@ class Layout {
   public:
     Layout(const nn::Graph& graph, const std::vector<nn::Step>& steps,
            const std::vector<StepSource>& sources, bool keep)
-        : graph_(graph), root_(graph.tensors.size()), slot_(graph.tensors.size(), -1) {
+        : graph_(graph),
+          root_(graph.tensors.size()),
+          begin_(graph.tensors.size()),
+          slot_(graph.tensors.size(), -1) {
         std::iota(root_.begin(), root_.end(), 0);
+        for (const std::int32_t input : graph.inputs) {
+            root_[index(input)] = graph.inputs[0];
+            begin_[index(input)] = inputBytes_;
+            inputBytes_ += nn::byteCount(graph.tensors[index(input)]);
+        }
         for (const nn::Step& step : steps) {
-            if (isAlias(graph, step)) root_[index(step.output)] = root_[index(step.inputs[0])];
+            if (!isAlias(graph, step)) continue;
+            root_[index(step.output)] = root_[index(step.inputs[0])];
+            begin_[index(step.output)] = begin_[index(step.inputs[0])];
         }
         const std::int32_t end = static_cast<std::int32_t>(steps.size());
         touch(graph.inputs[0], 0);
@@ -45,18 +55,29 @@ class Layout {
                 lifetimes_.push_back({sources[index(i)].scratchBytes, i, i});
         }
         plan_ = planMemory(lifetimes_, overlaps);
+        for (std::int32_t i = 0; i < end; ++i) {
+            for (const std::int32_t tensor : steps[index(i)].inputs) {
+                const std::int64_t behind = offset(tensor) +
+                                            nn::byteCount(graph.tensors[index(tensor)]) +
+                                            sources[index(i)].readsBehind;
+                if (offset(tensor) >= 0) plan_.bytes = std::max(plan_.bytes, behind);
+            }
+        }
     }
 
     std::int64_t bytes() const { return plan_.bytes; }
     std::int64_t offset(std::int32_t tensor) const {
         const std::int32_t slot = slot_[index(root_[index(tensor)])];
-        return slot < 0 ? -1 : plan_.offsets[index(slot)];
+        return slot < 0 ? -1 : plan_.offsets[index(slot)] + begin_[index(tensor)];
     }
 
     // Where a tensor is at run time, as an expression.
     std::string place(std::int32_t tensor) const {
         const std::int32_t root = root_[index(tensor)];
-        if (root == graph_.inputs[0]) return "input";
+        if (root == graph_.inputs[0]) {
+            const std::int64_t begin = begin_[index(tensor)];
+            return begin == 0 ? "input" : "input + " + std::to_string(begin);
+        }
         if (root == graph_.outputs[0]) return "output";
         if (graph_.tensors[index(root)].constant) return "kTensor" + std::to_string(root);
         return "arena + " + std::to_string(offset(root));
@@ -74,7 +95,9 @@ class Layout {
         std::int32_t& at = slot_[index(root)];
         if (at < 0) {
             at = static_cast<std::int32_t>(lifetimes_.size());
-            lifetimes_.push_back({nn::byteCount(graph_.tensors[index(root)]), when, when});
+            const std::int64_t bytes =
+                root == graph_.inputs[0] ? inputBytes_ : nn::byteCount(graph_.tensors[index(root)]);
+            lifetimes_.push_back({bytes, when, when});
         }
         lifetimes_[index(at)].last = std::max(lifetimes_[index(at)].last, when);
     }
@@ -91,6 +114,9 @@ class Layout {
                     lifetimes_[index(input)].last != static_cast<std::int32_t>(i)) {
                     continue;
                 }
+                // Of a tensor inside of a slot: what the begin of the slot allows, it allows too,
+                // where the steps meet.
+                if (begin_[index(tensor)] % sources[i].outputStep != 0) continue;
                 overlaps.push_back(
                     {index(input), index(output), *sources[i].outputFrom, sources[i].outputStep});
             }
@@ -99,7 +125,9 @@ class Layout {
     }
 
     const nn::Graph& graph_;
-    std::vector<std::int32_t> root_;     // of each tensor: the one whose bytes it is
+    std::int64_t inputBytes_ = 0;        // of all inputs of the graph, which share a slot
+    std::vector<std::int32_t> root_;     // of each tensor: the one among whose bytes it is
+    std::vector<std::int64_t> begin_;    // of each tensor: bytes from the begin of its root
     std::vector<std::int32_t> slot_;     // of each root: its lifetime; -1 = not in the arena
     std::vector<std::int32_t> scratch_;  // of each step: the lifetime of its scratch, if it has one
     std::vector<Lifetime> lifetimes_;
@@ -135,9 +163,9 @@ std::optional<Core> coreNamed(std::string_view name) {
 Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutputs) {
     auto steps = nn::prepare(graph);
     if (!steps) return fail(Code::bad_data, steps.error());
-    if (graph.inputs.size() != 1 || graph.outputs.size() != 1 ||
-        graph.inputs[0] == graph.outputs[0]) {
-        return fail(Code::unsupported, "the network must have one input and one output");
+    if (graph.outputs.size() != 1 ||
+        std::count(graph.inputs.begin(), graph.inputs.end(), graph.outputs[0]) > 0) {
+        return fail(Code::unsupported, "the network must have one output, which is computed");
     }
     const auto reads = [&](const nn::Step& step) {
         return std::count(step.inputs.begin(), step.inputs.end(), graph.outputs[0]) > 0;
@@ -184,7 +212,6 @@ Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutp
         calls += placed(source, inputs, layout.place(step.output),
                         source.scratchBytes > 0 ? layout.scratch(i) : "");
     }
-    // A kernel may read the whole last word of a tensor.
     result.text += "\nalignas(8) std::int8_t arena[" + std::to_string(result.arenaBytes) +
                    "];\n\n" + "void infer(const std::int8_t* input, std::int8_t* output) {\n" +
                    calls + "}\n";

@@ -24,7 +24,7 @@ struct InferSource {
     std::string text;  // inside an anonymous namespace: constants, `arena`, `infer(input, output)`
     std::int64_t arenaBytes = 0;
     std::int64_t inputOffset =
-        0;  // where in the arena the input may be written before infer() runs
+        0;  // where in the arena the inputs may be written before infer() runs
     std::int64_t constantBytes = 0;  // weights, biases, multipliers, shifts
     // [{"index","op","kernel","macs","offset","bytes","scratch"}]; offset null = written to the
     // output
@@ -32,8 +32,11 @@ struct InferSource {
 };
 
 // `keepOutputs`: every operator's output stays in the arena until the end, for tests. The graph has
-// one input and one output. `infer` may be called with its input in the arena at inputOffset, or
-// elsewhere.
+// one output. `infer` may be called with its input in the arena at inputOffset, or elsewhere with
+// three readable bytes behind it. Several inputs lie one after the other in the order of
+// Graph::inputs, each begins where the one before ends, as nn::Runner::run() takes them. No kernel
+// needs an alignment: the portable ones read bytes, those of Armv7E-M words with loads that the
+// core does at any address.
 [[nodiscard]] Result<InferSource> inferSource(const nn::Graph& graph, Core core = Core::portable,
                                               bool keepOutputs = false);
 

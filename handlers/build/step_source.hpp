@@ -16,6 +16,7 @@ struct StepSource {
     std::string call;        // @0, @1 … inputs, @out, @scratch: filled in by placed()
     std::int64_t bytes = 0;  // of the constants that are parameters
     std::int64_t scratchBytes = 0;
+    std::int64_t readsBehind = 0;  // bytes behind an input's end that are read, whatever they hold
     // The output may overlap each input that nobody reads later, if it begins at most so many bytes
     // after the input's begin, and a multiple of `outputStep` bytes from it; nothing: it must not.
     std::optional<std::int64_t> outputFrom;

@@ -150,6 +150,11 @@ class RandomLayer {
         finish(std::move(op), input);
     }
 
+    // An input that nothing reads, before the one that is: what follows begins at an odd address.
+    void shift() {
+        graph.inputs.insert(graph.inputs.begin(), activation({1, between(1, 3)}, 0.1F));
+    }
+
     nn::Graph graph;
 
   protected:

@@ -50,8 +50,11 @@ inline std::string boardProgram(const std::vector<BoardNetwork>& networks,
             return std::to_string(nn::byteCount(tensors[static_cast<std::size_t>(tensor)]));
         };
         const std::string in = space + "::arena + " + std::to_string(source.inputOffset);
+        std::string inputBytes = "0";
+        for (const std::int32_t input : networks[i].graph.inputs)
+            inputBytes += " + " + bytes(input);
         calls += "    for (std::uint32_t seed = 1; seed <= " + std::to_string(seeds) +
-                 "; ++seed) {\n        fill(" + in + ", " + bytes(networks[i].graph.inputs[0]) +
+                 "; ++seed) {\n        fill(" + in + ", " + inputBytes +
                  ", seed);\n        const std::uint32_t before = ticks();\n        " + space +
                  "::infer(" + in + ", output);\n        const std::uint32_t after = ticks();\n";
         for (const Json& op : source.operators) {

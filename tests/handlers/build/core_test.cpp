@@ -1,8 +1,11 @@
-// The kernels of Armv7E-M on the emulated board, against the golden vectors of TensorFlow Lite
-// Micro's reference kernels and against the portable kernels on the host: equal to the last bit.
+// Generated networks with the kernels of Armv7E-M on the emulated board, against the golden vectors
+// of TensorFlow Lite Micro's reference kernels and against the portable kernels on the host: equal
+// to the last bit.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <map>
 #include <random>
 
 #include "firmware/nn/run.hpp"
@@ -38,9 +41,10 @@ class CoreOnBoard : public ::testing::Test {
     }
 
     // Against the portable kernels on the host.
-    static void compare(const std::vector<BoardNetwork>& networks, const std::string& folder) {
+    static void compare(const std::vector<BoardNetwork>& networks, const std::string& folder,
+                        build::Core core = build::Core::armv7em) {
         constexpr int kSeeds = 2;
-        const auto runs = test::runOnBoard(networks, build::Core::armv7em, kSeeds, false, folder);
+        const auto runs = test::runOnBoard(networks, core, kSeeds, false, folder);
         ASSERT_EQ(runs.size(), networks.size());
         for (std::size_t i = 0; i < networks.size(); ++i) {
             auto runner = nn::Runner::create(networks[i].graph, nn::Kernels::portable).value();
@@ -84,20 +88,38 @@ class CoreOnBoard : public ::testing::Test {
 };
 
 TEST_F(CoreOnBoard, GoldenOperators) {
-    std::vector<std::string> names;
-    const Json golden = test::readJson(test::sharedModels() / "ops" / "golden.json");
-    for (const Json& entry : golden) {
-        const auto name = entry["name"].get<std::string>();
-        if (names.empty() || names.back() != name) names.push_back(name);
-    }
+    std::map<std::string, std::vector<Json>> golden;
+    for (Json& entry : test::readJson(test::sharedModels() / "ops" / "golden.json"))
+        golden[entry["name"].get<std::string>()].push_back(std::move(entry));
     std::vector<BoardNetwork> networks;
-    for (const std::string& name : names) {
-        BoardNetwork network = shared("ops/" + name);
-        if (network.graph.inputs.size() == 1) networks.push_back(std::move(network));
+    std::size_t severalInputs = 0;
+    std::size_t seeds = 0;
+    for (const auto& [name, entries] : golden) {
+        networks.push_back(shared("ops/" + name));
+        if (networks.back().graph.inputs.size() > 1) ++severalInputs;
+        seeds = std::max(seeds, entries.size());
     }
-    compare(networks, "golden-board-operators");
-    std::printf("%zu of %zu single-operator models have one input and ran\n", networks.size(),
-                names.size());
+    for (const auto& [core, coreName] : {std::pair(build::Core::armv7em, "armv7em"),
+                                         std::pair(build::Core::portable, "portable")}) {
+        const auto runs = test::runOnBoard(networks, core, static_cast<int>(seeds), false,
+                                           std::string("golden-board-operators-") + coreName);
+        ASSERT_EQ(runs.size(), networks.size());
+        std::size_t outputs = 0;
+        for (std::size_t i = 0; i < networks.size(); ++i) {
+            for (const Json& entry : golden.at(networks[i].name.substr(4))) {
+                const auto expected = entry["output"].get<std::vector<std::int8_t>>();
+                const auto seed = entry["seed"].get<std::size_t>();
+                EXPECT_EQ(runs[i].at(seed - 1).output,
+                          test::fnv1a(expected.data(), expected.size()))
+                    << networks[i].name << " seed " << seed << " " << coreName;
+                ++outputs;
+            }
+        }
+        std::printf(
+            "%s: %zu single-operator models ran, %zu of them with several inputs, %zu "
+            "outputs compared\n",
+            coreName, networks.size(), severalInputs, outputs);
+    }
 }
 
 TEST_F(CoreOnBoard, GoldenKeywordSpotting) {

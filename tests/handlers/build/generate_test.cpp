@@ -105,6 +105,14 @@ TEST(Generate, PartsThatDoNotFitAreRefused) {
     test::SampleModel features;
     features.input.pipeline.length = 99;
     EXPECT_EQ(build::generate(features.input).error().code, Code::bad_data);
+    test::SampleModel inputs;  // the application has one window at a time
+    inputs.input.graph.tensors.push_back(inputs.input.graph.tensors[0]);
+    inputs.input.graph.inputs.push_back(
+        static_cast<std::int32_t>(inputs.input.graph.tensors.size() - 1));
+    const auto refused = build::generate(inputs.input);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::unsupported);
+    EXPECT_NE(refused.error().message.find("one input"), std::string::npos);
 }
 
 TEST(InferSource, AReshapeCostsNothing) {
@@ -112,6 +120,61 @@ TEST(InferSource, AReshapeCostsNothing) {
     const auto source = build::inferSource(graph);
     ASSERT_TRUE(source);
     EXPECT_EQ(source->text.find("copyRows"), std::string::npos);
+}
+
+// 3 + 4 bytes of input, and 7 that both make together.
+TEST(InferSource, InputsLieOneAfterTheOther) {
+    nn::Graph graph;
+    for (const std::int32_t size : {3, 4, 7}) {
+        nn::Tensor tensor;
+        tensor.shape = {1, size};
+        tensor.scales = {0.5F};
+        graph.tensors.push_back(std::move(tensor));
+    }
+    nn::Operator op;
+    op.op = nn::Op::concatenation;
+    op.inputs = {0, 1};
+    op.outputs = {2};
+    op.options.axis = 1;
+    graph.operators = {op};
+    graph.inputs = {0, 1};
+    graph.outputs = {2};
+    const auto source = build::inferSource(graph);
+    ASSERT_TRUE(source) << source.error().message;
+    EXPECT_NE(source->text.find("(kShape0_0, input, output + 0)"), std::string::npos);
+    EXPECT_NE(source->text.find("(kShape0_1, input + 3, output + 3)"), std::string::npos);
+    EXPECT_EQ(source->arenaBytes, 8);
+    graph.outputs = {1};
+    EXPECT_EQ(build::inferSource(graph).error().code, Code::unsupported) << "nothing computes it";
+}
+
+// Four rows of two bytes: the word of the last row ends two bytes behind the tensor.
+TEST(InferSource, TheArenaHoldsWhatKernelsReadBehindATensor) {
+    nn::Graph graph;
+    const auto add = [&](std::vector<std::int32_t> shape, std::vector<std::uint8_t> data) {
+        nn::Tensor tensor;
+        tensor.shape = std::move(shape);
+        tensor.scales = {0.5F};
+        tensor.constant = !data.empty();
+        tensor.data = std::move(data);
+        graph.tensors.push_back(std::move(tensor));
+    };
+    add({4, 2}, {});
+    add({4, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+    add({4, 4}, {});
+    graph.tensors[2].scales = {2};  // the core's kernel divides by two at least
+    nn::Operator op;
+    op.op = nn::Op::fullyConnected;
+    op.inputs = {0, 1};
+    op.outputs = {2};
+    graph.operators = {op};
+    graph.inputs = {0};
+    graph.outputs = {2};
+    const auto source = build::inferSource(graph, build::Core::armv7em);
+    ASSERT_TRUE(source) << source.error().message;
+    ASSERT_EQ(source->operators[0]["kernel"], "denseFull");
+    EXPECT_EQ(source->arenaBytes, 10);
+    EXPECT_EQ(build::inferSource(graph)->arenaBytes, 8) << "the portable kernel reads bytes";
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ inline BoardNetwork randomLayer(std::mt19937& random, int number) {
             layer.convolution(true);
             break;
     }
+    if (layer.between(0, 3) == 0) layer.shift();
     std::string name = "layer " + std::to_string(number);
     for (const nn::Operator& op : layer.graph.operators)
         name += " " + std::string(nn::opName(op.op));
