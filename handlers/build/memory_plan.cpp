@@ -14,9 +14,12 @@ std::int64_t aligned(std::int64_t bytes) {
     return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
 }
 
-// The largest multiple that is not more.
-std::int64_t alignedDown(std::int64_t bytes) {
-    return -aligned(-bytes - (kArenaAlignment - 1));
+// How far behind its input's begin the output of an overlap may begin at most (in general before
+// it), where both are aligned.
+std::int64_t furthestApart(const Overlap& overlap) {
+    const std::int64_t unit = std::lcm(kArenaAlignment, overlap.step);
+    const std::int64_t rest = overlap.from % unit;
+    return overlap.from - (rest < 0 ? rest + unit : rest);
 }
 
 class Placement {
@@ -45,9 +48,9 @@ class Placement {
             places.push_back(plan_.offsets[other] + aligned(lifetimes_[other].bytes));
             for (const Overlap& each : overlaps_) {
                 if (each.output == index && each.input == other)
-                    places.push_back(alignedDown(plan_.offsets[other] + each.from));
+                    places.push_back(plan_.offsets[other] + furthestApart(each));
                 if (each.input == index && each.output == other)
-                    places.push_back(aligned(plan_.offsets[other] - each.from));
+                    places.push_back(plan_.offsets[other] - furthestApart(each));
             }
         }
         std::sort(places.begin(), places.end());

@@ -1,52 +1,15 @@
-// Generated source: repeatable, exact, and closed against hostile names; the memory plan behind it.
+// Generated source: repeatable, exact, and closed against hostile names.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <limits>
-#include <random>
 
 #include "handlers/build/infer_source.hpp"
-#include "handlers/build/memory_plan.hpp"
 #include "handlers/build/source_text.hpp"
 #include "tests/handlers/build/sample_model.hpp"
 
 namespace tinsmith {
 namespace {
-
-TEST(MemoryPlan, NeverOverlapsInTimeAndSpace) {
-    std::mt19937 random(3);
-    for (int round = 0; round < 300; ++round) {
-        std::vector<build::Lifetime> lifetimes(1 + random() % 12);
-        std::int64_t all = 0;
-        std::int64_t most = 0;
-        for (auto& lifetime : lifetimes) {
-            lifetime.bytes = 1 + random() % 500;
-            lifetime.first = static_cast<std::int32_t>(random() % 10);
-            lifetime.last = lifetime.first + static_cast<std::int32_t>(random() % 4);
-            all += lifetime.bytes + build::kArenaAlignment;
-            most = std::max(most, lifetime.bytes);
-        }
-        const auto plan = build::planMemory(lifetimes);
-        EXPECT_LE(plan.bytes, all);
-        EXPECT_GE(plan.bytes, most);
-        for (std::size_t a = 0; a < lifetimes.size(); ++a) {
-            EXPECT_EQ(plan.offsets[a] % build::kArenaAlignment, 0);
-            EXPECT_LE(plan.offsets[a] + lifetimes[a].bytes, plan.bytes);
-            for (std::size_t b = 0; b < a; ++b) {
-                const bool sameTime = lifetimes[a].first <= lifetimes[b].last &&
-                                      lifetimes[b].first <= lifetimes[a].last;
-                const bool apart = plan.offsets[a] + lifetimes[a].bytes <= plan.offsets[b] ||
-                                   plan.offsets[b] + lifetimes[b].bytes <= plan.offsets[a];
-                EXPECT_TRUE(!sameTime || apart);
-            }
-        }
-    }
-}
-
-TEST(MemoryPlan, AChainNeedsItsTwoLargestNeighbours) {
-    const auto plan = build::planMemory({{800, 0, 0}, {1600, 0, 1}, {400, 1, 2}, {16, 2, 3}});
-    EXPECT_EQ(plan.bytes, 2400);
-}
 
 TEST(SourceText, FloatsReadBackBitForBit) {
     for (const float value :
