@@ -45,15 +45,22 @@ class RandomLayer {
         return push(std::move(tensor));
     }
 
-    std::int32_t bias(int channels) {
+    std::int32_t bias(int channels, int most = 20000) {
+        std::vector<std::int32_t> values;
+        for (int i = 0; i < channels; ++i) values.push_back(between(-most, most));
+        return integers({channels}, values);
+    }
+
+    std::int32_t integers(std::vector<std::int32_t> shape,
+                          const std::vector<std::int32_t>& values) {
         nn::Tensor tensor;
         tensor.type = nn::Type::int32;
-        tensor.shape = {channels};
+        tensor.shape = std::move(shape);
         tensor.constant = true;
-        for (int i = 0; i < channels; ++i) {
-            const auto value = static_cast<std::uint32_t>(between(-20000, 20000));
+        for (const std::int32_t value : values) {
             for (int shift = 0; shift < 32; shift += 8)
-                tensor.data.push_back(static_cast<std::uint8_t>(value >> shift));
+                tensor.data.push_back(
+                    static_cast<std::uint8_t>(static_cast<std::uint32_t>(value) >> shift));
         }
         return push(std::move(tensor));
     }
@@ -144,8 +151,41 @@ class RandomLayer {
         op.options.filterWidth = op.options.strideWidth = width;
         op.inputs = {input};
         const auto output = activation({1, 1, 1, channels}, 0.1F);
-        graph.tensors[static_cast<std::size_t>(output)].zeroPoint =
-            graph.tensors[static_cast<std::size_t>(input)].zeroPoint;
+        at(output).zeroPoint = at(input).zeroPoint;
+        op.outputs = {output};
+        finish(std::move(op), input);
+    }
+
+    // An operator over two inputs, neither of which is the coarser one by rule.
+    void sum() {
+        const std::vector<std::int32_t> shape = {1, between(1, 9), between(1, 9), between(1, 9)};
+        nn::Operator op;
+        op.op = nn::Op::add;
+        op.options.activation = fused();
+        const auto left = activation(shape, scale(0.01F, 0.1F));
+        const auto right = activation(shape, scale(0.01F, 0.1F));
+        op.inputs = {left, right};
+        op.outputs = {activation(shape, scale(0.02F, 0.3F))};
+        finish(std::move(op), left);
+        graph.inputs.push_back(right);
+    }
+
+    // A function of single values.
+    void function() {
+        const std::vector<std::int32_t> shape = {1, between(1, 60)};
+        nn::Operator op;
+        const int which = between(0, 2);
+        op.op = which == 0 ? nn::Op::relu : which == 1 ? nn::Op::logistic : nn::Op::quantize;
+        const auto input = activation(shape, scale(0.01F, 0.1F));
+        const auto output = activation(shape, scale(0.01F, 0.1F));
+        if (which == 0) {
+            at(output).scales = at(input).scales;
+            at(output).zeroPoint = at(input).zeroPoint;
+        } else if (which == 1) {
+            at(output).scales = {1.0F / 256};
+            at(output).zeroPoint = -128;
+        }
+        op.inputs = {input};
         op.outputs = {output};
         finish(std::move(op), input);
     }
@@ -158,6 +198,8 @@ class RandomLayer {
     nn::Graph graph;
 
   protected:
+    nn::Tensor& at(std::int32_t index) { return graph.tensors[static_cast<std::size_t>(index)]; }
+
     std::int32_t push(nn::Tensor tensor) {
         graph.tensors.push_back(std::move(tensor));
         return static_cast<std::int32_t>(graph.tensors.size() - 1);

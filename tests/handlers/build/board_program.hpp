@@ -72,11 +72,9 @@ inline std::string boardProgram(const std::vector<BoardNetwork>& networks,
 
 // Network by network, seed by seed. Empty where compiler or emulator failed; both print why.
 inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetwork>& networks,
-                                                     build::Core core, int seeds, bool keepOutputs,
+                                                     const std::vector<build::InferSource>& sources,
+                                                     int seeds, bool keepOutputs,
                                                      const std::string& folderName) {
-    std::vector<build::InferSource> sources;
-    for (const BoardNetwork& network : networks)
-        sources.push_back(build::inferSource(network.graph, core, keepOutputs).value());
     const std::filesystem::path folder = std::string(TINSMITH_BUILD_DIR) + "/" + folderName;
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "program.cpp") << boardProgram(networks, sources, seeds, keepOutputs);
@@ -95,6 +93,15 @@ inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetw
         runs.push_back(std::move(all));
     }
     return words ? runs : std::vector<std::vector<BoardRun>>{};
+}
+
+inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetwork>& networks,
+                                                     build::Core core, int seeds, bool keepOutputs,
+                                                     const std::string& folderName) {
+    std::vector<build::InferSource> sources;
+    for (const BoardNetwork& network : networks)
+        sources.push_back(build::inferSource(network.graph, core, keepOutputs).value());
+    return runOnBoard(networks, sources, seeds, keepOutputs, folderName);
 }
 
 }  // namespace tinsmith::test

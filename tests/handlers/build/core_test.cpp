@@ -11,6 +11,7 @@
 #include "firmware/nn/run.hpp"
 #include "handlers/quantize/tflite.hpp"
 #include "tests/handlers/build/board_program.hpp"
+#include "tests/handlers/build/random_chain.hpp"
 #include "tests/handlers/build/random_layer.hpp"
 #include "tests/handlers/quantize/shared_models.hpp"
 
@@ -143,6 +144,35 @@ TEST_F(CoreOnBoard, RandomLayersEqualThePortableKernels) {
     std::vector<BoardNetwork> networks;
     for (int i = 0; i < 160; ++i) networks.push_back(test::randomLayer(random, i));
     compare(networks, "random-board-layers");
+}
+
+// On the host every tensor has its own memory, on the board it is used again.
+TEST_F(CoreOnBoard, RandomChainsKeepTheirTensorsApart) {
+    std::mt19937 random(11);
+    std::vector<BoardNetwork> networks;
+    for (int i = 0; i < 60; ++i) networks.push_back(test::randomChain(random, i));
+    std::map<std::string, int> operators;
+    int telling = 0;
+    std::int64_t apart = 0;
+    std::int64_t used = 0;
+    for (const BoardNetwork& network : networks) {
+        for (const nn::Operator& op : network.graph.operators)
+            ++operators[std::string(nn::opName(op.op))];
+        auto runner = nn::Runner::create(network.graph).value();
+        const auto first = runner.run(test::goldenInput(1, runner.inputBytes())).value();
+        if (first != runner.run(test::goldenInput(2, runner.inputBytes())).value()) ++telling;
+        apart += build::inferSource(network.graph, build::Core::armv7em, true)->arenaBytes;
+        used += build::inferSource(network.graph, build::Core::armv7em)->arenaBytes;
+    }
+    for (const auto& [name, count] : operators) std::printf("%s %d  ", name.c_str(), count);
+    std::printf(
+        "\n%lld bytes with memory used again, %lld without; %d of %zu outputs follow the "
+        "input\n",
+        static_cast<long long>(used), static_cast<long long>(apart), telling, networks.size());
+    EXPECT_GE(telling, 55) << "outputs that are constant show nothing";
+    EXPECT_LT(used, apart * 3 / 4);
+    compare(networks, "random-board-chains");
+    compare(networks, "random-board-chains-portable", build::Core::portable);
 }
 
 }  // namespace
