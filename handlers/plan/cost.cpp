@@ -12,7 +12,7 @@ namespace {
 // Instructions on a Cortex-M4F at -O2, beside those of kernel_costs.hpp; the blocks' are from
 // tests/firmware/dsp/board_test.cpp.
 constexpr std::uint64_t kPerSoftmaxClass = 350;
-constexpr std::uint64_t kPerLayer = 200;
+constexpr std::uint64_t kPerLayer = 40;
 constexpr std::uint64_t kPerQuantised = 45;  // normalise and quantise one feature
 constexpr std::uint64_t kPerRawValue = 30;
 constexpr std::uint64_t kPerNorm = 30;
@@ -63,37 +63,42 @@ class NetworkCounter {
 
     void convolution(const Layer& layer, Shape in, Shape out) {
         const bool depthwise = layer.kind == LayerKind::depthwise_conv2d;
-        const double taps = static_cast<double>(layer.kernel) * layer.kernelColumns;
-        const double places = static_cast<double>(out.rows) * out.columns;
-        const double outputs = places * out.channels;
+        const int taps = layer.kernel * layer.kernelColumns;
         const int inputs = depthwise ? 1 : in.channels;
-        weighted(inputs, static_cast<std::uint64_t>(taps), out.channels, places);
-        if (depthwise) {
-            add(outputs * (taps * kernels_.depthwiseTap + kernels_.depthwiseOutput) +
-                in.channels * (static_cast<double>(out.rows) + 2) * kernels_.depthwiseRow);
-        } else {
-            const double tap = inputs % 4 == 0 ? kernels_.convTap : kernels_.convOddTap;
-            add(outputs * (taps * (inputs * kernels_.convMac + kernels_.convPosition) +
-                           kernels_.convOutput) +
-                places * taps * inputs * tap);
-        }
+        weighted(inputs, static_cast<std::uint64_t>(taps), out.channels,
+                 static_cast<double>(out.rows) * out.columns);
+        // Steps lie along the columns.
+        const bool steps = layer.kind == LayerKind::conv1d;
+        const Kernel kernel = {steps ? 1 : layer.kernel, steps ? layer.kernel : layer.kernelColumns,
+                               steps ? 1 : layer.stride,
+                               steps ? layer.stride : layer.strideColumns};
+        if (steps) std::swap(in.rows, in.columns);
+        if (steps) std::swap(out.rows, out.columns);
+        add(depthwise ? depthwiseInstructions(kernel, in, out) : convInstructions(kernel, in, out));
         conv_ = true;
         // Three places of the output are gathered at a time as int16.
         peak(in, out,
              depthwise ? 2 * in.values() / std::max(1, in.channels)
-                       : static_cast<std::int64_t>(6 * taps) * inputs + 32);
+                       : std::int64_t{6} * taps * inputs + 32);
     }
 
     void dense(Shape in, Shape out) {
         weighted(in.channels, 1, out.channels, 1);
-        add(out.channels * (in.channels * kernels_.denseMac + kernels_.denseOutput));
+        add(together(out.channels, kernels_.denseUnits) *
+            (together(in.channels, kernels_.taps) * kernels_.denseMac + kernels_.denseOutput));
         peak(in, out, 0);
     }
 
-    void pool(LayerKind kind, Shape in, Shape out) {
-        const bool fast = kind == LayerKind::global_average_pool && in.channels % 4 == 0;
-        add(static_cast<double>(in.values()) *
-            (fast ? kernels_.globalAverageInput : kernels_.poolInput));
+    void pool(const Layer& layer, Shape in, Shape out) {
+        const bool fast = layer.kind == LayerKind::global_average_pool && in.channels % 4 == 0;
+        const bool global = layer.kind == LayerKind::global_average_pool ||
+                            layer.kind == LayerKind::global_max_pool;
+        const int rows = !in.image ? 1 : global ? in.rows : layer.size;  // steps are one row
+        const auto inputs = static_cast<double>(in.values());
+        const auto outputs = static_cast<double>(out.values());
+        add(fast ? inputs * kernels_.globalAverageInput
+                 : inputs * kernels_.poolInput +
+                       outputs * (kernels_.poolOutput + rows * kernels_.poolOutputRow));
         cost.flash += kPerLayerGlue;
         pool_ = true;
         peak(in, out, 0);
@@ -108,6 +113,58 @@ class NetworkCounter {
     NetworkCost cost;
 
   private:
+    struct Kernel {
+        int rows, columns, strideRows, strideColumns;
+    };
+
+    // Rounded up to what is computed at a time.
+    static double together(int count, int atATime) {
+        return static_cast<double>((count + atATime - 1) / atATime) * atATime;
+    }
+
+    // The share of a kernel's taps that costs, along one side of an image with SAME padding.
+    double inside(int size, int outSize, int kernel, int stride) const {
+        if (!kernels_.skipsPadding) return 1;
+        const int before = std::max(0, (outSize - 1) * stride + kernel - size) / 2;
+        int taps = 0;
+        for (int i = 0; i < outSize; ++i) {
+            const int first = i * stride - before;
+            taps += std::min(size, first + kernel) - std::max(0, first);
+        }
+        return static_cast<double>(taps) / (static_cast<double>(outSize) * kernel);
+    }
+
+    double convInstructions(const Kernel& k, Shape in, Shape out) const {
+        const double rows = k.rows * inside(in.rows, out.rows, k.rows, k.strideRows);
+        const double columns = inside(in.columns, out.columns, k.columns, k.strideColumns);
+        const double places = static_cast<double>(out.rows) * out.columns;
+        const int taps = k.rows * k.columns * in.channels;
+        const double macs = together(taps, kernels_.taps) * columns * rows / k.rows;
+        const double tap = in.channels % 4 == 0 ? kernels_.convTap : kernels_.convOddTap;
+        return places * (together(out.channels, kernels_.filters) *
+                             (macs * kernels_.convMac + kernels_.convOutput +
+                              rows * kernels_.convOutputRow) +
+                         taps * tap + rows * kernels_.convPlaceRow);
+    }
+
+    double depthwiseInstructions(Kernel k, Shape in, Shape out) const {
+        if (kernels_.depthwisePlanes && out.rows > out.columns) {
+            k = {k.columns, k.rows, k.strideColumns, k.strideRows};
+            std::swap(in.rows, in.columns);
+            std::swap(out.rows, out.columns);
+        }
+        const double rows = k.rows * inside(in.rows, out.rows, k.rows, k.strideRows);
+        const double columns = together(k.columns, kernels_.depthwiseTaps) *
+                               inside(in.columns, out.columns, k.columns, k.strideColumns);
+        const bool free =
+            kernels_.depthwisePlanes && k.rows == 3 && k.columns == 3 && k.strideColumns <= 2;
+        const double taps =
+            free ? 0 : rows * (columns * kernels_.depthwiseTap + kernels_.depthwiseOutputRow);
+        return static_cast<double>(out.values()) * (kernels_.depthwiseOutput + taps) +
+               static_cast<double>(in.values()) * kernels_.depthwiseInput +
+               static_cast<double>(out.channels) * out.rows * kernels_.depthwiseLine;
+    }
+
     void weighted(std::uint64_t inputs, std::uint64_t taps, std::uint64_t filters, double places) {
         const std::uint64_t weights = inputs * taps * filters;
         cost.parameters += weights + filters;
@@ -145,7 +202,7 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window,
             case LayerKind::average_pool:
             case LayerKind::global_average_pool:
             case LayerKind::global_max_pool:
-                counter.pool(layer.kind, shapes[i], shapes[i + 1]);
+                counter.pool(layer, shapes[i], shapes[i + 1]);
                 break;
             case LayerKind::image:
             case LayerKind::dropout:
@@ -219,6 +276,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
         features += blockInstructions(block, window);
         spectrum = spectrum || block.kind == dsp::BlockKind::spectrum;
     }
+    cost.networkInstructions = network.instructions;
     cost.instructions =
         network.instructions +
         static_cast<std::uint64_t>(static_cast<double>(features) * limits.featureCost);
@@ -253,15 +311,19 @@ std::string costText(const BoardLimits& limits) {
            " windows of length * channels * 4 bytes\n"
            "- instructions: conv1d and conv2d " +
            n(k.convMac) + " a multiplication, " + n(k.convOutput) + " an output, " +
-           n(k.convPosition) + " an output and kernel position, " + n(k.convTap) +
-           " a value that a place of the output reads (" + n(k.convOddTap) +
+           n(k.convOutputRow) + " an output and kernel row, " + n(k.convPlaceRow) +
+           " a place of the output and kernel row, " + n(k.convTap) +
+           " a value that a place reads (" + n(k.convOddTap) +
            " where 4 does not divide the input's channels); depthwise_conv2d " + n(k.depthwiseTap) +
-           " an output and kernel position, " + n(k.depthwiseOutput) + " an output; dense " +
+           " an output and kernel position, " + n(k.depthwiseOutputRow) +
+           " an output and kernel row, " + n(k.depthwiseOutput) + " an output, " +
+           n(k.depthwiseInput) + " an input" +
+           (k.depthwisePlanes ? " (of 3 x 3 kernels outputs and inputs alone)" : "") + "; dense " +
            n(k.denseMac) + " a multiplication, " + n(k.denseOutput) + " an output; pools " +
-           n(k.poolInput) + " a value, global_average_pool " + n(k.globalAverageInput) + "; " +
-           n(kPerRawValue) + " a raw value, " + n(kPerStatisticsSample) +
-           " a sample and channel of statistics, about 8 * log2(fft) + " + n(kPerFrameSample) +
-           " a sample of a spectrum frame and channel" +
+           n(k.poolInput) + " a value, " + n(k.poolOutput) + " an output, global_average_pool " +
+           n(k.globalAverageInput) + " a value; " + n(kPerRawValue) + " a raw value, " +
+           n(kPerStatisticsSample) + " a sample and channel of statistics, about 8 * log2(fft) + " +
+           n(kPerFrameSample) + " a sample of a spectrum frame and channel" +
            (limits.featureCost != 1
                 ? ", all features times " + n(limits.featureCost) + " on this board"
                 : "") +

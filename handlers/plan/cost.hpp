@@ -35,7 +35,8 @@ struct Cost {
     std::uint64_t macs = 0;
     std::uint64_t flashBytes = 0;
     std::uint64_t ramBytes = 0;
-    std::uint64_t instructions = 0;  // features and inference of one window
+    std::uint64_t instructions = 0;         // features and inference of one window
+    std::uint64_t networkInstructions = 0;  // inference alone
     Latency latency;
 };
 
