@@ -87,4 +87,28 @@ Json succeed(e2e::Client& client, const std::string& verb, const Json& payload, 
     return state;
 }
 
+Steps::Steps(e2e::Client& client) : client_(client) {
+    client_.onMessage = [this](const std::string& topic, const std::string& payload) {
+        if (!topic.ends_with("/log")) return;
+        Json event = Json::parse(payload, nullptr, false);
+        if (event.is_object() && event.value("kind", "") == "done")
+            done_.push_back(std::move(event));
+    };
+    client_.subscribe(client_.root() + "/job/+/log");
+}
+
+Steps::~Steps() {
+    client_.onMessage = nullptr;
+}
+
+std::vector<std::pair<std::string, double>> Steps::of(const std::string& job) const {
+    std::vector<std::pair<std::string, double>> steps;
+    for (const Json& event : done_) {
+        if (event.value("job", "") != job) continue;
+        const double ms = event.value("facts", Json::object()).value("ms", 0.0);
+        steps.emplace_back(event.value("text", ""), ms / 1000);
+    }
+    return steps;
+}
+
 }  // namespace tinsmith::bench

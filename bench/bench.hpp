@@ -4,8 +4,10 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/e2e/house.hpp"
@@ -50,6 +52,31 @@ std::string start(e2e::Client& client, const std::string& verb, const Json& payl
 Json finish(e2e::Client& client, const std::string& job, double seconds);
 // A long request to its end; throws unless it succeeds.
 Json succeed(e2e::Client& client, const std::string& verb, const Json& payload, double seconds);
+
+// Listens to the stories of jobs while it lives.
+class Steps {
+  public:
+    explicit Steps(e2e::Client& client);
+    ~Steps();
+    Steps(const Steps&) = delete;
+    Steps& operator=(const Steps&) = delete;
+
+    // The durable steps of a job that has ended, in order, each with its seconds.
+    std::vector<std::pair<std::string, double>> of(const std::string& job) const;
+
+  private:
+    e2e::Client& client_;
+    std::vector<Json> done_;
+};
+
+// Makes two models of Tinsmith's own below `folder`, by the stages that a request runs through, and
+// names their .tflite files: a conv1d network over accelerations, a depthwise separable one over
+// spectra of words. Simulated data: what a model costs does not depend on what it learnt.
+struct NamedModel {
+    std::string name;
+    std::filesystem::path tflite;
+};
+std::vector<NamedModel> makeOwnModels(const std::filesystem::path& folder);
 
 // Writes three easily told classes of three-axis waves below `data`/waves and imports them as the
 // dataset `waves`.

@@ -137,16 +137,13 @@ void printOperators(const build::InferSource& source, const Ran& timed, const st
     }
 }
 
-void measure(const std::string& model, const std::filesystem::path& folder) {
-    const auto graph = quantize::loadTflite(test::sharedModels() / (model + ".tflite"));
-    if (!graph) throw std::runtime_error(model + ": " + graph.error().message);
-    const auto started = Steady::now();
-    const auto source = build::inferSource(*graph, build::Core::armv7em);
+void measure(const std::string& model, const nn::Graph& graph,
+             const std::filesystem::path& folder) {
+    const auto source = build::inferSource(graph, build::Core::armv7em);
     if (!source) throw std::runtime_error(model + ": " + source.error().message);
-    const Ran whole = run(program(&*source, *graph, false), folder);
-    const double seconds = secondsSince(started);
-    const Ran empty = run(program(nullptr, *graph, false), folder);
-    const Ran timed = run(program(&*source, *graph, true), folder);
+    const Ran whole = run(program(&*source, graph, false), folder);
+    const Ran empty = run(program(nullptr, graph, false), folder);
+    const Ran timed = run(program(&*source, graph, true), folder);
 
     std::printf("\n%s\n", model.c_str());
     printOperators(*source, timed, model);
@@ -160,7 +157,26 @@ void measure(const std::string& model, const std::filesystem::path& folder) {
     report(model + ", RAM (tensors, scratch, stack above 1000)",
            static_cast<double>(source->arenaBytes) + (stack > 1000 ? stack - 1000 : 0), 0, "bytes");
     report(model + ", stack", stack, 0, "bytes");
-    report(model + ", source, compiler and emulator", seconds, 1, "s");
+}
+
+// The same file through a whole Tinsmith: from .tflite to a signed image for both slots. Proving it
+// on the emulated board is counted apart.
+void measureImport(e2e::House& house, e2e::Client& client, const std::string& model,
+                   const std::filesystem::path& tflite) {
+    const std::string file = model + ".tflite";
+    std::filesystem::copy_file(tflite, house.dataDir() / file);
+    const Steps steps(client);
+    const Json job =
+        succeed(client, "model", {{"action", "import"}, {"model", model}, {"path", file}}, 180);
+    double made = 0;
+    double proven = 0;
+    for (const auto& [step, seconds] : steps.of(job.value("job", "")))
+        (step == "preflight" ? proven : made) += seconds;
+    report(model + ", from .tflite to signed image", made, 2, "s");
+    report(model + ", proof on the board", proven, 2, "s");
+    const Json measured = job.value("result", Json::object()).value("measured", Json::object());
+    report(model + ", whole signed image", measured.at("image_bytes").get<double>(), 0, "bytes");
+    report(model + ", whole application, RAM", measured.at("ram_bytes").get<double>(), 0, "bytes");
 }
 
 }  // namespace
@@ -169,8 +185,19 @@ void nn(const Options&) {
     if (!test::haveModels())
         throw std::runtime_error("the reference models are not there: ../shared/models");
     const std::filesystem::path folder = std::string(TINSMITH_BUILD_DIR) + "/bench-nn";
-    for (const char* model : kModels) {
-        measure(model, folder);
+    e2e::House house;
+    const auto client = house.client();
+    std::vector<NamedModel> models;
+    for (const char* name : kModels)
+        models.push_back({name, test::sharedModels() / (std::string(name) + ".tflite")});
+    const std::filesystem::path own = house.folder() / "own";
+    std::filesystem::create_directories(own);
+    for (NamedModel& model : makeOwnModels(own)) models.push_back(std::move(model));
+    for (const NamedModel& model : models) {
+        const auto graph = quantize::loadTflite(model.tflite);
+        if (!graph) throw std::runtime_error(model.name + ": " + graph.error().message);
+        measure(model.name, *graph, folder);
+        measureImport(house, *client, model.name, model.tflite);
         if (interrupted()) return;
     }
 }

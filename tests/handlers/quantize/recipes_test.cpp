@@ -1,14 +1,12 @@
 // All recipes on a real recording, end to end through the stages as the daemon's children run them.
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 
-#include "handlers/dataset/stage.hpp"
 #include "handlers/plan/plan.hpp"
-#include "handlers/quantize/stage.hpp"
+#include "tests/fakes/fake_world.hpp"
+#include "tests/handlers/quantize/stages.hpp"
 
 namespace tinsmith {
 namespace {
@@ -20,54 +18,17 @@ std::filesystem::path sharedData() {
            "data";
 }
 
-class Bench {
-  public:
-    Bench()
-        : folder_(std::filesystem::temp_directory_path() /
-                  ("tinsmith-recipes-" + std::to_string(::getpid()))) {
-        std::filesystem::create_directories(folder_);
-    }
-    ~Bench() { std::filesystem::remove_all(folder_); }
-    Bench(const Bench&) = delete;
-    Bench& operator=(const Bench&) = delete;
-
-    const std::filesystem::path& folder() const { return folder_; }
-    void write(const Json& input) const { std::ofstream(folder_ / "input.json") << input.dump(); }
-    Json import(const Json& request) const {
-        write({{"root", sharedData().string()}, {"request", request}});
-        return dataset::importStage(folder_, [](const Json&) {}).value();
-    }
-    Json train(const Json& input) const {
-        write(input);
-        const std::string command =
-            std::string(TINSMITH_TRAINER) + " " + folder_.string() + " >/dev/null";
-        const int status = std::system(command.c_str());
-        std::ifstream in(folder_ / "output.json");
-        Json output = Json::parse(in, nullptr, false);
-        EXPECT_EQ(status, 0) << output.dump();
-        return output;
-    }
-    Json quantize(const Json& input) const {
-        write(input);
-        const auto made = quantize::quantizeStage(folder_, [](const Json&) {});
-        EXPECT_TRUE(made) << made.error().message;
-        return made ? *made : Json();
-    }
-
-  private:
-    std::filesystem::path folder_;
-};
-
 TEST(Recipes, AllOnVibration) {
     if (!std::filesystem::exists(sharedData() / "vibration")) {
         GTEST_SKIP() << "Recipes.AllOnVibration: no ../shared/data/vibration";
     }
-    const Bench bench;
-    const Json imported = bench.import({{"action", "import"},
-                                        {"dataset", "vibration"},
-                                        {"path", "vibration"},
-                                        {"rate_hz", 50},
-                                        {"window", {{"length", 100}}}});
+    const testing::TemporaryFolder folder;
+    const test::Stages bench(folder.path(), TINSMITH_TRAINER);
+    const Json imported = bench.import(sharedData(), {{"action", "import"},
+                                                      {"dataset", "vibration"},
+                                                      {"path", "vibration"},
+                                                      {"rate_hz", 50},
+                                                      {"window", {{"length", 100}}}});
     const Json dataset = imported["dataset"];
     Json plan = Json::parse(R"({"version":1,"features":[{"block":"raw","magnitude":true}],
         "network":[{"layer":"conv1d","filters":16,"kernel":5,"batch_norm":true},
