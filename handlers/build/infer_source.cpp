@@ -20,6 +20,10 @@ bool isAlias(const nn::Graph& graph, const nn::Step& step) {
            !graph.tensors[static_cast<std::size_t>(step.inputs[0])].constant;
 }
 
+// Scratch of at most so many bytes lies on the stack, which every board has room for: networking
+// and the check of a signature take 4 KB of it, a network no more than 300 bytes.
+constexpr std::int64_t kStackScratch = 1024;
+
 // Which tensors share memory, how long each such group lives, and where it lies; the scratch of
 // each step too.
 class Layout {
@@ -51,8 +55,11 @@ class Layout {
         const std::vector<Overlap> overlaps = overlapsOf(steps, sources);
         for (std::int32_t i = 0; i < end; ++i) {
             scratch_.push_back(static_cast<std::int32_t>(lifetimes_.size()));
-            if (sources[index(i)].scratchBytes > 0)
-                lifetimes_.push_back({sources[index(i)].scratchBytes, i, i});
+            const std::int64_t bytes = sources[index(i)].scratchBytes;
+            if (bytes > kStackScratch)
+                lifetimes_.push_back({bytes, i, i});
+            else
+                stackScratch_ = std::max(stackScratch_, bytes);
         }
         plan_ = planMemory(lifetimes_, overlaps);
         for (std::int32_t i = 0; i < end; ++i) {
@@ -82,7 +89,9 @@ class Layout {
         if (graph_.tensors[index(root)].constant) return "kTensor" + std::to_string(root);
         return "arena + " + std::to_string(offset(root));
     }
-    std::string scratch(std::size_t step) const {
+    std::int64_t stackScratch() const { return stackScratch_; }
+    std::string scratch(std::size_t step, std::int64_t bytes) const {
+        if (bytes <= kStackScratch) return "scratch";
         return "arena + " + std::to_string(plan_.offsets[index(scratch_[step])]);
     }
 
@@ -125,14 +134,34 @@ class Layout {
     }
 
     const nn::Graph& graph_;
-    std::int64_t inputBytes_ = 0;        // of all inputs of the graph, which share a slot
-    std::vector<std::int32_t> root_;     // of each tensor: the one among whose bytes it is
-    std::vector<std::int64_t> begin_;    // of each tensor: bytes from the begin of its root
-    std::vector<std::int32_t> slot_;     // of each root: its lifetime; -1 = not in the arena
-    std::vector<std::int32_t> scratch_;  // of each step: the lifetime of its scratch, if it has one
+    std::int64_t inputBytes_ = 0;      // of all inputs of the graph, which share a slot
+    std::vector<std::int32_t> root_;   // of each tensor: the one among whose bytes it is
+    std::vector<std::int64_t> begin_;  // of each tensor: bytes from the begin of its root
+    std::vector<std::int32_t> slot_;   // of each root: its lifetime; -1 = not in the arena
+    std::vector<std::int32_t>
+        scratch_;  // of each step: the lifetime of its scratch, if in the arena
     std::vector<Lifetime> lifetimes_;
+    std::int64_t stackScratch_ = 0;  // the largest that no lifetime stands for
     MemoryPlan plan_;
 };
+
+// What a core has of its own: a folder of firmware/nn/cores, and who writes calls to its kernels.
+// Where it writes none, the portable kernel is called.
+struct CoreKernels {
+    std::string_view name;
+    Core core;
+    std::optional<StepSource> (*source)(const nn::Step&);
+    const char* header;
+};
+constexpr CoreKernels kCores[] = {
+    {"portable", Core::portable, nullptr, nullptr},
+    {"armv7em", Core::armv7em, armv7emSource, "firmware/nn/cores/armv7em/kernels.hpp"},
+};
+
+const CoreKernels& kernelsOf(Core core) {
+    return *std::find_if(std::begin(kCores), std::end(kCores),
+                         [&](const CoreKernels& each) { return each.core == core; });
+}
 
 // Constant operands of ADD and MUL, each once.
 void writeConstants(const nn::Graph& graph, const std::vector<nn::Step>& steps,
@@ -155,8 +184,9 @@ void writeConstants(const nn::Graph& graph, const std::vector<nn::Step>& steps,
 }  // namespace
 
 std::optional<Core> coreNamed(std::string_view name) {
-    if (name == "portable") return Core::portable;
-    if (name == "armv7em") return Core::armv7em;
+    for (const CoreKernels& each : kCores) {
+        if (each.name == name) return each.core;
+    }
     return {};
 }
 
@@ -173,17 +203,18 @@ Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutp
     if (std::any_of(steps->begin(), steps->end(), reads)) {
         return fail(Code::unsupported, "the network's output is an input of another operator");
     }
+    const CoreKernels& kernels = kernelsOf(core);
     std::vector<StepSource> sources;
     bool own = false;
     for (const nn::Step& step : *steps) {
-        auto source = core == Core::armv7em ? armv7emSource(step) : std::nullopt;
+        auto source = kernels.source != nullptr ? kernels.source(step) : std::nullopt;
         own = own || source.has_value();
         sources.push_back(source ? std::move(*source) : portableSource(step));
     }
     const Layout layout(graph, *steps, sources, keepOutputs);
     InferSource result;
     result.includes = "#include \"firmware/nn/kernels.hpp\"\n";
-    if (own) result.includes += "#include \"firmware/nn/cores/armv7em/kernels.hpp\"\n";
+    if (own) result.includes += "#include \"" + std::string(kernels.header) + "\"\n";
     result.arenaBytes = layout.bytes();
     result.inputOffset = layout.offset(graph.inputs[0]);
     result.operators = Json::array();
@@ -210,7 +241,11 @@ Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutp
         std::vector<std::string> inputs;
         for (const std::int32_t input : step.inputs) inputs.push_back(layout.place(input));
         calls += placed(source, inputs, layout.place(step.output),
-                        source.scratchBytes > 0 ? layout.scratch(i) : "");
+                        layout.scratch(i, source.scratchBytes));
+    }
+    if (layout.stackScratch() > 0) {
+        calls = "    alignas(8) std::int8_t scratch[" + std::to_string(layout.stackScratch()) +
+                "];\n" + calls;
     }
     result.text += "\nalignas(8) std::int8_t arena[" + std::to_string(result.arenaBytes) +
                    "];\n\n" + "void infer(const std::int8_t* input, std::int8_t* output) {\n" +

@@ -33,10 +33,10 @@ struct InferSource {
 
 // `keepOutputs`: every operator's output stays in the arena until the end, for tests. The graph has
 // one output. `infer` may be called with its input in the arena at inputOffset, or elsewhere with
-// three readable bytes behind it. Several inputs lie one after the other in the order of
-// Graph::inputs, each begins where the one before ends, as nn::Runner::run() takes them. No kernel
-// needs an alignment: the portable ones read bytes, those of Armv7E-M words with loads that the
-// core does at any address.
+// three readable bytes behind it. Small scratch lies on the stack, larger one in the arena. Several
+// inputs lie one after the other in the order of Graph::inputs, each begins where the one before
+// ends, as nn::Runner::run() takes them. No kernel needs an alignment: the portable ones read
+// bytes, those of Armv7E-M words with loads that the core does at any address.
 [[nodiscard]] Result<InferSource> inferSource(const nn::Graph& graph, Core core = Core::portable,
                                               bool keepOutputs = false);
 
