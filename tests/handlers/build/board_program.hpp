@@ -70,15 +70,21 @@ inline std::string boardProgram(const std::vector<BoardNetwork>& networks,
     return text + "void boardMain() {\n" + calls + "}\n";
 }
 
+// A board that has these kernels: the portable ones are a Cortex-M3's.
+inline const Machine& machineOf(build::Core core) {
+    return core == build::Core::armv7em ? kCortexM4 : kCortexM3;
+}
+
 // Network by network, seed by seed. Empty where compiler or emulator failed; both print why.
 inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetwork>& networks,
                                                      const std::vector<build::InferSource>& sources,
                                                      int seeds, bool keepOutputs,
-                                                     const std::string& folderName) {
+                                                     const std::string& folderName,
+                                                     const Machine& machine = kCortexM4) {
     const std::filesystem::path folder = std::string(TINSMITH_BUILD_DIR) + "/" + folderName;
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "program.cpp") << boardProgram(networks, sources, seeds, keepOutputs);
-    const auto text = runOnBoard(folder / "program.cpp", folder);
+    const auto text = runOnBoard(folder / "program.cpp", folder, machine);
     if (!text) return {};
     std::istringstream words(*text);
     std::vector<std::vector<BoardRun>> runs;
@@ -101,7 +107,7 @@ inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetw
     std::vector<build::InferSource> sources;
     for (const BoardNetwork& network : networks)
         sources.push_back(build::inferSource(network.graph, core, keepOutputs).value());
-    return runOnBoard(networks, sources, seeds, keepOutputs, folderName);
+    return runOnBoard(networks, sources, seeds, keepOutputs, folderName, machineOf(core));
 }
 
 }  // namespace tinsmith::test

@@ -6,7 +6,7 @@
 #include "firmware/nn/run.hpp"
 #include "handlers/build/infer_source.hpp"
 #include "handlers/quantize/tflite.hpp"
-#include "tests/firmware/nn/board/emulator.hpp"
+#include "tests/handlers/build/board_program.hpp"
 #include "tests/handlers/build/sample_model.hpp"
 #include "tests/handlers/quantize/shared_models.hpp"
 
@@ -79,7 +79,7 @@ void compareOnBoard(build::Core core, const std::string& name) {
     const std::filesystem::path folder = std::string(TINSMITH_BUILD_DIR) + "/on-board-" + name;
     std::filesystem::create_directories(folder);
     std::ofstream(folder / "program.cpp") << program(all, core);
-    const auto text = test::runOnBoard(folder / "program.cpp", folder);
+    const auto text = test::runOnBoard(folder / "program.cpp", folder, test::machineOf(core));
     ASSERT_TRUE(text);
     std::istringstream lines(*text);
     for (const Case& c : all) {

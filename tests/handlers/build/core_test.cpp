@@ -1,6 +1,6 @@
-// Generated networks with the kernels of Armv7E-M on the emulated board, against the golden vectors
-// of TensorFlow Lite Micro's reference kernels and against the portable kernels on the host: equal
-// to the last bit.
+// Generated networks on the emulated boards, a Cortex-M4F with the kernels of Armv7E-M and a Cortex-M3
+// with the portable ones, against the golden vectors of TensorFlow Lite Micro's reference kernels and
+// against the portable kernels on the host: equal to the last bit.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -61,16 +61,16 @@ class CoreOnBoard : public ::testing::Test {
     }
 
     // Every operator of a whole model, and its final output.
-    static void compareGolden(const std::string& name) {
+    static void compareGolden(const std::string& name, build::Core core = build::Core::armv7em) {
         const Json layers =
             test::readJson(test::sharedModels() / "golden" / (name + ".layers.json"));
         const auto seeds = static_cast<int>(layers.size());
         const std::vector<BoardNetwork> one = {shared(name)};
-        const auto runs =
-            test::runOnBoard(one, build::Core::armv7em, seeds, true, "golden-board-" + name);
+        const std::string folder = std::string("golden-board-") + name +
+                                   (core == build::Core::portable ? "-portable" : "");
+        const auto runs = test::runOnBoard(one, core, seeds, true, folder);
         ASSERT_EQ(runs.size(), 1U);
-        const auto fast =
-            test::runOnBoard(one, build::Core::armv7em, seeds, false, "golden-board-" + name);
+        const auto fast = test::runOnBoard(one, core, seeds, false, folder);
         ASSERT_EQ(fast.size(), 1U);
         std::size_t tensors = 0;
         for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -125,6 +125,9 @@ TEST_F(CoreOnBoard, GoldenOperators) {
 
 TEST_F(CoreOnBoard, GoldenKeywordSpotting) {
     compareGolden("kws_ref_model");
+}
+TEST_F(CoreOnBoard, GoldenKeywordSpottingOnACortexM3) {
+    compareGolden("kws_ref_model", build::Core::portable);
 }
 TEST_F(CoreOnBoard, GoldenImageClassification) {
     compareGolden("pretrainedResnet_quant");

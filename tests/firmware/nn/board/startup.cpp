@@ -36,7 +36,9 @@ __attribute__((section(".vectors"), used)) const Handler kVectors[16] = {
     reinterpret_cast<Handler>(&stackTop), resetHandler, fault, fault, fault, fault, fault};
 
 extern "C" void resetHandler() {
+#ifdef __ARM_FP
     at(0xE000ED88) = at(0xE000ED88) | 0xFu << 20;  // FPU on
+#endif
     std::uint32_t* from = &dataLoad;
     for (std::uint32_t* to = &dataStart; to != &dataEnd; ++to) *to = *from++;
     for (std::uint32_t* to = &bssStart; to != &bssEnd; ++to) *to = 0;
