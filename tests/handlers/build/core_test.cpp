@@ -1,6 +1,6 @@
-// Generated networks on the emulated boards, a Cortex-M4F with the kernels of Armv7E-M and a Cortex-M3
-// with the portable ones, against the golden vectors of TensorFlow Lite Micro's reference kernels and
-// against the portable kernels on the host: equal to the last bit.
+// Generated networks on the emulated boards, a Cortex-M4F with the kernels of Armv7E-M and a
+// Cortex-M3 with the portable ones, against the golden vectors of TensorFlow Lite Micro's reference
+// kernels and against the portable kernels on the host: equal to the last bit.
 #include <gtest/gtest.h>
 
 #include <algorithm>
