@@ -12,9 +12,10 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
+// Rounded up: who waits for what is left of the last millisecond must not come back at once.
 int msUntil(Steady::time_point end) {
     return static_cast<int>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now()).count());
+        std::chrono::ceil<std::chrono::milliseconds>(end - Steady::now()).count());
 }
 
 }  // namespace
@@ -98,9 +99,9 @@ Json Client::request(const std::string& verb, Json payload, int ms) {
         return reply.is_object() && reply.value("id", Json()) == Json(id);
     };
     const auto end = Steady::now() + std::chrono::milliseconds(ms);
-    while (msUntil(end) > 0) {
+    for (int left = ms; left > 0; left = msUntil(end)) {
         publish(root_ + "/request/" + user_ + "/" + verb, payload.dump());
-        if (waitFor(answered, std::min(2000, std::max(1, msUntil(end))))) return reply;
+        if (waitFor(answered, std::min(2000, left))) return reply;
     }
     return nullptr;
 }
