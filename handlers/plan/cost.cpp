@@ -140,11 +140,13 @@ class NetworkCounter {
         const double places = static_cast<double>(out.rows) * out.columns;
         const int taps = k.rows * k.columns * in.channels;
         const double macs = together(taps, kernels_.taps) * columns * rows / k.rows;
-        const double tap = in.channels % 4 == 0 ? kernels_.convTap : kernels_.convOddTap;
+        const bool odd = in.channels % 4 != 0;
+        const double tap = odd ? kernels_.convOddTap : kernels_.convTap;
+        const double row = odd ? kernels_.convOddPlaceRow : kernels_.convPlaceRow;
         return places * (together(out.channels, kernels_.filters) *
                              (macs * kernels_.convMac + kernels_.convOutput +
                               rows * kernels_.convOutputRow) +
-                         taps * tap + rows * kernels_.convPlaceRow);
+                         taps * tap + rows * row);
     }
 
     double depthwiseInstructions(Kernel k, Shape in, Shape out) const {
@@ -313,7 +315,7 @@ std::string costText(const BoardLimits& limits) {
            n(k.convMac) + " a multiplication, " + n(k.convOutput) + " an output, " +
            n(k.convOutputRow) + " an output and kernel row, " + n(k.convPlaceRow) +
            " a place of the output and kernel row, " + n(k.convTap) +
-           " a value that a place reads (" + n(k.convOddTap) +
+           " a value that a place reads (" + n(k.convOddPlaceRow) + " and " + n(k.convOddTap) +
            " where 4 does not divide the input's channels); depthwise_conv2d " + n(k.depthwiseTap) +
            " an output and kernel position, " + n(k.depthwiseOutputRow) +
            " an output and kernel row, " + n(k.depthwiseOutput) + " an output, " +

@@ -15,7 +15,8 @@ struct KernelCosts {
     double convOutputRow;  // each output and row of the kernel
     double convPlaceRow;   // each place of the output and row of the kernel
     double convTap;        // each value gathered for a place of the output
-    double convOddTap;     // the same where 4 does not divide the input's channels
+    // The same two where 4 does not divide the input's channels.
+    double convOddPlaceRow, convOddTap;
     // Depthwise convolution.
     double depthwiseTap;  // each output and tap
     double depthwiseOutput;
@@ -42,6 +43,7 @@ inline constexpr KernelCosts kPortableCosts = {
     .convOutputRow = 33,
     .convPlaceRow = 0,
     .convTap = 0,
+    .convOddPlaceRow = 0,
     .convOddTap = 0,
     .depthwiseTap = 8.9,
     .depthwiseOutput = 72,
@@ -65,12 +67,13 @@ inline constexpr KernelCosts kPortableCosts = {
 };
 
 inline constexpr KernelCosts kArmv7emCosts = {
-    .convMac = 0.71,
-    .convOutput = 21,
+    .convMac = 0.75,
+    .convOutput = 16.5,
     .convOutputRow = 0,
-    .convPlaceRow = 52,
-    .convTap = 2.5,
-    .convOddTap = 4.5,
+    .convPlaceRow = 39,
+    .convTap = 2.3,
+    .convOddPlaceRow = 75,
+    .convOddTap = 4.6,
     .depthwiseTap = 3,
     .depthwiseOutput = 17,
     .depthwiseOutputRow = 16,
