@@ -1,5 +1,6 @@
 #include "firmware/nn/prepare.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "firmware/nn/prepare_context.hpp"
@@ -8,19 +9,22 @@ namespace tinsmith::nn {
 
 Expected<void> needActivation(const Tensor& tensor, const char* what) {
     const std::string name = what;
-    if (tensor.type != Type::int8) return refuse(name + " is not int8");
-    if (tensor.scales.size() != 1 || !std::isfinite(tensor.scales[0]) || tensor.scales[0] <= 0) {
-        return refuse(name + " needs one positive scale");
+    if (tensor.type != Type::int8) return unsupported(name + " is not int8");
+    if (tensor.scales.size() != 1) {
+        return unsupported(name + " has " + std::to_string(tensor.scales.size()) +
+                           " scales, it needs one");
     }
+    if (!std::isfinite(tensor.scales[0]) || tensor.scales[0] <= 0)
+        return damaged(name + " has a scale that is not positive");
     if (tensor.zeroPoint < -128 || tensor.zeroPoint > 127) {
-        return refuse(name + " has zero point " + std::to_string(tensor.zeroPoint));
+        return damaged(name + " has zero point " + std::to_string(tensor.zeroPoint));
     }
     return {};
 }
 
 Expected<void> needSameScale(const Tensor& a, const Tensor& b) {
     if (a.scales != b.scales || a.zeroPoint != b.zeroPoint) {
-        return refuse("input and output must have one scale and zero point");
+        return unsupported("input and output must have one scale and zero point");
     }
     return {};
 }
@@ -29,12 +33,12 @@ Expected<void> needShape(const Tensor& tensor, const std::vector<std::int32_t>& 
     if (tensor.shape == shape) return {};
     std::string text;
     for (const std::int32_t dimension : shape) text += " " + std::to_string(dimension);
-    return refuse("the output shape should be" + text);
+    return damaged("the output shape should be" + text);
 }
 
 Expected<void> needUnitOutput(const Tensor& tensor) {
     if (tensor.scales[0] != 1.0F / 256 || tensor.zeroPoint != -128) {
-        return refuse("the output needs scale 1/256 and zero point -128");
+        return unsupported("the output needs scale 1/256 and zero point -128");
     }
     return {};
 }
@@ -52,14 +56,14 @@ Expected<void> checkTensor(const Tensor& tensor, std::size_t index) {
     std::int64_t count = 1;
     for (const std::int32_t dimension : tensor.shape) {
         if (dimension < 1 || dimension > kMaxTensorElements) {
-            return refuse(name + "has dimension " + std::to_string(dimension));
+            return damaged(name + "has dimension " + std::to_string(dimension));
         }
         count *= dimension;
-        if (count > kMaxTensorElements) return refuse(name + "is too large");
+        if (count > kMaxTensorElements) return unsupported(name + "is too large");
     }
     if (tensor.constant && tensor.data.size() != static_cast<std::size_t>(byteCount(tensor))) {
-        return refuse(name + "has " + std::to_string(tensor.data.size()) + " bytes of data, not " +
-                      std::to_string(byteCount(tensor)));
+        return damaged(name + "has " + std::to_string(tensor.data.size()) + " bytes of data, not " +
+                       std::to_string(byteCount(tensor)));
     }
     return {};
 }
@@ -101,7 +105,7 @@ Expected<Call> prepareCall(const Context& c, Op op) {
         case Op::softmax:
             return prepareSoftmax(c);
     }
-    return refuse("is not known");
+    return unsupported("is not known");
 }
 
 struct Arity {
@@ -153,8 +157,9 @@ class Known {
         if (!valid(index) || known_[index]) return false;
         elements_ += elementCount(graph_.tensors[index]);
         known_[index] = true;
-        return elements_ <= 2 * kMaxTensorElements;
+        return true;
     }
+    bool tooLarge() const { return elements_ > 2 * kMaxTensorElements; }
 
   private:
     const Graph& graph_;
@@ -165,17 +170,18 @@ class Known {
 Expected<Step> prepareStep(const Graph& graph, std::size_t index, Known& known) {
     const Operator& op = graph.operators[index];
     const auto [least, most] = arity(op.op);
-    if (op.inputs.size() < least || op.inputs.size() > most) return refuse("has the wrong inputs");
+    if (op.inputs.size() < least || op.inputs.size() > most) return damaged("has the wrong inputs");
     for (std::size_t i = 0; i < op.inputs.size(); ++i) {
         const bool optional = i >= 2 && most == 3 && least == 2;  // the bias
         if (optional && op.inputs[i] == -1) continue;
         if (!known.has(op.inputs[i])) {
-            return refuse("reads tensor " + std::to_string(op.inputs[i]) +
-                          ", which has no value yet");
+            return damaged("reads tensor " + std::to_string(op.inputs[i]) +
+                           ", which has no value yet");
         }
     }
-    if (op.outputs.size() != 1) return refuse("must have one output");
-    if (!known.define(op.outputs[0])) return refuse("writes a tensor that it must not");
+    if (op.outputs.size() != 1) return damaged("must have one output");
+    if (!known.define(op.outputs[0])) return damaged("writes a tensor that it must not");
+    if (known.tooLarge()) return unsupported("all tensors together are too large");
 
     Step step;
     step.op = static_cast<std::int32_t>(index);
@@ -193,15 +199,36 @@ Expected<Step> prepareStep(const Graph& graph, std::size_t index, Known& known) 
     return step;
 }
 
+// "operator 3 CONV_2D: "; its place in the file where it comes from one.
+std::string nameOf(const Operator& op, std::size_t index) {
+    const auto shown = op.fileIndex < 0 ? static_cast<std::int32_t>(index) : op.fileIndex;
+    return "operator " + std::to_string(shown) + " " + std::string(opName(op.op)) + ": ";
+}
+
 }  // namespace
 
-std::expected<std::vector<Step>, std::string> prepare(const Graph& graph) {
+std::string userOf(const Graph& graph, std::int32_t tensor) {
+    for (std::size_t i = 0; i < graph.operators.size(); ++i) {
+        const Operator& op = graph.operators[i];
+        for (const auto* tensors : {&op.inputs, &op.outputs}) {
+            if (std::find(tensors->begin(), tensors->end(), tensor) != tensors->end())
+                return nameOf(op, i);
+        }
+    }
+    return "";
+}
+
+std::expected<std::vector<Step>, Refusal> prepare(const Graph& graph) {
     for (std::size_t i = 0; i < graph.tensors.size(); ++i) {
-        if (auto ok = checkTensor(graph.tensors[i], i); !ok) return refuse(ok.error());
+        if (auto ok = checkTensor(graph.tensors[i], i); !ok) {
+            const std::string user = userOf(graph, static_cast<std::int32_t>(i));
+            return refuse({user + ok.error().message, ok.error().damaged});
+        }
     }
     Known known(graph);
     for (const std::int32_t index : graph.inputs) {
-        if (!known.define(index)) return refuse("the graph has an impossible input");
+        if (!known.define(index)) return damaged("the graph has an impossible input");
+        if (known.tooLarge()) return unsupported("the graph's inputs are too large");
         if (auto ok = needActivation(graph.tensors[index], "the graph's input"); !ok) {
             return refuse(ok.error());
         }
@@ -210,17 +237,15 @@ std::expected<std::vector<Step>, std::string> prepare(const Graph& graph) {
     for (std::size_t i = 0; i < graph.operators.size(); ++i) {
         auto step = prepareStep(graph, i, known);
         if (!step) {
-            const Operator& op = graph.operators[i];
-            const auto shown = op.fileIndex < 0 ? static_cast<std::int32_t>(i) : op.fileIndex;
-            return refuse("operator " + std::to_string(shown) + " " + std::string(opName(op.op)) +
-                          ": " + step.error());
+            return refuse(
+                {nameOf(graph.operators[i], i) + step.error().message, step.error().damaged});
         }
         steps.push_back(std::move(*step));
     }
-    if (graph.inputs.empty() || graph.outputs.empty()) return refuse("no inputs or no outputs");
+    if (graph.inputs.empty() || graph.outputs.empty()) return damaged("no inputs or no outputs");
     for (const std::int32_t index : graph.outputs) {
         if (!known.has(index) || graph.tensors[index].constant) {
-            return refuse("the graph's output " + std::to_string(index) + " is never computed");
+            return damaged("the graph's output " + std::to_string(index) + " is never computed");
         }
     }
     return steps;

@@ -55,10 +55,19 @@ struct Step {
 
 inline constexpr std::int64_t kMaxTensorElements = std::int64_t{1} << 26;
 
-// The error names operator and index: "operator 3 CONV_2D: …". Refused: what a kernel cannot do
-// exactly, and every inconsistent shape, so that running the steps touches no memory outside the
-// tensors.
-[[nodiscard]] std::expected<std::vector<Step>, std::string> prepare(const Graph& graph);
+// Why a graph is refused. Damaged: it contradicts itself, no runtime could run it. Else it asks for
+// what our kernels cannot do exactly. The message names operator and index: "operator 3 CONV_2D:
+// …".
+struct Refusal {
+    std::string message;
+    bool damaged = false;
+};
+
+// What comes back touches no memory outside the tensors.
+[[nodiscard]] std::expected<std::vector<Step>, Refusal> prepare(const Graph& graph);
+
+// "operator 3 CONV_2D: " of the first one that reads or writes a tensor; empty where none does.
+[[nodiscard]] std::string userOf(const Graph& graph, std::int32_t tensor);
 
 // real > 0 as multiplier / 2^31 * 2^shift, rounded to nearest; {0, 0} where it is below 2^-32.
 struct Scaled {

@@ -9,10 +9,16 @@
 namespace tinsmith::nn {
 
 template <class T>
-using Expected = std::expected<T, std::string>;
+using Expected = std::expected<T, Refusal>;
 
-inline std::unexpected<std::string> refuse(std::string message) {
-    return std::unexpected(std::move(message));
+inline std::unexpected<Refusal> unsupported(std::string message) {
+    return std::unexpected(Refusal{std::move(message), false});
+}
+inline std::unexpected<Refusal> damaged(std::string message) {
+    return std::unexpected(Refusal{std::move(message), true});
+}
+inline std::unexpected<Refusal> refuse(Refusal refusal) {
+    return std::unexpected(std::move(refusal));
 }
 
 class Context {

@@ -20,12 +20,13 @@ std::int32_t inputRadius(std::int32_t integerBits, std::int32_t leftShift) {
 
 // The reduced axes as one flag a dimension, or an error.
 Expected<std::vector<bool>> reducedAxes(const Tensor& input, const Tensor& axes) {
-    if (!axes.constant || axes.type != Type::int32) return refuse("axes must be constant int32");
+    if (!axes.constant || axes.type != Type::int32)
+        return unsupported("axes must be constant int32");
     const auto rank = static_cast<std::int32_t>(input.shape.size());
     std::vector<bool> reduced(input.shape.size());
     for (std::int32_t axis : int32Values(axes)) {
         if (axis < 0) axis += rank;
-        if (axis < 0 || axis >= rank) return refuse("an axis is out of range");
+        if (axis < 0 || axis >= rank) return damaged("an axis is out of range");
         reduced[static_cast<std::size_t>(axis)] = true;
     }
     return reduced;
@@ -44,7 +45,7 @@ Expected<Call> prepareMean(const Context& c) {
     for (std::size_t i = 0; i < input.shape.size(); ++i) {
         const std::int32_t size = input.shape[i];
         if ((*reduced)[i]) {
-            if (ended && size != 1) return refuse("reduced axes must be neighbours");
+            if (ended && size != 1) return unsupported("reduced axes must be neighbours");
             call.count *= size;
             if (c.options().keepDimensions) expected.push_back(1);
         } else {
@@ -58,10 +59,10 @@ Expected<Call> prepareMean(const Context& c) {
         }
     }
     if (auto ok = needShape(output, expected); !ok) return refuse(ok.error());
-    if (call.count > 1 << 22) return refuse("the mean is over too many values");
+    if (call.count > 1 << 22) return unsupported("the mean is over too many values");
     const auto [multiplier, shift] =
         quantizeMultiplier(static_cast<double>(input.scales[0]) / output.scales[0]);
-    if (shift > 30) return refuse("the scales are too far apart");
+    if (shift > 30) return unsupported("the scales are too far apart");
     // TFLM folds 1/count in: as many places up as count has bits, then an integer division.
     const std::int32_t bits = std::bit_width(static_cast<std::uint32_t>(call.count)) - 1;
     const std::int32_t up = std::min(bits, 31 + shift);
@@ -75,15 +76,16 @@ Expected<Call> prepareSoftmax(const Context& c) {
     const Tensor& input = c.input(0);
     if (auto ok = needUnitOutput(c.output()); !ok) return refuse(ok.error());
     if (auto ok = needShape(c.output(), input.shape); !ok) return refuse(ok.error());
-    if (input.shape.empty() || input.shape.back() > 4095) return refuse("more than 4095 classes");
+    if (input.shape.empty()) return damaged("the input needs a dimension");
+    if (input.shape.back() > 4095) return unsupported("more than 4095 classes");
     const float beta = c.options().beta;
-    if (!std::isfinite(beta) || beta <= 0) return refuse("beta must be positive");
+    if (!std::isfinite(beta) || beta <= 0) return damaged("beta must be positive");
     Softmax call{};
     call.depth = input.shape.back();
     call.rows = static_cast<std::int32_t>(elementCount(input) / call.depth);
     const double real =
         std::min(static_cast<double>(beta) * input.scales[0] * (1 << 26), 2147483647.0);
-    if (!(real > 1)) return refuse("the input scale is too small");
+    if (!(real > 1)) return unsupported("the input scale is too small");
     const auto [multiplier, shift] = quantizeMultiplier(real);
     call.multiplier = multiplier;
     call.leftShift = shift;
@@ -97,7 +99,7 @@ Expected<Call> prepareLogistic(const Context& c) {
     if (auto ok = needShape(c.output(), input.shape); !ok) return refuse(ok.error());
     const auto [multiplier, shift] =
         quantizeMultiplier(static_cast<double>(input.scales[0]) * (1 << 27));
-    if (shift < 0 || shift > 30) return refuse("the input scale is out of range");
+    if (shift < 0 || shift > 30) return unsupported("the input scale is out of range");
     return Logistic{static_cast<std::int32_t>(elementCount(input)), input.zeroPoint,
                     inputRadius(4, shift), multiplier, shift};
 }
@@ -114,7 +116,7 @@ Expected<Call> prepareRescale(const Context& c) {
     if (auto ok = needShape(c.output(), c.input(0).shape); !ok) return refuse(ok.error());
     const auto [multiplier, shift] =
         quantizeMultiplier(static_cast<double>(c.input(0).scales[0]) / c.output().scales[0]);
-    if (shift > 22) return refuse("the scales are too far apart");
+    if (shift > 22) return unsupported("the scales are too far apart");
     return Rescale{static_cast<std::int32_t>(elementCount(c.output())), -c.input(0).zeroPoint,
                    c.output().zeroPoint, multiplier, shift};
 }

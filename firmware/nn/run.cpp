@@ -52,7 +52,7 @@ struct Execute {
 
 std::expected<Runner, std::string> Runner::create(const Graph& graph, Kernels kernels) {
     auto steps = prepare(graph);
-    if (!steps) return std::unexpected(steps.error());
+    if (!steps) return std::unexpected(steps.error().message);
     Runner runner;
     runner.inputs_ = graph.inputs;
     runner.outputs_ = graph.outputs;

@@ -192,7 +192,10 @@ std::optional<Core> coreNamed(std::string_view name) {
 
 Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutputs) {
     auto steps = nn::prepare(graph);
-    if (!steps) return fail(Code::bad_data, steps.error());
+    if (!steps) {
+        return fail(steps.error().damaged ? Code::bad_data : Code::unsupported,
+                    steps.error().message);
+    }
     if (graph.outputs.size() != 1 ||
         std::count(graph.inputs.begin(), graph.inputs.end(), graph.outputs[0]) > 0) {
         return fail(Code::unsupported, "the network must have one output, which is computed");

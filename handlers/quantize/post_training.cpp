@@ -285,7 +285,8 @@ Result<nn::Graph> quantize(const train::FloatNetwork& network, const train::Rang
     builder.softmax();
     nn::Graph graph = builder.take();
     if (auto steps = nn::prepare(graph); !steps) {
-        return fail(Code::bad_data, "the trained network cannot be quantised: " + steps.error());
+        return fail(Code::bad_data,
+                    "the trained network cannot be quantised: " + steps.error().message);
     }
     return graph;
 }

@@ -14,9 +14,9 @@ namespace tinsmith::quantize {
 
 inline constexpr std::size_t kMaxModelBytes = 16u << 20;
 
-// bad_data: not a model, broken, or inconsistent; too_large; unsupported: an operator or type
-// outside of ours. Messages name operator and index. The graph that comes back passes
-// nn::prepare().
+// bad_data: not a model, broken, or inconsistent; too_large; unsupported: an operator, type or
+// option outside of ours, or what the kernels cannot do exactly. Messages name operator and index.
+// The graph that comes back passes nn::prepare().
 [[nodiscard]] Result<nn::Graph> readTflite(std::span<const std::uint8_t> bytes);
 [[nodiscard]] Result<nn::Graph> loadTflite(const std::filesystem::path& path);
 

@@ -64,7 +64,9 @@ Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, st
     const std::string label = labelOf(from, index);
     tensor.type = from.type() == fb::TensorType::INT8 ? nn::Type::int8 : nn::Type::int32;
     if (from.is_variable()) return unsupported(label + " is a variable");
-    if (sizeOf(from.shape()) > kMaxRank) return broken(label + " has too many dimensions");
+    if (sizeOf(from.shape()) > kMaxRank) {
+        return unsupported(label + " has more than " + std::to_string(kMaxRank) + " dimensions");
+    }
     tensor.shape = numbers(from.shape());
     if (const auto* quantization = from.quantization(); quantization != nullptr) {
         const std::size_t scales = sizeOf(quantization->scale());
@@ -93,106 +95,121 @@ Result<nn::Tensor> readTensor(const fb::Model& model, const fb::Tensor& from, st
     return tensor;
 }
 
-nn::Activation activation(fb::ActivationKind kind, bool& known) {
-    switch (kind) {
-        case fb::ActivationKind::NONE:
-            return nn::Activation::none;
-        case fb::ActivationKind::RELU:
-            return nn::Activation::relu;
-        case fb::ActivationKind::RELU6:
-            return nn::Activation::relu6;
-    }
-    known = false;
-    return nn::Activation::none;
-}
+// Reads the options of one operator; messages begin with its name.
+class OptionsReader {
+  public:
+    OptionsReader(const fb::Operator& from, std::string name, nn::Options& to)
+        : from_(from), name_(std::move(name)), to_(to) {}
 
-template <class From>
-void readWindow(const From& from, nn::Options& to, bool& known) {
-    if (from.padding() != fb::PaddingKind::SAME && from.padding() != fb::PaddingKind::VALID)
-        known = false;
-    to.padding = from.padding() == fb::PaddingKind::SAME ? nn::Padding::same : nn::Padding::valid;
-    to.strideHeight = from.stride_h();
-    to.strideWidth = from.stride_w();
-    to.activation = activation(from.activation(), known);
-}
-
-// False where the options are missing or hold what we do not know.
-bool readOptions(const fb::Operator& from, nn::Op op, nn::Options& to) {
-    bool known = true;
-    switch (op) {
-        case nn::Op::conv2d:
-            if (const auto* o = from.options_as_Conv2DOptions(); o != nullptr) {
-                readWindow(*o, to, known);
-                to.dilationHeight = o->dilation_h();
-                to.dilationWidth = o->dilation_w();
-                return known;
-            }
-            return false;
-        case nn::Op::depthwiseConv2d:
-            if (const auto* o = from.options_as_DepthwiseConv2DOptions(); o != nullptr) {
-                readWindow(*o, to, known);
-                to.dilationHeight = o->dilation_h();
-                to.dilationWidth = o->dilation_w();
-                to.depthMultiplier = o->depth_multiplier();
-                return known;
-            }
-            return false;
-        case nn::Op::averagePool2d:
-        case nn::Op::maxPool2d:
-            if (const auto* o = from.options_as_Pool2DOptions(); o != nullptr) {
-                readWindow(*o, to, known);
-                to.filterHeight = o->filter_height();
-                to.filterWidth = o->filter_width();
-                return known;
-            }
-            return false;
-        case nn::Op::fullyConnected:
-            if (const auto* o = from.options_as_FullyConnectedOptions(); o != nullptr) {
-                to.activation = activation(o->activation(), known);
-                to.keepDimensions = o->keep_num_dims();
-                return known && o->weights_format() == 0;
-            }
-            return false;
-        case nn::Op::softmax:
-            if (const auto* o = from.options_as_SoftmaxOptions(); o != nullptr) {
-                to.beta = o->beta();
-                return true;
-            }
-            return false;
-        case nn::Op::concatenation:
-            if (const auto* o = from.options_as_ConcatenationOptions(); o != nullptr) {
-                to.axis = o->axis();
-                to.activation = activation(o->activation(), known);
-                return known;
-            }
-            return false;
-        case nn::Op::mean:
-            if (const auto* o = from.options_as_ReducerOptions(); o != nullptr) {
-                to.keepDimensions = o->keep_dims();
-                return true;
-            }
-            return false;
-        // An absent table means defaults for the rest.
-        case nn::Op::add:
-            if (const auto* o = from.options_as_AddOptions(); o != nullptr) {
-                to.activation = activation(o->activation(), known);
-            }
-            return known;
-        case nn::Op::multiply:
-            if (const auto* o = from.options_as_MulOptions(); o != nullptr) {
-                to.activation = activation(o->activation(), known);
-            }
-            return known;
-        case nn::Op::reshape:
-            if (const auto* o = from.options_as_ReshapeOptions(); o != nullptr) {
-                if (sizeOf(o->new_shape()) > kMaxRank) return false;
-                to.newShape = numbers(o->new_shape());
-            }
-            return true;
-        default:
-            return true;
+    Status read(nn::Op op) {
+        switch (op) {
+            case nn::Op::conv2d:
+                return with(from_.options_as_Conv2DOptions(), [this](const auto& o) {
+                    to_.dilationHeight = o.dilation_h();
+                    to_.dilationWidth = o.dilation_w();
+                    return window(o);
+                });
+            case nn::Op::depthwiseConv2d:
+                return with(from_.options_as_DepthwiseConv2DOptions(), [this](const auto& o) {
+                    to_.depthMultiplier = o.depth_multiplier();
+                    // No reference vector says what a dilated one yields.
+                    if (o.dilation_h() > 1 || o.dilation_w() > 1)
+                        return refused("dilation is not supported");
+                    return window(o);
+                });
+            case nn::Op::averagePool2d:
+            case nn::Op::maxPool2d:
+                return with(from_.options_as_Pool2DOptions(), [this](const auto& o) {
+                    to_.filterHeight = o.filter_height();
+                    to_.filterWidth = o.filter_width();
+                    return window(o);
+                });
+            case nn::Op::fullyConnected:
+                return with(from_.options_as_FullyConnectedOptions(), [this](const auto& o) {
+                    to_.keepDimensions = o.keep_num_dims();
+                    if (o.weights_format() != 0)
+                        return refused("shuffled weights are not supported");
+                    return activation(o.activation());
+                });
+            case nn::Op::softmax:
+                return with(from_.options_as_SoftmaxOptions(), [this](const auto& o) {
+                    to_.beta = o.beta();
+                    return Status();
+                });
+            case nn::Op::concatenation:
+                return with(from_.options_as_ConcatenationOptions(), [this](const auto& o) {
+                    to_.axis = o.axis();
+                    return activation(o.activation());
+                });
+            case nn::Op::mean:
+                return with(from_.options_as_ReducerOptions(), [this](const auto& o) {
+                    to_.keepDimensions = o.keep_dims();
+                    return Status();
+                });
+            // An absent table means defaults for the rest.
+            case nn::Op::add:
+                if (const auto* o = from_.options_as_AddOptions(); o != nullptr)
+                    return activation(o->activation());
+                return {};
+            case nn::Op::multiply:
+                if (const auto* o = from_.options_as_MulOptions(); o != nullptr)
+                    return activation(o->activation());
+                return {};
+            case nn::Op::reshape:
+                if (const auto* o = from_.options_as_ReshapeOptions(); o != nullptr) {
+                    if (sizeOf(o->new_shape()) > kMaxRank)
+                        return refused("more than 8 dimensions are not supported");
+                    to_.newShape = numbers(o->new_shape());
+                }
+                return {};
+            default:
+                return {};
+        }
     }
-}
+
+  private:
+    Status refused(const std::string& why) const {
+        return unsupported(name_ + ": " + why);
+    }
+
+    template <class Table, class Read>
+    Status with(const Table* table, const Read& take) const {
+        if (table == nullptr) return broken(name_ + ": its options are missing");
+        return take(*table);
+    }
+
+    Status activation(fb::ActivationKind kind) {
+        switch (kind) {
+            case fb::ActivationKind::NONE:
+                to_.activation = nn::Activation::none;
+                return {};
+            case fb::ActivationKind::RELU:
+                to_.activation = nn::Activation::relu;
+                return {};
+            case fb::ActivationKind::RELU6:
+                to_.activation = nn::Activation::relu6;
+                return {};
+        }
+        return refused("fused activation " + std::to_string(static_cast<int>(kind)) +
+                       " is not supported");
+    }
+
+    template <class Table>
+    Status window(const Table& from) {
+        if (from.padding() != fb::PaddingKind::SAME && from.padding() != fb::PaddingKind::VALID)
+            return broken(name_ + ": padding " + std::to_string(static_cast<int>(from.padding())) +
+                          " does not exist");
+        to_.padding =
+            from.padding() == fb::PaddingKind::SAME ? nn::Padding::same : nn::Padding::valid;
+        to_.strideHeight = from.stride_h();
+        to_.strideWidth = from.stride_w();
+        return activation(from.activation());
+    }
+
+    const fb::Operator& from_;
+    std::string name_;
+    nn::Options& to_;
+};
 
 // One operator of the file before it is looked at more closely.
 struct Entry {
@@ -214,7 +231,8 @@ Result<Entry> readEntry(const fb::Model& model, const fb::SubGraph& graph, std::
     if (code->custom_code() != nullptr)
         entry.name += " '" + code->custom_code()->str().substr(0, 80) + "'";
     if (sizeOf(entry.from->inputs()) > kMaxListed || sizeOf(entry.from->outputs()) > kMaxListed) {
-        return broken(entry.name + " has too many inputs or outputs");
+        return unsupported(entry.name + " has more than " + std::to_string(kMaxListed) +
+                           " inputs or outputs");
     }
     entry.inputs = numbers(entry.from->inputs());
     entry.outputs = numbers(entry.from->outputs());
@@ -244,9 +262,8 @@ Result<nn::Operator> readOperator(const Entry& entry, std::size_t index) {
     op.inputs = entry.inputs;
     op.outputs = entry.outputs;
     op.fileIndex = static_cast<std::int32_t>(index);
-    if (!readOptions(*entry.from, found->op, op.options)) {
-        return unsupported(entry.name + " has options that are missing or not supported");
-    }
+    if (auto read = OptionsReader(*entry.from, entry.name, op.options).read(found->op); !read)
+        return std::unexpected(read.error());
     return op;
 }
 
@@ -330,7 +347,11 @@ Result<nn::Graph> readGraph(const fb::Model& model) {
     for (std::size_t i = 0; i < sizeOf(from->tensors()); ++i) {
         auto tensor =
             readTensor(model, *from->tensors()->Get(static_cast<flatbuffers::uoffset_t>(i)), i);
-        if (!tensor) return std::unexpected(tensor.error());
+        if (!tensor) {
+            Error error = tensor.error();
+            error.message = nn::userOf(graph, static_cast<std::int32_t>(i)) + error.message;
+            return std::unexpected(std::move(error));
+        }
         constantBytes += tensor->data.size();
         if (constantBytes > 2 * kMaxModelBytes)
             return fail(Code::too_large, "the model has too many constants");
@@ -357,10 +378,9 @@ Result<nn::Graph> readTflite(std::span<const std::uint8_t> bytes) {
     if (!graph) return graph;
     auto steps = nn::prepare(*graph);
     if (steps) return graph;
-    // Where an operator is named, the file is whole and asks for what the kernels cannot do
-    // exactly.
-    if (steps.error().starts_with("operator ")) return unsupported(steps.error());
-    return broken(steps.error());
+    const auto& [message, damaged] = steps.error();
+    if (damaged) return broken(message);
+    return unsupported(message);
 }
 
 Result<nn::Graph> loadTflite(const std::filesystem::path& path) {

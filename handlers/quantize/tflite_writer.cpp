@@ -95,7 +95,7 @@ Offset<fb::Tensor> writeTensor(Builder& builder, const nn::Tensor& tensor, std::
 }  // namespace
 
 Result<std::vector<std::uint8_t>> writeTflite(const nn::Graph& graph) {
-    if (auto steps = nn::prepare(graph); !steps) return fail(Code::bad_data, steps.error());
+    if (auto steps = nn::prepare(graph); !steps) return fail(Code::bad_data, steps.error().message);
     Builder builder(64 * 1024);
 
     // Buffer 0 stays empty by convention; every constant has its own.

@@ -1,8 +1,9 @@
-// Model files that our own writer does not write: other element types, operators and ends. Written
-// with the format's own tables, without options.
+// Model files that our own writer does not write: other element types, operators, options and ends,
+// damaged ones. Written with the format's own tables.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -18,12 +19,21 @@ struct FileTensor {
     std::vector<std::int32_t> shape = {1, 8};
     float scale = 0.1F;  // 0 = not quantised
     std::int64_t zeroPoint = 0;
+    std::vector<std::uint8_t> data = {};        // of a constant
+    std::vector<float> scales = {};             // instead of `scale`
+    std::vector<std::int64_t> zeroPoints = {};  // instead of `zeroPoint`
+    std::int64_t buffer = -1;                   // instead of its own
+    bool variable = false;
 };
+
+using FileOptions = std::function<flatbuffers::Offset<void>(flatbuffers::FlatBufferBuilder&)>;
 
 struct FileOperator {
     std::int32_t code = 0;
     std::vector<std::int32_t> inputs, outputs;
     std::string custom;  // code 32
+    fb::BuiltinOptions optionsType = fb::BuiltinOptions::NONE;
+    FileOptions options = {};
 };
 
 struct FileModel {
@@ -34,7 +44,10 @@ struct FileModel {
 
     [[nodiscard]] std::vector<std::uint8_t> bytes() const {
         flatbuffers::FlatBufferBuilder builder;
-        const std::vector<flatbuffers::Offset<fb::Buffer>> buffers = {fb::CreateBuffer(builder)};
+        // Buffer 0 is empty, then one a tensor.
+        std::vector<flatbuffers::Offset<fb::Buffer>> buffers = {fb::CreateBuffer(builder)};
+        for (const FileTensor& tensor : tensors)
+            buffers.push_back(fb::CreateBufferDirect(builder, &tensor.data));
         std::vector<flatbuffers::Offset<fb::OperatorCode>> codes;
         for (const FileOperator& op : operators) {
             const auto old = static_cast<std::int8_t>(op.code < 127 ? op.code : 127);
@@ -54,18 +67,29 @@ struct FileModel {
         for (const FileTensor& tensor : tensors) {
             flatbuffers::Offset<fb::QuantizationParameters> quantization;
             if (tensor.scale != 0) {
-                const std::vector<float> scales = {tensor.scale};
-                const std::vector<std::int64_t> zeros = {tensor.zeroPoint};
+                const auto scales =
+                    tensor.scales.empty() ? std::vector<float>{tensor.scale} : tensor.scales;
+                const auto zeros = tensor.zeroPoints.empty()
+                                       ? std::vector<std::int64_t>(scales.size(), tensor.zeroPoint)
+                                       : tensor.zeroPoints;
                 quantization = fb::CreateQuantizationParametersDirect(builder, nullptr, nullptr,
                                                                       &scales, &zeros);
             }
-            written.push_back(fb::CreateTensorDirect(builder, &tensor.shape, tensor.type, 0,
-                                                     tensor.name.c_str(), quantization));
+            const std::int64_t own =
+                tensor.data.empty() ? 0 : static_cast<std::int64_t>(written.size()) + 1;
+            written.push_back(fb::CreateTensorDirect(
+                builder, &tensor.shape, tensor.type,
+                static_cast<std::uint32_t>(tensor.buffer < 0 ? own : tensor.buffer),
+                tensor.name.c_str(), quantization, tensor.variable));
         }
         std::vector<flatbuffers::Offset<fb::Operator>> ops;
         for (std::size_t i = 0; i < operators.size(); ++i) {
+            const FileOperator& op = operators[i];
+            flatbuffers::Offset<void> options;
+            if (op.options) options = op.options(builder);
             ops.push_back(fb::CreateOperatorDirect(builder, static_cast<std::uint32_t>(i),
-                                                   &operators[i].inputs, &operators[i].outputs));
+                                                   &op.inputs, &op.outputs, op.optionsType,
+                                                   options));
         }
         return fb::CreateSubGraphDirect(builder, &written, &inputs, &outputs, &ops, "main");
     }
