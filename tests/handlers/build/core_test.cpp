@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <random>
 
@@ -176,6 +179,76 @@ TEST_F(CoreOnBoard, RandomChainsKeepTheirTensorsApart) {
     EXPECT_LT(used, apart * 3 / 4);
     compare(networks, "random-board-chains");
     compare(networks, "random-board-chains-portable", build::Core::portable);
+}
+
+// What the linker took: no heap, no exceptions, no mathematical library, no kernel that nothing
+// calls.
+TEST_F(CoreOnBoard, LinksOnlyWhatItCalls) {
+    std::mt19937 random(3);
+    for (const auto& [core, dense] : {std::pair(build::Core::armv7em, "armv7em::dense"),
+                                      std::pair(build::Core::portable, "fullyConnected")}) {
+        test::RandomLayer layer(random);
+        do {  // of a size that both cores have a kernel for
+            layer.graph = {};
+            layer.dense();
+        } while (
+            layer.graph.tensors[static_cast<std::size_t>(layer.graph.outputs[0])].shape.back() < 4);
+        const std::string folder = std::string("linked-") + dense;
+        ASSERT_FALSE(test::runOnBoard({{"dense", layer.graph}}, core, 1, false, folder).empty());
+        const std::string path = std::string(TINSMITH_BUILD_DIR) + "/" + folder;
+        ASSERT_EQ(
+            std::system(("arm-none-eabi-nm -C '" + path + "/program.elf' > '" + path + "/symbols'")
+                            .c_str()),
+            0);
+        std::ifstream in(path + "/symbols");
+        const std::string symbols(std::istreambuf_iterator<char>(in), {});
+        EXPECT_NE(symbols.find(dense), std::string::npos) << symbols;
+        for (const char* absent : {"conv2d", "malloc", "_sbrk", "operator new", "__cxa_throw",
+                                   "_Unwind", " expf", " logf", " sqrtf", " pow", "printf"}) {
+            EXPECT_EQ(symbols.find(absent), std::string::npos) << absent << " in\n" << symbols;
+        }
+    }
+}
+
+// Of weights and biases as the file has them.
+std::int64_t constantBytes(const nn::Graph& graph) {
+    std::int64_t bytes = 0;
+    for (const nn::Tensor& tensor : graph.tensors) {
+        if (tensor.constant) bytes += static_cast<std::int64_t>(tensor.data.size());
+    }
+    return bytes;
+}
+
+std::int64_t filterCount(const nn::Graph& graph) {
+    std::int64_t count = 0;
+    for (const nn::Operator& op : graph.operators) {
+        if (op.op == nn::Op::conv2d || op.op == nn::Op::depthwiseConv2d ||
+            op.op == nn::Op::fullyConnected) {
+            count += graph.tensors[static_cast<std::size_t>(op.outputs[0])].shape.back();
+        }
+    }
+    return count;
+}
+
+// 5 percent and 5 bytes a filter more at the most. Single layers may take more than that with the
+// kernels of Armv7E-M, where their filters are no multiple of 2 or 4, or their taps of 4.
+TEST(GoldenParameters, TakeLittleMoreThanTheFile) {
+    if (!test::haveModels()) GTEST_SKIP() << "GoldenParameters: no ../shared/models";
+    std::vector<BoardNetwork> networks;
+    for (const char* name : {"kws_ref_model", "pretrainedResnet_quant", "vww_96_int8", "ad01_int8",
+                             "micro_speech_quantized"}) {
+        networks.push_back(shared(name));
+    }
+    for (const BoardNetwork& network : networks) {
+        for (const auto core : {build::Core::armv7em, build::Core::portable}) {
+            const auto source = build::inferSource(network.graph, core);
+            ASSERT_TRUE(source) << network.name;
+            const std::int64_t limit =
+                constantBytes(network.graph) * 105 / 100 + 5 * filterCount(network.graph);
+            EXPECT_LE(source->constantBytes, limit)
+                << network.name << (core == build::Core::portable ? ", portable" : "");
+        }
+    }
 }
 
 }  // namespace
