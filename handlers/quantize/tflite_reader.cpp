@@ -168,9 +168,7 @@ class OptionsReader {
     }
 
   private:
-    Status refused(const std::string& why) const {
-        return unsupported(name_ + ": " + why);
-    }
+    Status refused(const std::string& why) const { return unsupported(name_ + ": " + why); }
 
     template <class Table, class Read>
     Status with(const Table* table, const Read& take) const {
