@@ -119,7 +119,8 @@ class NetworkCounter {
 
     // Rounded up to what is computed at a time.
     static double together(int count, int atATime) {
-        return static_cast<double>((count + atATime - 1) / atATime) * atATime;
+        const int times = (count + atATime - 1) / atATime;
+        return static_cast<double>(times * atATime);
     }
 
     // The share of a kernel's taps that costs, along one side of an image with SAME padding.

@@ -52,7 +52,6 @@ TEST(Golden, SingleOperatorsAreEqual) {
 
 // Every operator's output of a whole model, and its final output.
 void compareModel(const std::string& name) {
-    if (!haveModels()) GTEST_SKIP() << "Golden." << name << ": no ../shared/models";
     auto graph = quantize::loadTflite(sharedModels() / (name + ".tflite"));
     ASSERT_TRUE(graph) << graph.error().message;
     auto runner = nn::Runner::create(*graph);
@@ -96,24 +95,16 @@ void compareReal(const std::string& name) {
               golden[0]["output"].get<std::vector<int>>());
 }
 
-TEST(Golden, KeywordSpotting) {
-    compareModel("kws_ref_model");
+class GoldenModel : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(GoldenModel, OperatorByOperator) {
+    compareModel(GetParam());
 }
-TEST(Golden, ImageClassification) {
-    compareModel("pretrainedResnet_quant");
-}
-TEST(Golden, VisualWakeWords) {
-    compareModel("vww_96_int8");
-}
-TEST(Golden, AnomalyDetection) {
-    compareModel("ad01_int8");
-}
-TEST(Golden, HelloWorld) {
-    compareModel("hello_world_int8");
-}
-TEST(Golden, MicroSpeech) {
-    compareModel("micro_speech_quantized");
-}
+
+INSTANTIATE_TEST_SUITE_P(Golden, GoldenModel, ::testing::ValuesIn(test::goldenModels()),
+                         [](const auto& model) { return model.param; });
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenModel);  // no ../shared/models
+
 TEST(Golden, KeywordSpottingRealInput) {
     compareReal("kws_ref_model");
 }

@@ -1,6 +1,7 @@
 // The reference models and golden vectors that lie beside the repository; absent on most machines.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -21,6 +22,22 @@ inline std::filesystem::path sharedModels() {
 
 inline bool haveModels() {
     return std::filesystem::exists(sharedModels() / "ops" / "golden.json");
+}
+
+// The whole models that golden vectors lie beside, by name; none where the folder is absent.
+inline std::vector<std::string> goldenModels() {
+    std::vector<std::string> names;
+    if (!haveModels()) return names;
+    const std::string end = ".layers.json";
+    for (const auto& entry : std::filesystem::directory_iterator(sharedModels() / "golden")) {
+        std::string name = entry.path().filename().string();
+        if (!name.ends_with(end)) continue;
+        name.resize(name.size() - end.size());
+        if (std::filesystem::exists(sharedModels() / (name + ".tflite")))
+            names.push_back(std::move(name));
+    }
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 inline Json readJson(const std::filesystem::path& path) {
