@@ -30,7 +30,7 @@ std::string text(const nn::Broadcast& b) {
 // Writes constants and call of one step.
 class PortableEmitter {
   public:
-    explicit PortableEmitter(const nn::Step& step) : step_(step), id_(std::to_string(step.op)) {}
+    explicit PortableEmitter(const nn::Step& step) : id_(std::to_string(step.op)) {}
 
     StepSource source;
 
@@ -145,7 +145,6 @@ class PortableEmitter {
         call(kernel, {"kShape" + id_, "kRange" + id_, "kChannels" + id_, "kWeights" + id_, "@0"});
     }
 
-    const nn::Step& step_;
     std::string id_;
 };
 
