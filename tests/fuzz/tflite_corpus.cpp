@@ -3,13 +3,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "handlers/quantize/tflite.hpp"
 #include "tests/handlers/quantize/file_model.hpp"
+#include "tests/handlers/quantize/single_operator.hpp"
 
 namespace {
 
@@ -19,22 +19,12 @@ using tinsmith::nn::Op;
 using tinsmith::nn::Operator;
 using tinsmith::nn::Padding;
 using tinsmith::nn::Tensor;
-using tinsmith::nn::Type;
-
-using Shape = std::vector<std::int32_t>;
-using Change = std::function<void(Operator&)>;
-
-Tensor activation(Shape shape, float scale = 0.1F, std::int32_t zeroPoint = -4) {
-    Tensor tensor;
-    tensor.shape = std::move(shape);
-    tensor.scales = {scale};
-    tensor.zeroPoint = zeroPoint;
-    return tensor;
-}
-
-Tensor probabilities(Shape shape) {
-    return activation(std::move(shape), 1.0F / 256, -128);
-}
+using tinsmith::test::activation;
+using tinsmith::test::Change;
+using tinsmith::test::integers;
+using tinsmith::test::probabilities;
+using tinsmith::test::Shape;
+using tinsmith::test::single;
 
 Tensor weights(Shape shape, std::size_t scales = 1, std::int32_t axis = 0) {
     Tensor tensor;
@@ -48,43 +38,10 @@ Tensor weights(Shape shape, std::size_t scales = 1, std::int32_t axis = 0) {
     return tensor;
 }
 
-Tensor integers(Shape shape, const std::vector<std::int32_t>& values) {
-    Tensor tensor;
-    tensor.type = Type::int32;
-    tensor.shape = std::move(shape);
-    tensor.constant = true;
-    for (const std::int32_t value : values) {
-        for (int byte = 0; byte < 4; ++byte)
-            tensor.data.push_back(static_cast<std::uint8_t>(value >> (8 * byte)));
-    }
-    return tensor;
-}
-
 Tensor bias(std::int32_t channels) {
     std::vector<std::int32_t> values;
     for (std::int32_t i = 0; i < channels; ++i) values.push_back(100 * i - 70);
     return integers({channels}, values);
-}
-
-// Tensors in the order input, further operands, output.
-Graph single(Op op, std::vector<Tensor> tensors, const Change& change = {}) {
-    Graph graph;
-    Operator made;
-    made.op = op;
-    for (std::size_t i = 0; i < tensors.size(); ++i) {
-        const auto index = static_cast<std::int32_t>(i);
-        if (i + 1 == tensors.size()) {
-            made.outputs = {index};
-            graph.outputs = {index};
-        } else {
-            made.inputs.push_back(index);
-            if (!tensors[i].constant) graph.inputs.push_back(index);
-        }
-    }
-    if (change) change(made);
-    graph.tensors = std::move(tensors);
-    graph.operators = {made};
-    return graph;
 }
 
 Change strided(std::int32_t stride, Padding padding) {

@@ -26,19 +26,52 @@ class GoogleRuntime {
         return runtime;
     }
 
+    struct Job {
+        std::vector<std::uint8_t> model;
+        std::vector<std::int8_t> samples;  // of each sample the model's inputs in order
+    };
+    // An output for each sample, or why the runtime refuses the model.
+    struct Outcome {
+        std::vector<std::vector<int>> outputs;
+        std::string error;
+    };
+
+    // One outcome a job; none at all where the script fails (it prints why). All jobs in one
+    // process: starting it takes longer than a small model's samples.
+    std::vector<Outcome> run(const std::vector<Job>& jobs) const {
+        const std::filesystem::path folder = std::filesystem::path(packages_) / "models";
+        std::filesystem::create_directories(folder);
+        for (std::size_t i = 0; i < jobs.size(); ++i) {
+            write(folder / (std::to_string(i) + ".tflite"), jobs[i].model.data(),
+                  jobs[i].model.size());
+            write(folder / (std::to_string(i) + ".bin"), jobs[i].samples.data(),
+                  jobs[i].samples.size());
+        }
+        const std::string output = packages_ + "/outputs.json";
+        const std::string command = "node " + scripts_ + "/run.js " + packages_ + " " +
+                                    folder.string() + " " + std::to_string(jobs.size()) + " >" +
+                                    output;
+        if (std::system(command.c_str()) != 0) return {};
+        std::vector<Outcome> outcomes;
+        std::ifstream in(output);
+        for (std::string line; std::getline(in, line);) {
+            const Json json = Json::parse(line);
+            outcomes.push_back({json.value("outputs", std::vector<std::vector<int>>{}),
+                                json.value("error", std::string())});
+        }
+        return outcomes;
+    }
+
     // Scores for each input; nullopt where the runtime refuses the model (it prints why).
     std::optional<std::vector<std::vector<int>>> run(const std::vector<std::uint8_t>& model,
                                                      const std::vector<std::int8_t>& inputs) const {
-        const std::filesystem::path folder = packages_;
-        write(folder / "model.tflite", model.data(), model.size());
-        write(folder / "inputs.bin", inputs.data(), inputs.size());
-        const std::string output = (folder / "outputs.json").string();
-        const std::string command = "node " + scripts_ + "/run.js " + packages_ + " " +
-                                    (folder / "model.tflite").string() + " " +
-                                    (folder / "inputs.bin").string() + " >" + output;
-        if (std::system(command.c_str()) != 0) return std::nullopt;
-        std::ifstream in(output);
-        return Json::parse(in)["outputs"].get<std::vector<std::vector<int>>>();
+        auto outcomes = run({Job{model, inputs}});
+        if (outcomes.empty()) return std::nullopt;
+        if (!outcomes[0].error.empty()) {
+            std::printf("%s\n", outcomes[0].error.c_str());
+            return std::nullopt;
+        }
+        return std::move(outcomes[0].outputs);
     }
 
   private:
