@@ -146,6 +146,28 @@ TEST_F(CoreOnBoard, RandomLayersEqualThePortableKernels) {
     compare(networks, "random-board-layers");
 }
 
+// Sizes of kernel and strides whose product is 1 in 32 bits: 9 * 20857 * 45761 = 2^33 + 1.
+TEST_F(CoreOnBoard, StridesBeyondTheImageDoNotOverflow) {
+    std::mt19937 random(3);
+    test::RandomLayer layer(random);
+    const auto input = layer.activation({1, 1, 1, 4}, 0.05F);
+    nn::Operator op;
+    op.op = nn::Op::conv2d;
+    op.options.padding = nn::Padding::same;
+    op.options.strideHeight = 20857;
+    op.options.strideWidth = 45761;
+    op.inputs = {input, layer.weights({6, 1, 9, 4}, 6, 0), layer.bias(6)};
+    op.outputs = {layer.activation({1, 1, 1, 6}, 0.2F)};
+    layer.graph.outputs = op.outputs;
+    layer.graph.inputs = {input};
+    layer.graph.operators.push_back(std::move(op));
+    const auto source = build::inferSource(layer.graph, build::Core::armv7em);
+    ASSERT_TRUE(source);
+    ASSERT_TRUE(source->operators[0]["kernel"].get<std::string>().starts_with("conv2d"));
+    ASSERT_NE(source->operators[0]["kernel"], "conv2d") << "the portable kernel shows nothing";
+    compare({{"one pixel", std::move(layer.graph)}}, "strides-on-board");
+}
+
 // On the host every tensor has its own memory, on the board it is used again.
 TEST_F(CoreOnBoard, RandomChainsKeepTheirTensorsApart) {
     std::mt19937 random(11);

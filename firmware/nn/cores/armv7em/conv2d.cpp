@@ -122,7 +122,8 @@ void pointwise(const Conv2d& c, const std::int8_t* input, std::int8_t* output,
 template <Finish kFinish>
 void conv2d(const Conv2d& c, const std::int8_t* input, std::int8_t* output, void* scratch) {
     auto* taps = static_cast<std::uint32_t*>(scratch);
-    const bool single = c.kernelHeight * c.kernelWidth * c.strideHeight * c.strideWidth == 1;
+    // As many pixels as before: the stride is 1, or there is but one pixel.
+    const bool single = c.kernelHeight * c.kernelWidth == 1;
     if (single && c.inChannels % 4 == 0 && c.outHeight == c.inHeight && c.outWidth == c.inWidth)
         return pointwise<kFinish>(c, input, output, taps);
     const std::int32_t fours = (c.kernelHeight * c.kernelWidth * c.inChannels + 3) / 4;
