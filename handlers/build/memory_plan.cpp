@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <numeric>
 #include <random>
+#include <span>
 
 namespace tinsmith::build {
 
 namespace {
 
-constexpr int kShuffles = 200;
+constexpr std::size_t kShuffles = 200;
+// Pairs of buffers that are looked at in all: a file may have thousands of them.
+constexpr std::size_t kMostPairs = 50'000'000;
 
 std::int64_t aligned(std::int64_t bytes) {
     return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
@@ -25,52 +28,99 @@ std::int64_t furthestApart(const Overlap& overlap) {
 class Placement {
   public:
     Placement(const std::vector<Lifetime>& lifetimes, const std::vector<Overlap>& overlaps)
-        : lifetimes_(lifetimes), overlaps_(overlaps) {}
+        : lifetimes_(lifetimes), overlaps_(lifetimes.size()), placed_(lifetimes.size()) {
+        for (const Overlap& each : overlaps) {
+            overlaps_[each.input].push_back(each);
+            if (each.output != each.input) overlaps_[each.output].push_back(each);
+        }
+    }
 
     MemoryPlan inOrder(const std::vector<std::size_t>& order) {
         plan_.offsets.assign(lifetimes_.size(), 0);
         plan_.bytes = 0;
-        placed_.clear();
-        for (const std::size_t index : order) {
-            const std::int64_t offset = lowest(index);
+        std::fill(placed_.begin(), placed_.end(), false);
+        for (std::size_t i = 0; i < order.size(); ++i) {
+            const std::size_t index = order[i];
+            const std::int64_t offset = lowest(index, std::span(order).first(i));
             plan_.offsets[index] = offset;
             plan_.bytes = std::max(plan_.bytes, offset + aligned(lifetimes_[index].bytes));
-            placed_.push_back(index);
+            placed_[index] = true;
         }
         return plan_;
     }
 
   private:
+    struct Taken {
+        std::int64_t begin, end;
+    };
+
     // The lowest place is the bottom, right above another one, or as close as an overlap allows.
-    std::int64_t lowest(std::size_t index) const {
+    std::int64_t lowest(std::size_t index, std::span<const std::size_t> placed) const {
         std::vector<std::int64_t> places = {0};
-        for (const std::size_t other : placed_) {
+        for (const std::size_t other : placed)
             places.push_back(plan_.offsets[other] + aligned(lifetimes_[other].bytes));
-            for (const Overlap& each : overlaps_) {
-                if (each.output == index && each.input == other)
-                    places.push_back(plan_.offsets[other] + furthestApart(each));
-                if (each.input == index && each.output == other)
-                    places.push_back(plan_.offsets[other] - furthestApart(each));
-            }
+        for (const Overlap& each : overlaps_[index]) {
+            if (each.output == index && placed_[each.input])
+                places.push_back(plan_.offsets[each.input] + furthestApart(each));
+            if (each.input == index && placed_[each.output])
+                places.push_back(plan_.offsets[each.output] - furthestApart(each));
         }
         std::sort(places.begin(), places.end());
+        const std::vector<Taken> taken = takenFor(index, placed);
+        // Both are in order: what ends before one place ends before all that follow.
+        std::size_t first = 0;
         for (const std::int64_t place : places) {
-            const bool free =
-                place >= 0 && std::none_of(placed_.begin(), placed_.end(), [&](std::size_t other) {
-                    return collide(index, place, other);
-                });
-            if (free) return place;
+            if (place < 0) continue;
+            while (first < taken.size() && taken[first].end <= place) ++first;
+            const std::int64_t end = place + lifetimes_[index].bytes;
+            const bool free = first == taken.size() || end <= taken[first].begin;
+            if (free && !collidesWithAPartner(index, place)) return place;
         }
         return plan_.bytes;  // above everything
     }
 
+    bool arePartners(std::size_t index, std::size_t other) const {
+        return std::ranges::any_of(overlaps_[index], [&](const Overlap& each) {
+            return each.input == other || each.output == other;
+        });
+    }
+
+    bool aliveTogether(std::size_t a, std::size_t b) const {
+        return lifetimes_[a].first <= lifetimes_[b].last &&
+               lifetimes_[b].first <= lifetimes_[a].last;
+    }
+
+    // The bytes of all that may not share any with `index`, in order and apart from each other.
+    std::vector<Taken> takenFor(std::size_t index, std::span<const std::size_t> placed) const {
+        std::vector<Taken> all;
+        for (const std::size_t other : placed) {
+            if (aliveTogether(index, other) && !arePartners(index, other))
+                all.push_back(
+                    {plan_.offsets[other], plan_.offsets[other] + lifetimes_[other].bytes});
+        }
+        std::ranges::sort(all, {}, &Taken::begin);
+        std::vector<Taken> joined;
+        for (const Taken& each : all) {
+            if (!joined.empty() && each.begin <= joined.back().end)
+                joined.back().end = std::max(joined.back().end, each.end);
+            else
+                joined.push_back(each);
+        }
+        return joined;
+    }
+
+    bool collidesWithAPartner(std::size_t index, std::int64_t place) const {
+        return std::ranges::any_of(overlaps_[index], [&](const Overlap& each) {
+            const std::size_t other = each.input == index ? each.output : each.input;
+            return placed_[other] && aliveTogether(index, other) && collide(index, place, other);
+        });
+    }
+
     bool collide(std::size_t index, std::int64_t place, std::size_t other) const {
-        const Lifetime& mine = lifetimes_[index];
-        const Lifetime& theirs = lifetimes_[other];
-        if (theirs.last < mine.first || mine.last < theirs.first) return false;
         const std::int64_t there = plan_.offsets[other];
-        if (place + mine.bytes <= there || there + theirs.bytes <= place) return false;
-        return std::none_of(overlaps_.begin(), overlaps_.end(), [&](const Overlap& each) {
+        if (place + lifetimes_[index].bytes <= there || there + lifetimes_[other].bytes <= place)
+            return false;
+        return std::ranges::none_of(overlaps_[index], [&](const Overlap& each) {
             if ((place - there) % each.step != 0) return false;
             return (each.output == index && each.input == other && place <= there + each.from) ||
                    (each.input == index && each.output == other && there <= place + each.from);
@@ -78,9 +128,9 @@ class Placement {
     }
 
     const std::vector<Lifetime>& lifetimes_;
-    const std::vector<Overlap>& overlaps_;
+    std::vector<std::vector<Overlap>> overlaps_;  // of each lifetime, as input or as output
+    std::vector<bool> placed_;
     MemoryPlan plan_;
-    std::vector<std::size_t> placed_;
 };
 
 }  // namespace
@@ -102,7 +152,8 @@ MemoryPlan planMemory(const std::vector<Lifetime>& lifetimes,
     });
     consider(bySize);
     std::mt19937 random(1);
-    for (int i = 0; i < kShuffles; ++i) {
+    const std::size_t pairs = std::max<std::size_t>(1, order.size() * order.size());
+    for (std::size_t i = 0; i < std::min(kShuffles, kMostPairs / pairs); ++i) {
         for (std::size_t k = order.size(); k > 1; --k) std::swap(order[k - 1], order[random() % k]);
         consider(order);
     }

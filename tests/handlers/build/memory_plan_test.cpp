@@ -166,5 +166,22 @@ TEST(MemoryPlan, InPlaceNeedsNothingMore) {
     EXPECT_EQ(build::planMemory(both, {{0, 1, -40, 7}}).bytes, 856) << "56 is 8 times 7";
 }
 
+// As many as a file may have, all of the first half alive until the second half sums them up. The
+// limit of the test's time is what fails where each of them is held against every pair.
+TEST(MemoryPlanLimits, ThousandsOfBuffersArePlanned) {
+    constexpr std::int32_t kHalf = 2000;
+    std::vector<Lifetime> lifetimes;
+    std::vector<Overlap> overlaps;
+    for (std::int32_t i = 0; i < kHalf; ++i) lifetimes.push_back({8, i, kHalf + i});
+    for (std::int32_t i = 0; i < kHalf; ++i) {
+        lifetimes.push_back({8, kHalf + i, kHalf + i + 1});
+        overlaps.push_back(
+            {static_cast<std::size_t>(i), static_cast<std::size_t>(kHalf + i), 0, 1});
+    }
+    const MemoryPlan plan = build::planMemory(lifetimes, overlaps);
+    EXPECT_GE(plan.bytes, 8 * kHalf);
+    EXPECT_LE(plan.bytes, 8 * (kHalf + 2)) << "sums lie over what they are made of";
+}
+
 }  // namespace
 }  // namespace tinsmith
