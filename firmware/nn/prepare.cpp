@@ -161,10 +161,17 @@ class Known {
     }
     bool tooLarge() const { return elements_ > 2 * kMaxTensorElements; }
 
+    // Several operators may name one constant, and each takes a copy into its call.
+    bool mayCopy(std::int32_t index) {
+        copiedBytes_ += byteCount(graph_.tensors[index]);
+        return copiedBytes_ <= kMaxTensorElements;
+    }
+
   private:
     const Graph& graph_;
     std::vector<bool> known_;
     std::int64_t elements_ = 0;
+    std::int64_t copiedBytes_ = 0;
 };
 
 Expected<Step> prepareStep(const Graph& graph, std::size_t index, Known& known) {
@@ -193,6 +200,10 @@ Expected<Step> prepareStep(const Graph& graph, std::size_t index, Known& known) 
         if (auto ok = needActivation(context.input(i), "the input"); !ok) return refuse(ok.error());
     }
     if (auto ok = needActivation(context.output(), "the output"); !ok) return refuse(ok.error());
+    for (std::size_t i = runtimeInputs(op); i < op.inputs.size(); ++i) {
+        if (context.hasInput(i) && !known.mayCopy(op.inputs[i]))
+            return unsupported("the constants of all operators together are too large");
+    }
     auto call = prepareCall(context, op.op);
     if (!call) return refuse(call.error());
     step.call = std::move(*call);

@@ -270,5 +270,32 @@ TEST(Prepare, WhatIsRefusedSaysWhetherItIsDamaged) {
     }
 }
 
+// A file of a megabyte must not become gigabytes of copies.
+TEST(Prepare, OneConstantOfManyOperatorsIsCountedForEach) {
+    constexpr std::int32_t kOutputs = 256;
+    constexpr std::int32_t kInputs = 4096;
+    const auto sharing = [](int operators) {
+        Graph graph;
+        graph.tensors = {activation({1, kInputs}), constant({kOutputs, kInputs})};
+        for (int i = 0; i < operators; ++i) {
+            Operator op;
+            op.op = Op::fullyConnected;
+            op.inputs = {0, 1};
+            op.outputs = {static_cast<std::int32_t>(graph.tensors.size())};
+            graph.tensors.push_back(activation({1, kOutputs}));
+            graph.operators.push_back(std::move(op));
+        }
+        graph.inputs = {0};
+        graph.outputs = graph.operators.back().outputs;
+        return graph;
+    };
+    EXPECT_TRUE(nn::prepare(sharing(64)));
+    const auto steps = nn::prepare(sharing(65));
+    ASSERT_FALSE(steps);
+    EXPECT_FALSE(steps.error().damaged);
+    EXPECT_EQ(steps.error().message,
+              "operator 64 FULLY_CONNECTED: the constants of all operators together are too large");
+}
+
 }  // namespace
 }  // namespace tinsmith
