@@ -30,9 +30,9 @@ Filter filterOf(const Weighted& call, std::size_t index, std::vector<std::int8_t
     filter.weights = std::move(weights);
     filter.bias = call.bias.empty() ? 0 : call.bias[index];
     std::int64_t reach = 0;
-    for (const std::int32_t weight : filter.weights) {
+    for (const std::int8_t weight : filter.weights) {
         filter.bias += std::int64_t{weight} * call.range.inputOffset;
-        reach += 128 * std::abs(weight);
+        reach += std::abs(128 * weight);
     }
     filter.furthest = std::abs(filter.bias) + reach;
     filter.multiplier = call.multipliers[index];
