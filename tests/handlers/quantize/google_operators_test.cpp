@@ -1,8 +1,11 @@
 // Networks of one operator in Google's own runtime: no value differs by more than one step.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <random>
 #include <set>
+#include <span>
 
 #include "firmware/nn/run.hpp"
 #include "handlers/quantize/tflite.hpp"
@@ -132,6 +135,45 @@ TEST(GoogleOperators, GoldenOperatorsAreWithinOneStep) {
     compareAll(*runtime, variants, refused);
     // Their convolutions need a bias.
     EXPECT_EQ(refused, (std::set<std::string>{"conv_3x3_nobias_c3_o7_none"}));
+}
+
+// Samples of images `width` wide without their last column.
+std::vector<std::int8_t> narrower(const std::vector<std::int8_t>& samples, std::int32_t width,
+                                  std::int32_t channels) {
+    const auto row = static_cast<std::size_t>(width) * static_cast<std::size_t>(channels);
+    std::vector<std::int8_t> result;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        if (i % row < row - static_cast<std::size_t>(channels)) result.push_back(samples[i]);
+    }
+    return result;
+}
+
+// What Google's runtime computes otherwise: depthwise layers larger than 1x1 with SAME padding
+// whose last stride ends before the last column or row of the input. There its result has nothing
+// to do with the layer. Who is right it tells itself: without the column that nobody reads the
+// result should be the same, and of that input it computes what ours makes of the whole one.
+TEST(GoogleOperators, DepthwiseThatLeavesAColumnUnreadIsRight) {
+    const auto runtime = test::GoogleRuntime::install();
+    if (!runtime)
+        GTEST_SKIP() << "GoogleOperators.DepthwiseThatLeavesAColumnUnreadIsRight: no node, npm or "
+                        "package registry";
+    std::mt19937 random(5);
+    for (const auto& [name, wide] : test::OperatorVariants(8).unreadColumn()) {
+        nn::Graph narrow = wide;
+        auto& shape = narrow.tensors[static_cast<std::size_t>(narrow.inputs[0])].shape;
+        const auto job = jobOf(wide, random);
+        const auto narrowSamples = narrower(job.samples, shape[2], shape[3]);
+        --shape[2];
+        const auto outcomes =
+            runtime->run({job, {quantize::writeTflite(narrow).value(), narrowSamples}});
+        ASSERT_EQ(outcomes.size(), 2u);
+        Tally whole, without;
+        compare(wide, job.samples, outcomes[0].outputs, whole);
+        EXPECT_TRUE(compare(wide, job.samples, outcomes[1].outputs, without)) << name;
+        std::printf("%s: largest difference %d of %zu values; without the column %d\n",
+                    name.c_str(), whole.largest, whole.values, without.largest);
+        EXPECT_GT(whole.largest, 1) << "the runtime is right now: this is no exception any more";
+    }
 }
 
 }  // namespace

@@ -36,6 +36,18 @@ class OperatorVariants {
         return std::move(variants_);
     }
 
+    // Depthwise layers whose last stride steps over the last column of the input.
+    std::vector<Variant> unreadColumn() {
+        for (const nn::Activation fused : kActivations) {
+            nn::Options options;
+            options.strideWidth = 2;
+            options.padding = nn::Padding::same;
+            options.activation = fused;
+            depthwise({8, 8}, {5, 1}, options, true);
+        }
+        return std::move(variants_);
+    }
+
   private:
     static constexpr std::array kPaddings = {nn::Padding::same, nn::Padding::valid};
     static constexpr std::array kActivations = {nn::Activation::none, nn::Activation::relu,
@@ -117,7 +129,7 @@ class OperatorVariants {
         return {randomConstant(std::move(weights)), std::move(bias)};
     }
 
-    void add(std::string name, nn::Op op, std::vector<nn::Tensor> tensors,
+    void add(const std::string& name, nn::Op op, std::vector<nn::Tensor> tensors,
              const Change& change = {}) {
         variants_.push_back(
             {std::string(nn::opName(op)) + name, single(op, std::move(tensors), change)});
@@ -138,14 +150,15 @@ class OperatorVariants {
             [&](nn::Operator& op) { op.options = options; });
     }
 
-    void depthwise(Size kernel, nn::Options options, bool perChannel) {
-        constexpr std::int32_t kHeight = 7, kWidth = 8, kIn = 4;
+    void depthwise(Size image, Size kernel, nn::Options options, bool perChannel) {
+        constexpr std::int32_t kIn = 4;
         const std::int32_t out = kIn * options.depthMultiplier;
-        const nn::Tensor from = input({1, kHeight, kWidth, kIn});
+        const nn::Tensor from = input({1, image.height, image.width, kIn});
         Layer made = layer(from, {1, kernel.height, kernel.width, out},
                            kernel.height * kernel.width, out, 3, perChannel);
-        const Shape shape = {1, slid(kHeight, kernel.height, options.strideHeight, options.padding),
-                             slid(kWidth, kernel.width, options.strideWidth, options.padding), out};
+        const Shape shape = {
+            1, slid(image.height, kernel.height, options.strideHeight, options.padding),
+            slid(image.width, kernel.width, options.strideWidth, options.padding), out};
         add(text(kernel) + " multiplier " + std::to_string(options.depthMultiplier) +
                 layerText(options, perChannel),
             nn::Op::depthwiseConv2d,
@@ -197,7 +210,7 @@ class OperatorVariants {
             for (const std::int32_t multiplier : {1, 2, 3}) {
                 layers([&](nn::Options options, bool perChannel) {
                     options.depthMultiplier = multiplier;
-                    depthwise(kernel, options, perChannel);
+                    depthwise({8, 9}, kernel, options, perChannel);
                 });
             }
         }
