@@ -5,6 +5,7 @@
 
 #include "firmware/nn/prepare.hpp"
 #include "handlers/build/memory_plan.hpp"
+#include "handlers/build/parameter_limit.hpp"
 #include "handlers/build/source_text.hpp"
 #include "handlers/build/step_source.hpp"
 
@@ -190,7 +191,8 @@ std::optional<Core> coreNamed(std::string_view name) {
     return {};
 }
 
-Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutputs) {
+Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutputs,
+                                Parameters parameters) {
     auto steps = nn::prepare(graph);
     if (!steps) {
         return fail(steps.error().damaged ? Code::bad_data : Code::unsupported,
@@ -208,16 +210,16 @@ Result<InferSource> inferSource(const nn::Graph& graph, Core core, bool keepOutp
     }
     const CoreKernels& kernels = kernelsOf(core);
     std::vector<StepSource> sources;
-    bool own = false;
     for (const nn::Step& step : *steps) {
         auto source = kernels.source != nullptr ? kernels.source(step) : std::nullopt;
-        own = own || source.has_value();
         sources.push_back(source ? std::move(*source) : portableSource(step));
     }
+    if (parameters == Parameters::limited) keepToParameterLimit(graph, *steps, sources);
     const Layout layout(graph, *steps, sources, keepOutputs);
     InferSource result;
     result.includes = "#include \"firmware/nn/kernels.hpp\"\n";
-    if (own) result.includes += "#include \"" + std::string(kernels.header) + "\"\n";
+    if (kernels.header != nullptr)
+        result.includes += "#include \"" + std::string(kernels.header) + "\"\n";
     result.arenaBytes = layout.bytes();
     result.inputOffset = layout.offset(graph.inputs[0]);
     result.operators = Json::array();

@@ -16,6 +16,10 @@ namespace tinsmith::build {
 // firmware/nn/cores) where it has some for a layer.
 enum class Core { portable, armv7em };
 
+// Flash for speed. `limited`: parameters take no more than parameterLimit() says, and small layers
+// may have portable kernels for it. `fast`: a core's own kernels wherever there are some.
+enum class Parameters { limited, fast };
+
 // The name as board.toml has it under `kernels`; nothing for an unknown one.
 [[nodiscard]] std::optional<Core> coreNamed(std::string_view name);
 
@@ -38,6 +42,7 @@ struct InferSource {
 // ends, as nn::Runner::run() takes them. No kernel needs an alignment: the portable ones read
 // bytes, those of Armv7E-M words with loads that the core does at any address.
 [[nodiscard]] Result<InferSource> inferSource(const nn::Graph& graph, Core core = Core::portable,
-                                              bool keepOutputs = false);
+                                              bool keepOutputs = false,
+                                              Parameters parameters = Parameters::limited);
 
 }  // namespace tinsmith::build

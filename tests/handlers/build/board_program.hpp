@@ -101,12 +101,15 @@ inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetw
     return words ? runs : std::vector<std::vector<BoardRun>>{};
 }
 
+// With the core's kernels wherever there are some, small odd layers above all.
 inline std::vector<std::vector<BoardRun>> runOnBoard(const std::vector<BoardNetwork>& networks,
                                                      build::Core core, int seeds, bool keepOutputs,
                                                      const std::string& folderName) {
     std::vector<build::InferSource> sources;
-    for (const BoardNetwork& network : networks)
-        sources.push_back(build::inferSource(network.graph, core, keepOutputs).value());
+    for (const BoardNetwork& network : networks) {
+        sources.push_back(
+            build::inferSource(network.graph, core, keepOutputs, build::Parameters::fast).value());
+    }
     return runOnBoard(networks, sources, seeds, keepOutputs, folderName, machineOf(core));
 }
 

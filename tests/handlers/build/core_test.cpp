@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <random>
 
 #include "firmware/nn/run.hpp"
+#include "handlers/build/parameter_limit.hpp"
 #include "handlers/quantize/tflite.hpp"
 #include "tests/handlers/build/board_program.hpp"
 #include "tests/handlers/build/random_chain.hpp"
@@ -226,42 +228,63 @@ TEST_F(CoreOnBoard, LinksOnlyWhatItCalls) {
     }
 }
 
-// Of weights and biases as the file has them.
-std::int64_t constantBytes(const nn::Graph& graph) {
-    std::int64_t bytes = 0;
-    for (const nn::Tensor& tensor : graph.tensors) {
-        if (tensor.constant) bytes += static_cast<std::int64_t>(tensor.data.size());
-    }
-    return bytes;
-}
-
-std::int64_t filterCount(const nn::Graph& graph) {
-    std::int64_t count = 0;
-    for (const nn::Operator& op : graph.operators) {
-        if (op.op == nn::Op::conv2d || op.op == nn::Op::depthwiseConv2d ||
-            op.op == nn::Op::fullyConnected) {
-            count += graph.tensors[static_cast<std::size_t>(op.outputs[0])].shape.back();
-        }
-    }
-    return count;
-}
-
-// 5 percent and 5 bytes a filter more at the most; and a few bytes an operator, where filters are
-// no multiple of 2 or 4, or taps of 4: they count in models of some hundred bytes.
+// 5 percent and 5 bytes a filter more than the file at the most, single layers too; and what a
+// build without that limit would take.
 TEST(GoldenParameters, TakeLittleMoreThanTheFile) {
     if (!test::haveModels()) GTEST_SKIP() << "GoldenParameters: no ../shared/models";
-    std::vector<BoardNetwork> networks;
-    for (const std::string& name : test::goldenModels()) networks.push_back(shared(name));
-    for (const BoardNetwork& network : networks) {
+    std::vector<std::string> names = test::goldenModels();
+    for (const auto& file : std::filesystem::directory_iterator(test::sharedModels() / "ops")) {
+        if (file.path().extension() == ".tflite")
+            names.push_back("ops/" + file.path().stem().string());
+    }
+    int changed = 0;
+    for (const std::string& name : names) {
+        const BoardNetwork network = shared(name);
+        const std::int64_t limit = build::parameterLimit(network.graph);
         for (const auto core : {build::Core::armv7em, build::Core::portable}) {
-            const auto source = build::inferSource(network.graph, core);
-            ASSERT_TRUE(source) << network.name;
-            const std::int64_t limit =
-                constantBytes(network.graph) * 105 / 100 + 5 * filterCount(network.graph) +
-                16 * static_cast<std::int64_t>(network.graph.operators.size());
-            EXPECT_LE(source->constantBytes, limit)
-                << network.name << (core == build::Core::portable ? ", portable" : "");
+            const auto limited = build::inferSource(network.graph, core);
+            const auto fast =
+                build::inferSource(network.graph, core, false, build::Parameters::fast);
+            ASSERT_TRUE(limited && fast) << name;
+            EXPECT_LE(limited->constantBytes, limit) << name;
+            if (fast->constantBytes <= limit) {
+                EXPECT_EQ(limited->text, fast->text) << name << " changed without need";
+            } else {
+                ++changed;
+                std::printf("%s: %lld bytes of parameters, %lld without the limit of %lld\n",
+                            name.c_str(), static_cast<long long>(limited->constantBytes),
+                            static_cast<long long>(fast->constantBytes),
+                            static_cast<long long>(limit));
+            }
         }
+    }
+    EXPECT_GT(changed, 0) << "nothing needed the limit";
+}
+
+// The kernels that the limit leaves are linked together and yield the same.
+TEST_F(CoreOnBoard, LimitedParametersYieldTheSame) {
+    std::mt19937 random(13);
+    std::vector<BoardNetwork> networks;
+    std::vector<build::InferSource> sources;
+    int mixed = 0;
+    for (int i = 0; i < 40; ++i) {
+        BoardNetwork network = test::randomChain(random, i);
+        auto limited = build::inferSource(network.graph, build::Core::armv7em);
+        const auto fast =
+            build::inferSource(network.graph, build::Core::armv7em, false, build::Parameters::fast);
+        ASSERT_TRUE(limited && fast);
+        if (limited->text == fast->text) continue;
+        ++mixed;
+        networks.push_back(std::move(network));
+        sources.push_back(std::move(*limited));
+    }
+    EXPECT_GE(mixed, 5);
+    const auto runs = test::runOnBoard(networks, sources, 1, false, "limited-parameters");
+    ASSERT_EQ(runs.size(), networks.size());
+    for (std::size_t i = 0; i < networks.size(); ++i) {
+        auto runner = nn::Runner::create(networks[i].graph, nn::Kernels::portable).value();
+        const auto output = runner.run(test::goldenInput(1, runner.inputBytes())).value();
+        EXPECT_EQ(runs[i][0].output, test::fnv1a(output.data(), output.size())) << networks[i].name;
     }
 }
 

@@ -133,7 +133,8 @@ TEST(InferSource, TheArenaHoldsWhatKernelsReadBehindATensor) {
     graph.operators = {op};
     graph.inputs = {0};
     graph.outputs = {2};
-    const auto source = build::inferSource(graph, build::Core::armv7em);
+    const auto source =
+        build::inferSource(graph, build::Core::armv7em, false, build::Parameters::fast);
     ASSERT_TRUE(source) << source.error().message;
     ASSERT_EQ(source->operators[0]["kernel"], "denseFull");
     EXPECT_EQ(source->arenaBytes, 10);
