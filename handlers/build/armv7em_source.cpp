@@ -49,6 +49,9 @@ class Armv7emEmitter {
     }
 
     std::optional<StepSource> operator()(const nn::DepthwiseCall& call) {
+        if (const auto convolution = armv7em::asConvolution(call)) {
+            if (auto source = (*this)(*convolution)) return source;
+        }
         const auto packed = armv7em::pack(call);
         if (!packed) return {};
         const armv7em::Depthwise& d = packed->layer;

@@ -104,6 +104,30 @@ class RandomLayer {
         finish(std::move(op), input);
     }
 
+    // One channel and several filters over it.
+    void depthwiseOfOneChannel() {
+        const int height = between(3, 14);
+        const int width = between(3, 14);
+        const int filters = between(4, 9);
+        const int kernelHeight = between(1, 7);
+        const int kernelWidth = between(1, 7);
+        nn::Operator op;
+        op.op = nn::Op::depthwiseConv2d;
+        op.options.activation = fused();
+        op.options.padding = nn::Padding::same;
+        op.options.strideHeight = between(1, 3);
+        op.options.strideWidth = between(1, 3);
+        op.options.depthMultiplier = filters;
+        const auto size = [](int from, int stride) { return (from + stride - 1) / stride; };
+        const auto input = activation({1, height, width, 1}, scale(0.01F, 0.1F));
+        op.inputs = {input, weights({1, kernelHeight, kernelWidth, filters}, filters, 3),
+                     bias(filters)};
+        op.outputs = {activation({1, size(height, op.options.strideHeight),
+                                  size(width, op.options.strideWidth), filters},
+                                 scale(0.05F, 0.5F))};
+        finish(std::move(op), input);
+    }
+
     void dense() {
         const int inputs = between(1, 70);
         const int outputs = between(1, 14);

@@ -148,6 +148,23 @@ TEST_F(CoreOnBoard, RandomLayersEqualThePortableKernels) {
     compare(networks, "random-board-layers");
 }
 
+TEST_F(CoreOnBoard, DepthwiseLayersOfOneChannelAreConvolutions) {
+    std::mt19937 random(17);
+    std::vector<BoardNetwork> networks;
+    int convolutions = 0;
+    for (int i = 0; i < 24; ++i) {
+        test::RandomLayer layer(random);
+        layer.depthwiseOfOneChannel();
+        const auto source =
+            build::inferSource(layer.graph, build::Core::armv7em, false, build::Parameters::fast);
+        ASSERT_TRUE(source);
+        if (source->operators[0]["kernel"].get<std::string>().starts_with("conv2d")) ++convolutions;
+        networks.push_back({"one channel " + std::to_string(i), std::move(layer.graph)});
+    }
+    EXPECT_GE(convolutions, 18);
+    compare(networks, "one-channel-on-board");
+}
+
 // Sizes of kernel and strides whose product is 1 in 32 bits: 9 * 20857 * 45761 = 2^33 + 1.
 TEST_F(CoreOnBoard, StridesBeyondTheImageDoNotOverflow) {
     std::mt19937 random(3);

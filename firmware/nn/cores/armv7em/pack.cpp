@@ -293,6 +293,25 @@ std::optional<Packed<Depthwise>> pack(const DepthwiseCall& call) {
     return packed;
 }
 
+std::optional<Conv2dCall> asConvolution(const DepthwiseCall& call) {
+    const Window2d& w = call.window;
+    const bool three =
+        w.kernelHeight == 3 && w.kernelWidth == 3 && w.strideHeight <= 2 && w.strideWidth <= 2;
+    // Gathering the taps pays from a few filters on.
+    if (w.inChannels != 1 || w.outChannels < 4 || three) return {};
+    Conv2dCall convolution;
+    static_cast<Weighted&>(convolution) = call;
+    convolution.window = w;
+    const std::int32_t taps = w.kernelHeight * w.kernelWidth;
+    for (std::int32_t filter = 0; filter < w.outChannels; ++filter) {
+        for (std::int32_t tap = 0; tap < taps; ++tap) {
+            convolution.weights[static_cast<std::size_t>(filter * taps + tap)] =
+                call.weights[static_cast<std::size_t>(tap * w.outChannels + filter)];
+        }
+    }
+    return convolution;
+}
+
 std::optional<PackedAdd> pack(const nn::Add& call) {
     std::int32_t count = 1;
     for (const std::int32_t dimension : call.shape.dimensions) count *= dimension;

@@ -31,6 +31,9 @@ struct Packed {
 
 [[nodiscard]] std::optional<Packed<Conv2d>> pack(const Conv2dCall& call);
 [[nodiscard]] std::optional<Packed<Depthwise>> pack(const DepthwiseCall& call);
+// All filters of a depthwise layer of one channel read the same taps, as those of a convolution do;
+// nothing where the kernels for depthwise layers are faster.
+[[nodiscard]] std::optional<Conv2dCall> asConvolution(const DepthwiseCall& call);
 [[nodiscard]] std::optional<Packed<Dense>> pack(const DenseCall& call);
 // Operands of one shape and different scales. `coarseFirst`: the left operand is the coarse one.
 struct PackedAdd {
