@@ -127,6 +127,11 @@ Result<std::string> outputsOf(const nn::Graph& graph, const dataset::Dataset& da
     return outputs;
 }
 
+// What the board has left for the network; no limit where the caller names none.
+std::uint64_t left(const Json& input, const char* key) {
+    return input.value(key, std::numeric_limits<std::uint64_t>::max());
+}
+
 Json described(const nn::Tensor& tensor) {
     return {{"shape", tensor.shape}, {"scale", tensor.scales[0]}, {"zero_point", tensor.zeroPoint}};
 }
@@ -159,31 +164,35 @@ Result<Json> importModelStage(const std::filesystem::path& jobDir,
     const auto labels = labelsOf(*json, static_cast<std::size_t>(nn::elementCount(output)));
     if (!labels) return std::unexpected(labels.error());
     const plan::WindowShape window = windowOf(input);
+    const auto values = static_cast<std::size_t>(nn::elementCount(input));
+    const std::size_t kept = values > app::kMaxWindowFloats ? app::slidingSize(values) : 0;
+    Json result = {{"sha256", sha256Hex(*bytes)},
+                   {"bytes", bytes->size()},
+                   {"input", described(input)},
+                   {"output", described(output)},
+                   {"window", {{"length", window.length}, {"channels", window.channels}}},
+                   {"labels", *labels},
+                   {"macs", nn::macCount(*graph)},
+                   {"constant_bytes", infer->constantBytes},
+                   {"arena_bytes", infer->arenaBytes},
+                   {"window_bytes", kept},
+                   {"operators", infer->operators}};
+    const bool room =
+        static_cast<std::uint64_t>(infer->constantBytes) <= left(*json, "flash_left") &&
+        static_cast<std::uint64_t>(infer->arenaBytes) + kept <= left(*json, "ram_left");
+    if (!room) return result;
+
     const dataset::Dataset data = syntheticWindows(input, window);
     const auto outputs = outputsOf(*graph, data, window, progress);
     if (!outputs) return std::unexpected(outputs.error());
-
     // The very bytes that were checked, whatever happens to the file meanwhile.
     Status written = writeFile(jobDir / "model.tflite", *bytes);
     if (written) written = writeFile(jobDir / "outputs.bin", *outputs);
     if (written) written = dataset::save(jobDir / "windows.tsd", data);
     if (!written) return std::unexpected(written.error());
-    const auto values = static_cast<std::size_t>(nn::elementCount(input));
-    const std::size_t kept = values > app::kMaxWindowFloats ? app::slidingSize(values) : 0;
-    return Json{{"tflite", "model.tflite"},
-                {"windows", "windows.tsd"},
-                {"outputs", "outputs.bin"},
-                {"sha256", sha256Hex(*bytes)},
-                {"bytes", bytes->size()},
-                {"input", described(input)},
-                {"output", described(output)},
-                {"window", {{"length", window.length}, {"channels", window.channels}}},
-                {"labels", *labels},
-                {"macs", nn::macCount(*graph)},
-                {"constant_bytes", infer->constantBytes},
-                {"arena_bytes", infer->arenaBytes},
-                {"window_bytes", kept},
-                {"operators", infer->operators}};
+    result.update(
+        {{"tflite", "model.tflite"}, {"windows", "windows.tsd"}, {"outputs", "outputs.bin"}});
+    return result;
 }
 
 }  // namespace tinsmith::build

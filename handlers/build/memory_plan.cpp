@@ -20,9 +20,9 @@ std::int64_t aligned(std::int64_t bytes) {
 // How far behind its input's begin the output of an overlap may begin at most (in general before
 // it), where both are aligned.
 std::int64_t furthestApart(const Overlap& overlap) {
-    const std::int64_t unit = std::lcm(kArenaAlignment, std::max<std::int64_t>(overlap.step, 1));
-    const std::int64_t rest = overlap.from % unit;
-    return overlap.from - (rest < 0 ? rest + unit : rest);
+    std::int64_t apart = overlap.from;
+    while (apart % kArenaAlignment != 0 || apart % overlap.step != 0) --apart;
+    return apart;
 }
 
 class Placement {

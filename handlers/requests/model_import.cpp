@@ -16,14 +16,21 @@ namespace {
 
 constexpr int kImportUntil = 70;
 
+std::uint64_t rest(std::uint64_t whole, std::uint64_t taken) {
+    return whole > taken ? whole - taken : 0;
+}
+
 // The file is foreign: a child reads it and leaves what the later steps need.
-Task<Result<Json>> readModel(Job& job, ModelImport request, std::string boardName) {
+Task<Result<Json>> readModel(Job& job, ModelImport request, std::string boardName,
+                             plan::BoardLimits limits) {
     World& world = job.world();
     const auto board = build::loadBoard(world.settings.firmwareDir / "boards", boardName);
     if (!board) co_return std::unexpected(board.error());
     Json input = {{"root", world.settings.dataDir.string()},
                   {"path", request.path},
-                  {"kernels", board->kernels}};
+                  {"kernels", board->kernels},
+                  {"flash_left", rest(limits.flashBytes, limits.platformFlash)},
+                  {"ram_left", rest(limits.ramBytes, limits.platformRam)}};
     if (!request.labels.empty()) input["labels"] = request.labels;
     Result<Json> output =
         co_await runStage(job, "tinsmith-work", "import-model", input, "import", 0, kImportUntil);
@@ -32,6 +39,7 @@ Task<Result<Json>> readModel(Job& job, ModelImport request, std::string boardNam
     Json result = *output;
     result.erase("folder");
     for (const char* key : {"tflite", "windows", "outputs"}) {
+        if (!output->contains(key)) continue;  // it does not fit: checkFit says why
         const auto file = childFile(folder, output->value(key, ""));
         if (!file) co_return std::unexpected(file.error());
         const auto kept = world.artefacts.putFile(*file);
@@ -91,8 +99,8 @@ Task<Result<Json>> modelImportStory(Job& job, Fleet& fleet) {
 
     const Json inputs = {
         {"path", request.path}, {"labels", request.labels}, {"board", goal->board}};
-    Result<Json> model =
-        co_await job.step("import", inputs, readModel(job, request, goal->board), Weight::heavy);
+    Result<Json> model = co_await job.step(
+        "import", inputs, readModel(job, request, goal->board, goal->limits), Weight::heavy);
     if (!model) co_return std::unexpected(model.error());
     if (auto fits = checkFit(goal->limits, *model); !fits) co_return std::unexpected(fits.error());
 

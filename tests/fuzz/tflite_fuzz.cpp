@@ -1,9 +1,11 @@
 // Any bytes as a model file: refused with an error, or a graph that writes and reads back the same
-// and, where it is small, runs, with the fast kernels to the same end as with the portable ones.
+// and, where it is small, runs, with the fast kernels to the same end as with the portable ones,
+// and becomes source for each core.
 #include <cstdlib>
 #include <vector>
 
 #include "firmware/nn/run.hpp"
+#include "handlers/build/infer_source.hpp"
 #include "handlers/quantize/tflite.hpp"
 
 namespace {
@@ -33,6 +35,15 @@ void infer(const tinsmith::nn::Graph& graph) {
     if (portable->run(input) != output) std::abort();
 }
 
+// Weights in the form of a core's kernels, and the memory plan; refused networks are an outcome.
+void generate(const tinsmith::nn::Graph& graph) {
+    using namespace tinsmith::build;
+    for (const Core core : {Core::portable, Core::armv7em}) {
+        const auto source = inferSource(graph, core);
+        if (source && source->operators.size() != graph.operators.size()) std::abort();
+    }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -41,6 +52,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!graph) return 0;
     const auto bytes = writeTflite(*graph);
     if (!bytes || !readTflite(*bytes)) std::abort();
-    if (isSmall(*graph)) infer(*graph);
+    if (!isSmall(*graph)) return 0;
+    infer(*graph);
+    generate(*graph);
     return 0;
 }

@@ -72,6 +72,25 @@ class ImportStage : public testing::Test {
     JobFolder job;
 };
 
+TEST_F(ImportStage, OnlyDescribesWhatHasNoRoom) {
+    put(test::randomGraph(1, 4));
+    const auto whole = run(Json::object());
+    ASSERT_TRUE(whole) << whole.error().message;
+    const auto constants = (*whole)["constant_bytes"].get<std::uint64_t>();
+    const auto tensors = (*whole)["arena_bytes"].get<std::uint64_t>();
+    for (const Json& room :
+         {Json{{"flash_left", constants - 1}}, Json{{"ram_left", tensors - 1}}}) {
+        const auto described = run(room);
+        ASSERT_TRUE(described) << described.error().message;
+        EXPECT_FALSE(described->contains("windows")) << room;
+        EXPECT_EQ((*described)["constant_bytes"], constants);
+        EXPECT_EQ((*described)["arena_bytes"], tensors);
+    }
+    const auto fits = run({{"flash_left", constants}, {"ram_left", tensors}});
+    ASSERT_TRUE(fits) << fits.error().message;
+    EXPECT_TRUE(fits->contains("windows"));
+}
+
 TEST_F(ImportStage, LeavesTheFileWindowsAndWhatTheKernelsAnswer) {
     const nn::Graph graph = test::randomGraph(1, 4);
     put(graph);

@@ -302,12 +302,11 @@ std::optional<Conv2dCall> asConvolution(const DepthwiseCall& call) {
     Conv2dCall convolution;
     static_cast<Weighted&>(convolution) = call;
     convolution.window = w;
-    const std::int32_t taps = w.kernelHeight * w.kernelWidth;
-    for (std::int32_t filter = 0; filter < w.outChannels; ++filter) {
-        for (std::int32_t tap = 0; tap < taps; ++tap) {
-            convolution.weights[static_cast<std::size_t>(filter * taps + tap)] =
-                call.weights[static_cast<std::size_t>(tap * w.outChannels + filter)];
-        }
+    const auto filters = static_cast<std::size_t>(w.outChannels);
+    const std::size_t taps = call.weights.size() / filters;
+    for (std::size_t filter = 0; filter < filters; ++filter) {
+        for (std::size_t tap = 0; tap < taps; ++tap)
+            convolution.weights[filter * taps + tap] = call.weights[tap * filters + filter];
     }
     return convolution;
 }
