@@ -87,14 +87,19 @@ class Armv7emEmitter {
     }
 
     std::optional<StepSource> operator()(const nn::PoolCall& call) {
+        if (const auto global = armv7em::asGlobalAverage(call)) {
+            return layer(
+                "GlobalAverage", "globalAverage",
+                braces({global->count, global->channels, global->minimum, global->maximum}), 0, {});
+        }
         const auto packed = armv7em::pack(call);
         if (!packed) return {};
-        source_.kernel = "globalAverage";
-        source_.constants =
-            "constexpr nn::armv7em::GlobalAverage kLayer" + id_ + " = " +
-            braces({packed->count, packed->channels, packed->minimum, packed->maximum}) + ";\n";
-        source_.call = "    nn::armv7em::globalAverage(kLayer" + id_ + ", @0, @out);\n";
-        return source_;
+        const armv7em::Pool& p = packed->layer;
+        const std::string fields =
+            braces({p.inHeight, p.inWidth, p.channels, p.outHeight, p.outWidth, p.kernelHeight,
+                    p.kernelWidth, p.strideHeight, p.strideWidth, p.padTop, p.padLeft, p.minimum,
+                    p.maximum});
+        return layer("Pool", packed->kernel, fields, 0, packed->outputFrom);
     }
 
     template <class Other>

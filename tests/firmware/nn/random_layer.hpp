@@ -180,6 +180,64 @@ class RandomLayer {
         finish(std::move(op), input);
     }
 
+    // Windows of one row or column too, larger than the image, and of more taps than sums of int16
+    // hold; most numbers of channels are multiples of four.
+    void pool() {
+        const bool large = between(0, 5) == 0;
+        const int height = between(1, large ? 20 : 12);
+        const int width = between(1, large ? 20 : 12);
+        const int channels = between(0, 5) == 0 ? between(1, 9) : 4 * between(1, 4);
+        const int line = between(0, 3);
+        nn::Operator op;
+        op.op = between(0, 1) == 0 ? nn::Op::averagePool2d : nn::Op::maxPool2d;
+        nn::Options& o = op.options;
+        o.activation = fused();
+        o.filterHeight = line == 0 ? 1 : large ? between(9, 18) : between(1, 4);
+        o.filterWidth = line == 1 ? 1 : large ? between(9, 18) : between(1, 4);
+        o.strideHeight = between(1, 4);
+        o.strideWidth = between(1, 4);
+        const bool fits = o.filterHeight <= height && o.filterWidth <= width;
+        o.padding = fits && between(0, 1) == 0 ? nn::Padding::valid : nn::Padding::same;
+        const auto size = [&](int from, int kernel, int stride) {
+            return o.padding == nn::Padding::valid ? (from - kernel) / stride + 1
+                                                   : (from + stride - 1) / stride;
+        };
+        // Of a scale that ranges of activations cut.
+        const auto input = activation({1, height, width, channels}, scale(0.02F, 0.1F));
+        const auto output = activation({1, size(height, o.filterHeight, o.strideHeight),
+                                        size(width, o.filterWidth, o.strideWidth), channels},
+                                       0.1F);
+        at(output).scales = at(input).scales;
+        at(output).zeroPoint = at(input).zeroPoint;
+        op.inputs = {input};
+        op.outputs = {output};
+        finish(std::move(op), input);
+    }
+
+    // Whatever the input, nearly all values become the lowest or the highest, which a pool
+    // averages.
+    void averageOfExtremes(int rows, int columns, bool lowest) {
+        const std::vector<std::int32_t> shape = {1, rows + 1, columns, 4};
+        const auto input = activation(shape, 1);
+        const auto middle = activation(shape, 0.001F);
+        const auto output = activation({1, 2, 1, 4}, 0.001F);
+        at(input).zeroPoint = lowest ? 127 : -128;
+        at(middle).zeroPoint = at(output).zeroPoint = lowest ? -128 : 127;
+        nn::Operator spread;
+        spread.op = nn::Op::quantize;
+        spread.inputs = {input};
+        spread.outputs = {middle};
+        graph.operators.push_back(std::move(spread));
+        nn::Operator op;
+        op.op = nn::Op::averagePool2d;
+        op.options.padding = nn::Padding::valid;
+        op.options.filterHeight = rows;
+        op.options.filterWidth = columns;
+        op.inputs = {middle};
+        op.outputs = {output};
+        finish(std::move(op), input);
+    }
+
     // An operator over two inputs, neither of which is the coarser one by rule.
     void sum() {
         const std::vector<std::int32_t> shape = {1, between(1, 9), between(1, 9), between(1, 9)};

@@ -11,6 +11,7 @@
 #include <iterator>
 #include <map>
 #include <random>
+#include <tuple>
 
 #include "firmware/nn/run.hpp"
 #include "handlers/build/parameter_limit.hpp"
@@ -144,7 +145,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(WholeModelOnBoard);  // no ../shar
 TEST_F(CoreOnBoard, RandomLayersEqualThePortableKernels) {
     std::mt19937 random(7);
     std::vector<BoardNetwork> networks;
-    for (int i = 0; i < 160; ++i) networks.push_back(test::randomLayer(random, i));
+    for (int i = 0; i < 200; ++i) networks.push_back(test::randomLayer(random, i));
     compare(networks, "random-board-layers");
 }
 
@@ -163,6 +164,49 @@ TEST_F(CoreOnBoard, DepthwiseLayersOfOneChannelAreConvolutions) {
     }
     EXPECT_GE(convolutions, 18);
     compare(networks, "one-channel-on-board");
+}
+
+TEST_F(CoreOnBoard, PoolsEqualThePortableKernels) {
+    std::mt19937 random(19);
+    std::vector<BoardNetwork> networks;
+    std::map<std::string, int> kernels;
+    for (int i = 0; i < 100; ++i) {
+        test::RandomLayer layer(random);
+        layer.pool();
+        if (layer.between(0, 3) == 0) layer.shift();
+        const auto source = build::inferSource(layer.graph, build::Core::armv7em);
+        ASSERT_TRUE(source);
+        ++kernels[source->operators[0]["kernel"].get<std::string>()];
+        networks.push_back({"pool " + std::to_string(i), std::move(layer.graph)});
+    }
+    for (const auto& [name, count] : kernels) std::printf("%s %d  ", name.c_str(), count);
+    std::printf("\n");
+    EXPECT_GE(kernels["averagePool"], 20);
+    EXPECT_GE(kernels["maxPool"], 20);
+    EXPECT_GE(kernels["averagePool2d"] + kernels["maxPool2d"], 5) << "odd numbers of channels";
+    compare(networks, "pools-on-board");
+}
+
+// Everywhere -128 or 127, in windows of as many taps as sums of int16 hold, and of one more.
+TEST_F(CoreOnBoard, AveragesAtTheEndsOfTheirSums) {
+    std::mt19937 random(23);
+    std::vector<BoardNetwork> networks;
+    for (const bool lowest : {true, false}) {
+        for (const auto& [rows, columns, kernel] :
+             {std::tuple(15, 17, "averagePool"), std::tuple(16, 16, "averagePool2d")}) {
+            test::RandomLayer layer(random);
+            layer.averageOfExtremes(rows, columns, lowest);
+            const auto source = build::inferSource(layer.graph, build::Core::armv7em);
+            ASSERT_TRUE(source);
+            EXPECT_EQ(source->operators[1]["kernel"], kernel);
+            auto runner = nn::Runner::create(layer.graph, nn::Kernels::portable).value();
+            const auto output = runner.run(test::goldenInput(1, runner.inputBytes())).value();
+            EXPECT_EQ(output[0], lowest ? -128 : 127);
+            networks.push_back(
+                {std::string(lowest ? "lowest " : "highest ") + kernel, std::move(layer.graph)});
+        }
+    }
+    compare(networks, "averages-at-their-ends");
 }
 
 // Sizes of kernel and strides whose product is 1 in 32 bits: 9 * 20857 * 45761 = 2^33 + 1.

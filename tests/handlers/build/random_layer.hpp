@@ -8,7 +8,7 @@ namespace tinsmith::test {
 
 inline BoardNetwork randomLayer(std::mt19937& random, int number) {
     RandomLayer layer(random);
-    switch (number % 8) {
+    switch (number % 10) {
         case 0:
             layer.globalAverage();
             break;
@@ -22,6 +22,10 @@ inline BoardNetwork randomLayer(std::mt19937& random, int number) {
         case 4:
         case 5:
             layer.convolution(false);
+            break;
+        case 6:
+        case 7:
+            layer.pool();
             break;
         default:
             layer.convolution(true);

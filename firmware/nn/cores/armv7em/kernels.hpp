@@ -116,4 +116,15 @@ struct GlobalAverage {
 };
 void globalAverage(const GlobalAverage& g, const std::int8_t* input, std::int8_t* output);
 
+// One batch, the number of channels a multiple of four, a tap of each window inside the image; of
+// averages at most 255 taps: their sums and half of a divisor fit int16. Four channels are read,
+// then written. May run in place where each window begins at or behind its output.
+struct Pool {
+    std::int32_t inHeight, inWidth, channels, outHeight, outWidth;
+    std::int32_t kernelHeight, kernelWidth, strideHeight, strideWidth, padTop, padLeft;
+    std::int32_t minimum, maximum;
+};
+void averagePool(const Pool& p, const std::int8_t* input, std::int8_t* output);
+void maxPool(const Pool& p, const std::int8_t* input, std::int8_t* output);
+
 }  // namespace tinsmith::nn::armv7em

@@ -348,7 +348,29 @@ std::optional<PackedAdd> pack(const nn::Add& call) {
     return packed;
 }
 
-std::optional<GlobalAverage> pack(const PoolCall& call) {
+std::optional<Packed<Pool>> pack(const PoolCall& call) {
+    // Sums of so many int8 and half of a divisor fit int16.
+    constexpr std::int64_t kMaxAverageTaps = 255;
+    const Window2d& w = call.window;
+    const bool touches = w.padTop < w.kernelHeight && w.padLeft < w.kernelWidth &&
+                         std::int64_t{w.outHeight - 1} * w.strideHeight - w.padTop < w.inHeight &&
+                         std::int64_t{w.outWidth - 1} * w.strideWidth - w.padLeft < w.inWidth;
+    const bool fits =
+        !call.average || std::int64_t{w.kernelHeight} * w.kernelWidth <= kMaxAverageTaps;
+    if (w.batches != 1 || w.inChannels % 4 != 0 || !touches || !fits) return {};
+    Packed<Pool> packed;
+    packed.kernel = call.average ? "averagePool" : "maxPool";
+    packed.layer = {w.inHeight,        w.inWidth,      w.inChannels,  w.outHeight,
+                    w.outWidth,        w.kernelHeight, w.kernelWidth, w.strideHeight,
+                    w.strideWidth,     w.padTop,       w.padLeft,     call.range.minimum,
+                    call.range.maximum};
+    // Four channels of a place are written while the next four of it are still to be read, which
+    // lie at its window's begin or behind: no output may begin behind its window.
+    packed.outputFrom = std::min<std::int64_t>(0, outputFrom(w));
+    return packed;
+}
+
+std::optional<GlobalAverage> asGlobalAverage(const PoolCall& call) {
     const Window2d& w = call.window;
     const bool global = w.batches == 1 && w.outHeight == 1 && w.outWidth == 1 && w.padTop == 0 &&
                         w.padLeft == 0 && w.kernelHeight == w.inHeight &&

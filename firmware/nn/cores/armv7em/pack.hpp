@@ -41,6 +41,8 @@ struct PackedAdd {
     bool coarseFirst = true;
 };
 [[nodiscard]] std::optional<PackedAdd> pack(const nn::Add& call);
-[[nodiscard]] std::optional<GlobalAverage> pack(const PoolCall& call);
+[[nodiscard]] std::optional<Packed<Pool>> pack(const PoolCall& call);
+// The average of the whole image, however large.
+[[nodiscard]] std::optional<GlobalAverage> asGlobalAverage(const PoolCall& call);
 
 }  // namespace tinsmith::nn::armv7em
