@@ -96,9 +96,12 @@ class NetworkCounter {
         const int rows = !in.image ? 1 : global ? in.rows : layer.size;  // steps are one row
         const auto inputs = static_cast<double>(in.values());
         const auto outputs = static_cast<double>(out.values());
+        const bool odd = in.channels % 4 != 0;
+        const double input = odd ? kernels_.poolOddInput : kernels_.poolInput;
+        const double output = odd ? kernels_.poolOddOutput : kernels_.poolOutput;
+        const double row = odd ? kernels_.poolOddOutputRow : kernels_.poolOutputRow;
         add(fast ? inputs * kernels_.globalAverageInput
-                 : inputs * kernels_.poolInput +
-                       outputs * (kernels_.poolOutput + rows * kernels_.poolOutputRow));
+                 : inputs * input + outputs * (output + rows * row));
         cost.flash += kPerLayerGlue;
         pool_ = true;
         peak(in, out, 0);
@@ -323,7 +326,9 @@ std::string costText(const BoardLimits& limits) {
            n(k.depthwiseInput) + " an input" +
            (k.depthwisePlanes ? " (of 3 x 3 kernels outputs and inputs alone)" : "") + "; dense " +
            n(k.denseMac) + " a multiplication, " + n(k.denseOutput) + " an output; pools " +
-           n(k.poolInput) + " a value, " + n(k.poolOutput) + " an output, global_average_pool " +
+           n(k.poolInput) + " a value, " + n(k.poolOutput) + " an output (" + n(k.poolOddInput) +
+           " and " + n(k.poolOddOutput) +
+           " where 4 does not divide the channels), global_average_pool " +
            n(k.globalAverageInput) + " a value; " + n(kPerRawValue) + " a raw value, " +
            n(kPerStatisticsSample) + " a sample and channel of statistics, about 8 * log2(fft) + " +
            n(kPerFrameSample) + " a sample of a spectrum frame and channel" +

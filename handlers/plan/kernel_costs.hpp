@@ -26,6 +26,8 @@ struct KernelCosts {
     double denseMac, denseOutput;
     double poolInput, poolOutput;
     double poolOutputRow;  // each output and row of the pool
+    // The same where 4 does not divide the channels.
+    double poolOddInput, poolOddOutput, poolOddOutputRow;
     double globalAverageInput;
     // Kernels of a core compute several at a time: what is missing is computed too.
     int taps, filters, denseUnits, depthwiseTaps;
@@ -55,6 +57,9 @@ inline constexpr KernelCosts kPortableCosts = {
     .poolInput = 8,
     .poolOutput = 42,
     .poolOutputRow = 13,
+    .poolOddInput = 8,
+    .poolOddOutput = 42,
+    .poolOddOutputRow = 13,
     .globalAverageInput = 8,
     .taps = 1,
     .filters = 1,
@@ -81,9 +86,12 @@ inline constexpr KernelCosts kArmv7emCosts = {
     .depthwiseLine = 137,
     .denseMac = 1.06,
     .denseOutput = 29,
-    .poolInput = 8,
-    .poolOutput = 42,
-    .poolOutputRow = 13,
+    .poolInput = 1.5,
+    .poolOutput = 11,
+    .poolOutputRow = 2.5,
+    .poolOddInput = 8,
+    .poolOddOutput = 42,
+    .poolOddOutputRow = 13,
     .globalAverageInput = 10,
     .taps = 4,
     .filters = 2,
