@@ -1,3 +1,7 @@
+// Pools over small windows: a place's window is found once, then four channels at a time go over
+// its taps. For each tap of four channels 1 load and 2 instructions (two SXTAB16, or SSUB8 and
+// SEL), 6 with the loop: 1.5 a value, where the core's limit is the load and one of them each two
+// or four values. Per four outputs 8 more for a maximum; an average divides four times (SDIV).
 #include <arm_acle.h>
 
 #include <cstring>
@@ -29,8 +33,8 @@ inline std::uint32_t smaller(std::uint32_t a, std::uint32_t b) {
 
 // What a place of the output divides by.
 struct Count {
-    explicit Count(std::int32_t taps)
-        : taps(taps), half(twice(taps / 2)), less(twice(-(taps / 2))) {}
+    explicit Count(std::int32_t inside)
+        : taps(inside), half(twice(inside / 2)), less(twice(-(inside / 2))) {}
 
     std::int32_t taps;
     std::uint32_t half, less;  // half of it and its negative, for two sums
