@@ -22,6 +22,12 @@ struct BoardLimits {
                            // the estimate must keep; 0 = none
     std::string kernels = "portable";  // whose int8 kernels the board has
     double featureCost = 1;            // instructions of features over those of a core with an FPU
+
+    // What the platform leaves for a model.
+    std::uint64_t flashLeft() const {
+        return flashBytes > platformFlash ? flashBytes - platformFlash : 0;
+    }
+    std::uint64_t ramLeft() const { return ramBytes > platformRam ? ramBytes - platformRam : 0; }
 };
 
 // What the firmware keeps beside the network for each model; handlers/build and firmware/app follow

@@ -40,15 +40,10 @@ std::string kilobytes(std::uint64_t bytes) {
     return format("%.1f KB", static_cast<double>(bytes) / 1000);
 }
 
-std::uint64_t rest(std::uint64_t all, std::uint64_t used) {
-    return all > used ? all - used : 0;
-}
-
 std::string boardText(const BoardLimits& limits) {
     std::string text = "- " + limits.name + ", " + format("%.0f MHz", limits.speed.clockHz / 1e6) +
-                       "\n- for the model: flash " +
-                       kilobytes(rest(limits.flashBytes, limits.platformFlash)) + ", RAM " +
-                       kilobytes(rest(limits.ramBytes, limits.platformRam));
+                       "\n- for the model: flash " + kilobytes(limits.flashLeft()) + ", RAM " +
+                       kilobytes(limits.ramLeft());
     if (limits.latencyMs > 0)
         text += "\n- latency at most " + format("%.2f ms a window", limits.latencyMs);
     return text;

@@ -16,10 +16,6 @@ namespace {
 
 constexpr int kImportUntil = 70;
 
-std::uint64_t rest(std::uint64_t whole, std::uint64_t taken) {
-    return whole > taken ? whole - taken : 0;
-}
-
 // The file is foreign: a child reads it and leaves what the later steps need.
 Task<Result<Json>> readModel(Job& job, ModelImport request, std::string boardName,
                              plan::BoardLimits limits) {
@@ -29,8 +25,8 @@ Task<Result<Json>> readModel(Job& job, ModelImport request, std::string boardNam
     Json input = {{"root", world.settings.dataDir.string()},
                   {"path", request.path},
                   {"kernels", board->kernels},
-                  {"flash_left", rest(limits.flashBytes, limits.platformFlash)},
-                  {"ram_left", rest(limits.ramBytes, limits.platformRam)}};
+                  {"flash_left", limits.flashLeft()},
+                  {"ram_left", limits.ramLeft()}};
     if (!request.labels.empty()) input["labels"] = request.labels;
     Result<Json> output =
         co_await runStage(job, "tinsmith-work", "import-model", input, "import", 0, kImportUntil);
