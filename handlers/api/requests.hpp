@@ -39,6 +39,8 @@ struct RolloutOptions {
 
 struct RegenerateRequest {
     std::string id, model, dataset, board, task;  // board empty = the settings' one
+    std::string advice;                           // for the planner; data, not orders
+    Json plan;  // what stays fixed of the plan, whole or in part; null = nothing
     Target target;
     Limits limits;
     Budget budget;

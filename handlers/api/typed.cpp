@@ -131,6 +131,8 @@ Request regenerate(Reader& in) {
     request.dataset = in.name("dataset");
     request.board = in.name("board");
     request.task = in.value<std::string>("task");
+    request.advice = in.value<std::string>("advice");
+    request.plan = in.value<Json>("plan");
     request.target = target(in);
     request.limits = limits(in);
     request.budget = budget(in);

@@ -284,6 +284,20 @@ Task<bool> Jobs::end(std::shared_ptr<Job> job, Result<Json> result) {
     co_return false;
 }
 
+// The report ends with how the job ended.
+Status Jobs::keepReport(Job& job) {
+    Json report = job.report_;
+    for (const char* key : {"verb", "asker", "request", "state", "result", "error"}) {
+        if (job.record_.contains(key)) report[key] = job.record_[key];
+    }
+    report["job"] = job.id_;
+    report["consumed_ms"] = job.consumedMs_;
+    const auto kept = world_.artefacts.put(canonical(report));
+    if (!kept) return std::unexpected(kept.error());
+    job.record_["report"] = *kept;
+    return {};
+}
+
 Status Jobs::finish(Job& job, const Result<Json>& result) {
     job.record_["step"] = "";
     if (result) {
@@ -293,6 +307,10 @@ Status Jobs::finish(Job& job, const Result<Json>& result) {
     } else {
         job.record_["state"] = result.error().code == Code::cancelled ? "cancelled" : "failed";
         job.record_["error"] = toJson(result.error());
+    }
+    if (!job.report_.is_null()) {
+        auto kept = keepReport(job);
+        if (!kept) return kept;
     }
     job.event("ended", job.record_["state"].get<std::string>());
     // First of all: its room may be what the journal lacks.

@@ -53,6 +53,9 @@ class Job {
     // What the job's `result` holds if it fails: the best version found before a missed target,
     // say.
     void keepResult(Json result) { record_["result"] = std::move(result); }
+    // What the report of this job says so far; kept as an artefact when the job ends, its digest in
+    // the job's record under "report". Built anew when a job runs again.
+    Json& report() { return report_; }
     // A scratch folder below the state folder that is removed when the job ends.
     [[nodiscard]] Result<std::filesystem::path> folder(const std::string& name);
 
@@ -76,6 +79,7 @@ class Job {
     std::string asker_;
     Json request_;
     Json record_;
+    Json report_;
     CancelSource cancel_;
     std::map<int, Step> stored_;
     int ordinal_ = 0;
@@ -124,6 +128,7 @@ class Jobs {
     void leaveHeavy(Job& job);
     Task<bool> end(std::shared_ptr<Job> job, Result<Json> result);
     [[nodiscard]] Status finish(Job& job, const Result<Json>& result);
+    [[nodiscard]] Status keepReport(Job& job);
 
     World& world_;
     std::map<std::string, Story> stories_;

@@ -148,18 +148,23 @@ struct ChatMessage {
 
 struct LlmRequest {
     std::vector<ChatMessage> messages;
+    // The same in at most 3000 tokens, for servers with a small context; empty = there is none.
+    std::vector<ChatMessage> compact;
     Json schema;  // JSON Schema that the reply should fit; a hint to servers that can constrain
                   // output
+    std::string schemaName;
     int maxTokens = 4096;
     double temperature = 0.2;
 };
 
 struct LlmReply {
     std::string text;
+    std::string provider;
     std::string model;
-    std::string finish;  // "stop", "length", …
+    std::string finish;  // "stop", "length", "cut" (by us, at the cap)
     std::int64_t promptTokens = 0;
     std::int64_t completionTokens = 0;
+    bool compact = false;  // the short form was sent
 };
 
 class Llm {

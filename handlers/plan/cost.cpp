@@ -114,6 +114,7 @@ class NetworkCounter {
     }
 
     NetworkCost cost;
+    std::vector<LayerCost> layers;
 
   private:
     struct Kernel {
@@ -191,8 +192,14 @@ class NetworkCounter {
 };
 
 NetworkCost networkCost(const Plan& plan, const WindowShape& window,
-                        const std::vector<Shape>& shapes, const KernelCosts& kernels) {
+                        const std::vector<Shape>& shapes, const KernelCosts& kernels,
+                        std::vector<LayerCost>& layers) {
     NetworkCounter counter(kernels);
+    auto note = [&counter, before = NetworkCost()](std::string name) mutable {
+        counter.layers.push_back({std::move(name), counter.cost.instructions - before.instructions,
+                                  counter.cost.parameters - before.parameters});
+        before = counter.cost;
+    };
     for (std::size_t i = 0; i < plan.network.size(); ++i) {
         const Layer& layer = plan.network[i];
         switch (layer.kind) {
@@ -213,11 +220,14 @@ NetworkCost networkCost(const Plan& plan, const WindowShape& window,
             case LayerKind::image:
             case LayerKind::dropout:
             case LayerKind::flatten:
-                break;
+                continue;
         }
+        note(std::string(layerName(layer.kind)));
     }
     counter.dense(shapes.back(), Shape{1, 1, window.classes});
     counter.softmax(window.classes);
+    note("final dense and softmax");
+    layers = std::move(counter.layers);
     return counter.cost;
 }
 
@@ -271,9 +281,9 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
     const auto inputValues = static_cast<std::uint64_t>(shapes->front().values());
     const std::uint64_t windowBytes =
         static_cast<std::uint64_t>(window.length) * window.channels * 4;
-    const NetworkCost network = networkCost(plan, window, *shapes, kernelCosts(limits.kernels));
-
     Cost& cost = result.cost;
+    const NetworkCost network =
+        networkCost(plan, window, *shapes, kernelCosts(limits.kernels), cost.layers);
     cost.parameters = network.parameters;
     cost.macs = network.macs;
     bool spectrum = false;

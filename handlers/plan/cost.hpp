@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "handlers/plan/latency.hpp"
 #include "handlers/plan/plan.hpp"
@@ -35,6 +36,12 @@ struct BoardLimits {
 inline constexpr int kGoldenWindows = 4;  // self-test windows inside the image
 inline constexpr int kWindowBuffers = 2;  // the ring that fills and the window that is worked on
 
+struct LayerCost {
+    std::string name;
+    std::uint64_t instructions = 0;
+    std::uint64_t parameters = 0;
+};
+
 // The model's share.
 struct Cost {
     std::uint64_t parameters = 0;
@@ -43,6 +50,7 @@ struct Cost {
     std::uint64_t ramBytes = 0;
     std::uint64_t instructions = 0;         // features and inference of one window
     std::uint64_t networkInstructions = 0;  // inference alone
+    std::vector<LayerCost> layers;          // of those that compute; the implied dense layer last
     Latency latency;
 };
 

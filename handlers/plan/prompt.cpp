@@ -1,34 +1,27 @@
 #include "handlers/plan/prompt.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
+
+#include "handlers/plan/quote.hpp"
 
 namespace tinsmith::plan {
 namespace {
 
-constexpr std::string_view kSplit = "=== user ===";
 constexpr std::size_t kMaxTask = 2000;
-constexpr std::size_t kMaxCard = 12000;
-constexpr std::size_t kMaxAttempts = 8;
-constexpr std::size_t kMaxNote = 400;
+constexpr std::size_t kMaxFact = 400;
+constexpr std::size_t kMaxLook = 2000;
 
-std::string quoted(const Json& value, std::size_t most) {
-    std::string text = canonical(value);
-    if (text.size() > most) {
-        text.resize(most);
-        // Not in the middle of a UTF-8 character.
-        while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0) == 0x80)
-            text.pop_back();
-        if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0) text.pop_back();
-        text += "… (cut)";
-    }
-    // Nobody's text may close the tag that it stands in.
-    for (std::size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
-        text.replace(at, 1, "\\u003c");
-    }
-    return text;
-}
+// How much of each part a form of the prompt shows.
+struct Sizes {
+    std::size_t card;
+    std::size_t plots;
+    std::size_t attempts;  // the newest so many; the best one is always there
+    std::size_t plans;     // so many of them with their whole plan
+    std::size_t looks;
+};
+constexpr Sizes kWhole = {8000, 5000, 8, 3, 4};
+constexpr Sizes kCompact = {1400, 700, 3, 1, 1};
 
 std::string format(const char* pattern, double value) {
     char text[64];
@@ -49,92 +42,159 @@ std::string boardText(const BoardLimits& limits) {
     return text;
 }
 
-std::string attemptsText(const std::vector<Attempt>& attempts) {
+std::string targetText(const PromptInput& input) {
+    if (input.targetAccuracy <= 0) return "the best validation accuracy that fits the board";
+    return "validation accuracy of at least " + format("%.4f", input.targetAccuracy) +
+           ", with its lower 90 % bound";
+}
+
+std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan) {
+    std::string text = std::to_string(attempt.number) + ". " + attempt.planner + ": ";
+    if (attempt.measured) {
+        text += "accuracy " + format("%.4f", attempt.accuracy) +
+                (attempt.full ? " (very likely above " + format("%.4f", attempt.lower90) + ")"
+                              : std::string(" in a quick look")) +
+                (isBest ? ", THE BEST SO FAR" : "");
+    } else {
+        text += "not measured";
+    }
+    text += "\n";
+    for (const std::string& fact : attempt.facts) {
+        text += "   - " + quotedLines(fact, kMaxFact) + "\n";
+    }
+    if (withPlan) text += "   plan: " + quoted(attempt.plan, 6000) + "\n";
+    return text;
+}
+
+// The best first, then the newest, so that what matters stands at the top.
+std::string attemptsText(const PromptInput& input, const Sizes& sizes) {
+    const std::vector<Attempt>& attempts = input.attempts;
     if (attempts.empty()) return "none";
     std::string text;
-    const std::size_t from = attempts.size() > kMaxAttempts ? attempts.size() - kMaxAttempts : 0;
-    for (std::size_t i = from; i < attempts.size(); ++i) {
-        const Attempt& attempt = attempts[i];
-        text += std::to_string(i + 1) + ". accuracy " + format("%.4f", attempt.accuracy) +
-                " (very likely above " + format("%.4f", attempt.lower90) + ")";
-        if (!attempt.note.empty()) text += ", " + quoted(attempt.note, kMaxNote);
-        text += "\n   " + quoted(attempt.plan, 6000) + "\n";
+    if (input.best) text += attemptText(attempts[*input.best], true, true);
+    std::size_t shown = input.best ? 1 : 0;
+    std::size_t plans = shown;
+    for (std::size_t i = attempts.size(); i-- > 0 && shown < sizes.attempts;) {
+        if (input.best == i) continue;
+        text += attemptText(attempts[i], false, plans < sizes.plans);
+        ++shown;
+        ++plans;
+    }
+    if (shown < attempts.size()) {
+        text += std::to_string(attempts.size() - shown) + " older ones are left out.\n";
     }
     return text;
 }
 
-// One pass from left to right, so that a placeholder inside a value stays what it is: text.
-Result<std::string> fill(std::string_view text,
-                         const std::vector<std::pair<std::string, std::string>>& values) {
-    std::string out;
-    std::size_t at = 0;
-    while (at < text.size()) {
-        const std::size_t open = text.find("{{", at);
-        if (open == std::string_view::npos) break;
-        const std::size_t close = text.find("}}", open);
-        if (close == std::string_view::npos) break;
-        const std::string_view name = text.substr(open + 2, close - open - 2);
-        const auto value = std::find_if(values.begin(), values.end(),
-                                        [&](const auto& pair) { return pair.first == name; });
-        out += text.substr(at, open - at);
-        if (value == values.end()) {
-            return fail(Code::bad_data,
-                        "the prompt template names an unknown placeholder " + std::string(name),
-                        "use task, target, card, window, board, costs, schema or attempts");
-        }
-        out += value->second;
-        at = close + 2;
+std::string looksText(const PromptInput& input, const Sizes& sizes) {
+    std::string text;
+    const std::size_t from =
+        input.looks.size() > sizes.looks ? input.looks.size() - sizes.looks : 0;
+    for (std::size_t i = from; i < input.looks.size(); ++i) {
+        const Look& look = input.looks[i];
+        text += quoted(look.query, 300) + "\n<data>\n" + quotedLines(look.answer, kMaxLook) +
+                "\n</data>\n";
     }
-    out += text.substr(at);
-    return out;
+    if (input.looksLeft > 0) {
+        return text + "You may take " + std::to_string(input.looksLeft) + " more.";
+    }
+    return text + "None is left.";
+}
+
+// A few figures of the card, for a small context.
+Json shortCard(const Json& card) {
+    Json brief = Json::object();
+    for (const char* key : {"channels", "units", "rate_hz", "window", "classes", "picture"}) {
+        if (card.contains(key)) brief[key] = card[key];
+    }
+    if (card.contains("windows")) brief["windows"] = card["windows"].value("train", Json::object());
+    Json warnings = Json::array();
+    for (const Json& warning : card.value("warnings", Json::array())) {
+        warnings.push_back(warning.value("code", ""));
+    }
+    brief["warnings"] = warnings;
+    if (card.contains("ranges")) brief["ranges"] = card["ranges"];
+    return brief;
+}
+
+std::string windowText(const WindowShape& window) {
+    return "[" + std::to_string(window.length) + " samples, " + std::to_string(window.channels) +
+           " channels], " + std::to_string(window.classes) + " classes";
+}
+
+std::string wishesText(const PromptInput& input) {
+    std::string text;
+    if (!input.advice.empty()) {
+        text += "The asker advises\n<task>\n" + quoted(input.advice, kMaxTask) + "\n</task>\n";
+    }
+    if (!input.fixed.is_null() && !input.fixed.empty()) {
+        text += "The asker fixed this part of the plan; it stays as it is whatever you write:\n" +
+                quoted(input.fixed, kMaxTask) + "\n";
+    }
+    return text;
+}
+
+Values valuesOf(const PromptInput& input, const Sizes& sizes, const Json& card) {
+    return {
+        {"task", quoted(input.task, kMaxTask)},
+        {"wishes", wishesText(input)},
+        {"target", targetText(input)},
+        {"card", quoted(card, sizes.card)},
+        {"plots", input.plots.empty() ? "none" : quotedLines(input.plots, sizes.plots)},
+        {"window", windowText(input.window)},
+        {"board", boardText(input.limits)},
+        {"costs", costText(input.limits)},
+        {"schema", std::string(schemaText())},
+        {"attempts", attemptsText(input, sizes)},
+        {"looks", looksText(input, sizes)},
+    };
 }
 
 }  // namespace
 
-Result<std::vector<Message>> renderPrompt(const PromptInput& input,
-                                          std::string_view promptTemplate) {
-    const std::size_t split = promptTemplate.find(kSplit);
-    if (split == std::string_view::npos) {
-        return fail(
-            Code::bad_data, "the prompt template has no line \"=== user ===\"",
-            "what stands before it is the system message, what follows is the user message");
-    }
-    for (const char* needed : {"{{task}}", "{{card}}", "{{schema}}", "{{attempts}}"}) {
-        if (promptTemplate.find(needed) == std::string_view::npos) {
-            return fail(Code::bad_data, std::string("the prompt template lacks ") + needed,
-                        "add it");
-        }
-    }
-    const WindowShape& window = input.window;
-    const std::vector<std::pair<std::string, std::string>> values = {
-        {"task", quoted(input.task, kMaxTask)},
-        {"target", input.targetAccuracy > 0
-                       ? "validation accuracy of at least " + format("%.4f", input.targetAccuracy) +
-                             ", with its lower 90 % bound"
-                       : std::string("the best validation accuracy that fits the board")},
-        {"card", quoted(input.dataCard, kMaxCard)},
-        {"window", "[" + std::to_string(window.length) + " samples, " +
-                       std::to_string(window.channels) + " channels], " +
-                       std::to_string(window.classes) + " classes"},
-        {"board", boardText(input.limits)},
-        {"costs", costText(input.limits)},
-        {"schema", std::string(schemaText())},
-        {"attempts", attemptsText(input.attempts)},
-    };
-    auto system = fill(promptTemplate.substr(0, split), values);
-    if (!system) return std::unexpected(system.error());
-    auto user = fill(promptTemplate.substr(split + kSplit.size()), values);
-    if (!user) return std::unexpected(user.error());
-    return std::vector<Message>{{"system", *system}, {"user", *user}};
+Result<Prompt> planPrompt(const PromptInput& input, std::string_view promptTemplate) {
+    return fillTemplate(promptTemplate, valuesOf(input, kWhole, input.dataCard),
+                        {"task", "card", "schema", "attempts", "wishes", "looks"});
 }
 
-Message renderRepair(const Error& fault) {
+Result<Prompt> compactPlanPrompt(const PromptInput& input, std::string_view promptTemplate) {
+    PromptInput brief = input;
+    brief.task = cutText(brief.task, 400);
+    brief.advice = cutText(brief.advice, 400);
+    auto prompt = fillTemplate(promptTemplate, valuesOf(brief, kCompact, shortCard(input.dataCard)),
+                               {"task", "card", "attempts", "wishes"});
+    if (!prompt) return prompt;
+    std::size_t bytes = 0;
+    for (const Message& message : prompt->messages) bytes += message.content.size();
+    if (bytes > kCompactBytes) {
+        // Whatever does not fit is at the end of the user message: older attempts.
+        std::string& user = prompt->messages.back().content;
+        user = cutText(user, user.size() - std::min(user.size(), bytes - kCompactBytes));
+    }
+    return prompt;
+}
+
+Json replySchema() {
+    Json schema = Json::parse(schemaText(), nullptr, false);
+    if (schema.is_discarded()) return Json();
+    schema.erase("required");
+    Json& properties = schema["properties"];
+    properties["edit"] = {{"type", "object"}};
+    properties["of"] = {{"type", Json::array({"integer", "string"})}};
+    properties["look"] = {{"type", "string"}};
+    for (const char* key : {"class", "channel"}) properties[key] = {{"type", "string"}};
+    properties["n"] = {{"type", "integer"}};
+    properties["classes"] = {{"type", "array"}, {"items", {{"type", "string"}}}};
+    return schema;
+}
+
+Message repairMessage(const Error& fault) {
     std::string text =
-        "Your reply cannot be used.\nFault: " + quoted(fault.message, kMaxNote) + "\n";
+        "Your reply cannot be used.\nFault: " + quoted(fault.message, kMaxFact) + "\n";
     if (!fault.path.empty())
-        text += "At (JSON pointer into your plan): " + quoted(fault.path, 200) + "\n";
-    if (!fault.hint.empty()) text += "Remedy: " + quoted(fault.hint, kMaxNote) + "\n";
-    text += "Send the whole plan again with this fault mended: one JSON object, nothing else.";
+        text += "At (JSON pointer into the plan): " + quoted(fault.path, 200) + "\n";
+    if (!fault.hint.empty()) text += "Remedy: " + quoted(fault.hint, kMaxFact) + "\n";
+    text += "Send the whole answer again with this fault mended: one JSON object, nothing else.";
     return {"user", text};
 }
 

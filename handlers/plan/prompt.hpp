@@ -1,50 +1,63 @@
-// The conversation with a language model that writes plans. What the asker wrote and what the model
-// replied are data: they are quoted, bounded and never executed; a plan counts only after
-// parsePlan().
+// The conversation with a language model that designs: what it is shown before each answer. Every
+// prompt stands alone and holds all that was measured, so that no server has to remember anything.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "handlers/plan/cost.hpp"
 #include "handlers/plan/plan.hpp"
+#include "handlers/plan/prompt_template.hpp"
 
 namespace tinsmith::plan {
 
-struct Message {
-    std::string role;  // "system", "user" or "assistant"
-    std::string content;
+// One attempt with what was measured of it on validation.
+struct Attempt {
+    int number = 0;  // from 1, through the whole job
+    std::string planner;
+    Json plan;
+    double accuracy = 0;  // int8 where it was trained in full, float where it had a quick look
+    double lower90 = 0;
+    bool measured = false;  // false: it never came to a measurement; the facts say why
+    bool full = false;      // trained to the end
+    std::vector<std::string> facts;
 };
 
-// One earlier attempt with what was measured on validation; `json` is the plan.
-struct Attempt {
-    Json plan;
-    double accuracy = 0;
-    double lower90 = 0;
-    std::string note;  // confusion in words, or why it failed before it could be measured
+// One more look at the data that the model asked for.
+struct Look {
+    Json query;
+    std::string answer;
 };
 
 struct PromptInput {
-    std::string task;  // the asker's words
+    std::string task;    // the asker's words
+    std::string advice;  // likewise, for the planner; may be empty
+    Json fixed;          // what the asker fixed of the plan; null = nothing
     Json dataCard;
+    std::string plots;
     WindowShape window;
     BoardLimits limits;
     double targetAccuracy = 0;  // 0 = as good as possible
     std::vector<Attempt> attempts;
+    std::optional<std::size_t> best;  // of the attempts
+    std::vector<Look> looks;
+    int looksLeft = 0;
 };
 
-// Fills the template (config/prompts/plan.md, compiled in; settings may name another file whose
-// text is given here). Fails with `bad_data` if the template lacks a placeholder.
-[[nodiscard]] Result<std::vector<Message>> renderPrompt(const PromptInput& input,
-                                                        std::string_view promptTemplate);
-std::string_view defaultTemplate();
+// The whole prompt (config/prompts/plan.md) or the one for small contexts (plan-compact.md, at most
+// kCompactBytes, which is about 3000 tokens). Fails with bad_data where the template is broken.
+[[nodiscard]] Result<Prompt> planPrompt(const PromptInput& input, std::string_view promptTemplate);
+[[nodiscard]] Result<Prompt> compactPlanPrompt(const PromptInput& input,
+                                               std::string_view promptTemplate);
+
+inline constexpr std::size_t kCompactBytes = 10'500;
+
+// A schema for servers that can constrain their output: whatever readReply() makes out fits it.
+Json replySchema();
 
 // The user message that asks for one repair of the last reply.
-Message renderRepair(const Error& fault);
-
-// The first JSON object in free text or a fenced block. Looks at no more than 64 KB; never
-// recurses.
-[[nodiscard]] Result<Json> extractPlan(std::string_view reply);
+Message repairMessage(const Error& fault);
 
 }  // namespace tinsmith::plan

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "handlers/plan/candidates.hpp"
+#include "handlers/plan/fixed.hpp"
 
 namespace tinsmith::plan {
 namespace {
@@ -26,7 +27,8 @@ std::string keyOf(const Plan& plan) {
     return canonical(json);
 }
 
-std::vector<Plan> feasible(std::vector<Plan> plans, const SearchInput& input) {
+std::vector<Plan> feasible(const std::vector<Plan>& written, const SearchInput& input) {
+    std::vector<Plan> plans = allWithFixed(written, input.fixed, input.window);
     std::erase_if(plans,
                   [&](const Plan& plan) { return !check(plan, input.window, input.limits).fits; });
     return plans;
@@ -101,7 +103,7 @@ std::optional<std::size_t> bestOutcome(const std::vector<Outcome>& soFar) {
 Feasibility smallestCandidate(const SearchInput& input) {
     Feasibility least;
     bool any = false;
-    for (const auto& plan : candidates(input)) {
+    for (const auto& plan : allWithFixed(candidates(input), input.fixed, input.window)) {
         Feasibility found = check(plan, input.window, input.limits);
         const bool smaller =
             !any || found.flashBytes + found.ramBytes < least.flashBytes + least.ramBytes;

@@ -30,6 +30,7 @@ struct SearchInput {
     WindowShape window;
     std::size_t trainWindows = 0;  // as cut for training
     BoardLimits limits;
+    Json fixed;  // what a person fixed of every plan; null = nothing
 };
 
 // The next trials, best first, all valid and feasible and none tried before; to be run in that

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "handlers/build/board.hpp"
+#include "handlers/plan/candidates.hpp"
+#include "handlers/plan/fixed.hpp"
 
 namespace tinsmith {
 
@@ -62,6 +64,7 @@ plan::SearchInput Goal::searchInput() const {
         input.trainWindows = windows->value("train", Json::object()).value("total", std::size_t{0});
     }
     input.limits = limits;
+    input.fixed = fixed;
     return input;
 }
 
@@ -69,6 +72,9 @@ Json toJson(const Goal& goal) {
     const plan::BoardLimits& limits = goal.limits;
     return {{"model", goal.model},
             {"task", goal.task},
+            {"advice", goal.advice},
+            {"fixed", goal.fixed},
+            {"plots", goal.plots},
             {"dataset", goal.dataset},
             {"data", goal.data},
             {"card", goal.card},
@@ -94,6 +100,9 @@ Goal goalFromJson(const Json& json) {
     Goal goal;
     goal.model = json.value("model", "");
     goal.task = json.value("task", "");
+    goal.advice = json.value("advice", "");
+    goal.fixed = json.value("fixed", Json());
+    goal.plots = json.value("plots", "");
     goal.dataset = json.value("dataset", "");
     goal.data = json.value("data", "");
     goal.card = json.value("card", Json::object());
@@ -124,6 +133,7 @@ Result<Goal> boardGoal(World& world, const GoalRequest& request) {
     Goal goal;
     goal.model = request.model;
     goal.task = request.task;
+    goal.advice = request.advice;
     goal.card = Json::object();
     goal.board = request.board.empty() ? settings.board : request.board;
     const auto board = build::loadBoard(settings.firmwareDir / "boards", goal.board);
@@ -133,6 +143,20 @@ Result<Goal> boardGoal(World& world, const GoalRequest& request) {
         return std::unexpected(narrowed.error());
     }
     return goal;
+}
+
+// What is fixed must suit some plan for this data, or every plan would be refused later.
+Status checkFixed(const Goal& goal) {
+    if (goal.fixed.is_null()) return {};
+    plan::SearchInput free = goal.searchInput();
+    free.fixed = Json();
+    const std::vector<plan::Plan> usual = plan::candidates(free);
+    if (!plan::allWithFixed(usual, goal.fixed, goal.window()).empty() || usual.empty()) return {};
+    const auto merged = plan::withFixed(plan::toJson(usual.front()), goal.fixed, goal.window());
+    Error error = merged.error();
+    error.message = "what is fixed of the plan suits no plan for this data: " + error.message;
+    error.path = "/plan" + error.path;
+    return std::unexpected(error);
 }
 
 }  // namespace
@@ -151,6 +175,7 @@ Result<Goal> makeGoal(World& world, const GoalRequest& request) {
     goal.dataset = request.dataset;
     goal.data = (**dataset).value("digest", "");
     goal.card = (**dataset).value("card", Json::object());
+    goal.plots = (**dataset).value("plots", "");
     const Settings& settings = world.settings;
     const plan::WindowShape window = goal.window();
     if (window.classes < 2 || window.length < 1 || window.channels < 1 ||
@@ -166,6 +191,8 @@ Result<Goal> makeGoal(World& world, const GoalRequest& request) {
     goal.llmCalls = request.budget.llmCalls.value_or(settings.planner.calls);
     goal.llmTokens = request.budget.llmTokens.value_or(settings.planner.tokens);
     goal.seed = request.seed;
+    goal.fixed = request.plan;
+    if (auto suits = checkFixed(goal); !suits) return std::unexpected(suits.error());
     return goal;
 }
 

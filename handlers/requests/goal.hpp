@@ -16,9 +16,12 @@ namespace tinsmith {
 struct Goal {
     std::string model;
     std::string task;
+    std::string advice;   // the asker's, for the planner
+    Json fixed;           // what the asker fixed of the plan; null = nothing
     std::string dataset;  // name
     std::string data;     // artefact digest of the .tsd file
     Json card;            // the data card
+    std::string plots;    // of its windows, as text
     std::string board;
     plan::BoardLimits limits;  // the board's own, narrowed by the request
     double target = 0;         // share of test windows; 0 = as good as the budget allows
@@ -35,7 +38,8 @@ Json toJson(const Goal& goal);
 Goal goalFromJson(const Json& json);
 
 struct GoalRequest {
-    std::string model, dataset, board, task;
+    std::string model, dataset, board, task, advice;
+    Json plan;  // what stays fixed of it; null = nothing
     Target target;
     Limits limits;
     Budget budget;
@@ -44,8 +48,8 @@ struct GoalRequest {
 
 // Looks the names up and narrows the board's limits. Without a dataset the goal is that of an
 // imported network: only model, board and limits. Fails with unknown_dataset, unknown_board,
-// bad_data (no windows to learn from) or not_feasible (the limits leave nothing beside the
-// platform's own share).
+// bad_data (no windows to learn from), schema (what is fixed of the plan suits no plan for this
+// data) or not_feasible (the limits leave nothing beside the platform's own share).
 [[nodiscard]] Result<Goal> makeGoal(World& world, const GoalRequest& request);
 
 // The same as the durable first step of `job`.

@@ -12,7 +12,8 @@ Task<Result<Json>> regenerateStory(Job& job, Fleet& fleet) {
     if (!typed) co_return std::unexpected(typed.error());
     const auto request = std::get<RegenerateRequest>(*typed);
     GoalRequest wanted{request.model,  request.dataset, request.board,  request.task,
-                       request.target, request.limits,  request.budget, request.seed};
+                       request.advice, request.plan,    request.target, request.limits,
+                       request.budget, request.seed};
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
     if (request.dryRun) {

@@ -39,7 +39,7 @@ Task<Result<Course>> chooseCourse(Job& job, Goal goal, Json base, bool fresh) {
                         {"weights", base.value("network", "")}};
         co_return course;
     }
-    Result<Json> tried = co_await trial(job, goal, planJson, 1.0, true);
+    Result<Json> tried = co_await trainStep(job, goal, planJson, 1.0, true);
     if (!tried) co_return std::unexpected(tried.error());
     course.epochs = tried->value("epochs", planned);
     course.validation = (*tried)["validation"];

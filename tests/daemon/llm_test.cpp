@@ -108,7 +108,7 @@ class LlmTest : public testing::Test {
         options_.retries = 3;
         options_.timeoutS = 1;
     }
-    Result<LlmReply> ask(LlmRequest request = {{{"user", "plan"}}, Json{{"type", "object"}}}) {
+    Result<LlmReply> ask(LlmRequest request = {{{"user", "plan"}}, {}, Json{{"type", "object"}}}) {
         CurlLlm llm(loop_, clock_, options_);
         return await(loop_, llm.complete(std::move(request), {}));
     }
@@ -224,7 +224,7 @@ TEST_F(LlmTest, CancelEndsTheWait) {
     CancelSource cancel;
     std::optional<Result<LlmReply>> result;
     Nursery nursery;
-    nursery.spawn(keep(llm.complete({{{"user", "plan"}}, {}}, cancel.token()), &result));
+    nursery.spawn(keep(llm.complete({{{"user", "plan"}}, {}, Json()}, cancel.token()), &result));
     ASSERT_TRUE(turnUntil(loop_, [&] { return !server_.requests.empty(); }));
     EXPECT_FALSE(result.has_value());
     cancel.cancel();
@@ -238,7 +238,7 @@ TEST_F(LlmTest, DestroyedWhileAsking) {
     {
         std::optional<Result<LlmReply>> result;
         Nursery nursery;
-        nursery.spawn(keep(llm.complete({{{"user", "plan"}}, {}}, {}), &result));
+        nursery.spawn(keep(llm.complete({{{"user", "plan"}}, {}, Json()}, {}), &result));
         ASSERT_TRUE(turnUntil(loop_, [&] { return !server_.requests.empty(); }));
     }
     for (int i = 0; i < 5; ++i) loop_.turn(10);

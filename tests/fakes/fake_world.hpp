@@ -168,17 +168,19 @@ class FakeLlm : public Llm {
     std::string model() const override { return "scripted"; }
     Task<Result<LlmReply>> complete(LlmRequest request, CancelToken) override {
         requests.push_back(request);
+        if (onRequest) onRequest(requests.size() - 1);
         if (replies.empty()) co_return fail(Code::llm_unavailable, "the script has ended");
         Result<LlmReply> reply = replies.front();
         replies.pop_front();
         co_return reply;
     }
     void say(std::string text) {
-        replies.push_back(LlmReply{std::move(text), "scripted", "stop", 100, 50});
+        replies.push_back(LlmReply{std::move(text), "fake", "scripted", "stop", 100, 50});
     }
 
     std::deque<Result<LlmReply>> replies;
     std::vector<LlmRequest> requests;
+    std::function<void(std::size_t n)> onRequest;  // may add the reply to the n-th one
     bool always = false;
 };
 

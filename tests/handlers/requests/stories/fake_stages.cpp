@@ -97,18 +97,21 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     const Json input = Json::parse(file, nullptr, false);
     if (stage == "tinsmith-train") {
         if (input.contains("fine_tune")) fineTuned.push_back(input);
+        trained.push_back(input);
         put(folder / "network" / "network.json", R"({"layers":[]})");
         put(folder / "network" / "weights.bin", "weights");
         write(folder, {{"network", "network"},
                        {"epochs", 10},
                        {"best_epoch", 8},
-                       {"validation", part(validation)}});
+                       {"validation", part(ofPlan ? ofPlan(input["plan"]) : validation)}});
+    } else if (stage == "look") {
+        write(folder, {{"text", "seen: " + input["query"].dump()}});
     } else if (stage == "quantize") {
         put(folder / "model.tflite", "tflite");
         put(folder / "outputs-validation.bin", "v");
         put(folder / "outputs-test.bin", "t");
         const Json recipe = input["plan"]["quantization"];
-        Json measured = part(validation);
+        Json measured = part(ofPlan ? ofPlan(input["plan"]) : validation);
         if (ofRecipe) {
             const auto [accuracy, agreement] = ofRecipe(recipe);
             measured = part(accuracy);

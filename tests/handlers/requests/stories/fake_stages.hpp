@@ -25,6 +25,9 @@ class FakeStages {
     std::size_t importedBytes = 1000;  // constants of an imported model
     // Accuracy and agreement on validation by recipe instead, where a test sets it.
     std::function<std::pair<double, double>(const Json& recipe)> ofRecipe;
+    // Accuracy on validation by plan instead, where a test sets it.
+    std::function<double(const Json& plan)> ofPlan;
+    std::vector<Json> trained;  // inputs of the trainer
     double floatAccuracy = 0.99;
     std::size_t payloadPerTensor = 0;  // further bytes of an image, by its form of weights
     std::size_t payloadPerChannel = 0;

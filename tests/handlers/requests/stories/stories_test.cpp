@@ -1,27 +1,13 @@
 #include <gtest/gtest.h>
 
-#include "handlers/plan/plan.hpp"
-#include "handlers/plan/search.hpp"
 #include "handlers/requests/versions.hpp"
 #include "tests/handlers/requests/stories/story.hpp"
 
 namespace tinsmith {
 namespace {
 
-using testing::FakeWorld;
 using testing::regenerate;
 using testing::Story;
-
-std::string validPlan(FakeWorld&) {
-    plan::SearchInput input;
-    input.window = {64, 3, 2};
-    input.trainWindows = 200;
-    input.limits = {"board", {25e6, 1.2, 1.3, 1.5}, 1000000, 250000, 80000, 40000, 0};
-    const auto trials = plan::nextTrials(input, {});
-    return trials.empty()
-               ? ""
-               : "Here it is:\n```json\n" + plan::toJson(trials[0].plan).dump() + "\n```";
-}
 
 TEST(Regenerate, EndsWithASignedVersionAndStopsWhenTheTargetHolds) {
     Story story;
@@ -146,58 +132,6 @@ TEST(Regenerate, KilledAroundEveryCommitThereIsOneJobOneVersionAndNoLostCounter)
         }
     }
     std::printf("killed before and after each of %d commits of a whole job\n", commits - 1);
-}
-
-TEST(Planner, TheModelsPlanIsUsedAndARepairIsAskedForOnce) {
-    Story story;
-    Json bad = Json::parse(plan::toJson(plan::Plan{}).dump());
-    bad["network"] = Json::array({{{"layer", "transformer"}}});
-    story.fake.llm.say("```json\n" + bad.dump() + "\n```");
-    story.fake.llm.say(validPlan(story.fake));
-    const Json job = story.run("regenerate", regenerate());
-    ASSERT_EQ(job["state"], "succeeded") << job.dump();
-    EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
-    ASSERT_EQ(story.fake.llm.requests.size(), 2U);
-    for (const ChatMessage& message : story.fake.llm.requests[0].messages) {
-        EXPECT_EQ(message.content.find("secret of the test part"), std::string::npos);
-    }
-    const std::string repair = story.fake.llm.requests[1].messages.back().content;
-    EXPECT_NE(repair.find("/network"), std::string::npos) << repair;
-    EXPECT_EQ(story.events("reply").size(), 1U);
-}
-
-TEST(Planner, AModelThatIsDownOrTalksNonsenseIsReplacedByTheSearch) {
-    struct Case {
-        const char* name;
-        std::vector<Result<LlmReply>> replies;
-    };
-    const LlmReply nonsense{"I would rather talk about the weather. {", "scripted", "stop", 10, 10};
-    const Case cases[] = {
-        {"down", {fail(Code::llm_unavailable, "connection refused")}},
-        {"slow", {fail(Code::llm_unavailable, "timed out after 120 s")}},
-        {"nonsense", {nonsense, nonsense, nonsense, nonsense, nonsense, nonsense}},
-    };
-    for (const Case& c : cases) {
-        SCOPED_TRACE(c.name);
-        Story story;
-        story.fake.llm.replies = {c.replies.begin(), c.replies.end()};
-        story.fake.llm.always = true;
-        const Json job = story.run("regenerate", regenerate());
-        ASSERT_EQ(job["state"], "succeeded") << job.dump();
-        EXPECT_EQ(job["result"]["origin"]["planner"], "search");
-        EXPECT_FALSE(story.events("planner").empty()) << "the log does not say why";
-        EXPECT_LE(story.fake.llm.requests.size(), 4U);
-    }
-}
-
-TEST(Planner, CallsAndTokensAreBudgeted) {
-    Story story;
-    Json request = regenerate(0.999);
-    request["budget"] = {{"minutes", 1}, {"llm_calls", 1}};
-    for (int i = 0; i < 5; ++i) story.fake.llm.say(validPlan(story.fake));
-    story.stages.validation = 0.6;
-    story.run("regenerate", request);
-    EXPECT_EQ(story.fake.llm.requests.size(), 1U);
 }
 
 TEST(Retrain, RequantizeAndRetrainMakeVersionsOfTheirOwn) {

@@ -1,0 +1,24 @@
+#include "handlers/plan/pace.hpp"
+
+#include "handlers/plan/cost.hpp"
+
+namespace tinsmith::plan {
+
+namespace {
+
+// Of one window in one epoch, forward and backward: what every window costs, and a multiplication.
+constexpr double kPerWindow = 20e-6;
+constexpr double kPerMac = 0.6e-9;
+// Loading libtorch and the data, quantising and measuring.
+constexpr double kStart = 0.7;
+
+}  // namespace
+
+double trainingSeconds(const Plan& plan, const WindowShape& window, std::size_t trainWindows) {
+    BoardLimits any;
+    const Cost cost = check(plan, window, any).cost;
+    const double windows = static_cast<double>(trainWindows) * plan.training.epochs;
+    return kStart + windows * (kPerWindow + kPerMac * static_cast<double>(cost.macs));
+}
+
+}  // namespace tinsmith::plan

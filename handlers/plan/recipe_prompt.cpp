@@ -1,0 +1,174 @@
+#include "handlers/plan/recipe_prompt.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+
+#include "handlers/plan/quote.hpp"
+#include "handlers/plan/reply.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+constexpr std::size_t kTaskBytes = 2000;
+constexpr std::size_t kCardBytes = 5000;
+constexpr std::size_t kTextBytes = 2000;
+constexpr std::size_t kPlanBytes = 6000;
+// A range that moved by less, as a share of its width, is the same.
+constexpr double kMoved = 0.15;
+
+std::string wishes(const std::string& advice) {
+    if (advice.empty()) return "";
+    return "The asker advises\n<task>\n" + quoted(advice, kTaskBytes) + "\n</task>\n";
+}
+
+// One definition of the plan's schema, as text.
+std::string definition(const char* name) {
+    const Json schema = Json::parse(schemaText(), nullptr, false);
+    const Json::json_pointer place("/definitions/" + std::string(name));
+    return schema.contains(place) ? canonical(schema.at(place)) : "";
+}
+
+std::size_t windowsOf(const Json& card, std::size_t index) {
+    const Json train = card.value("windows", Json::object()).value("train", Json::object());
+    const Json counts = train.value("per_class", Json::array());
+    return index < counts.size() && counts[index].is_number_integer()
+               ? counts[index].get<std::size_t>()
+               : 0;
+}
+
+double edge(const Json& range, const char* key) {
+    const auto it = range.find(key);
+    return it != range.end() && it->is_number() ? it->get<double>() : 0;
+}
+
+std::string rangeText(const Json& range) {
+    char text[80];
+    std::snprintf(text, sizeof text, "%.4g to %.4g", edge(range, "min"), edge(range, "max"));
+    return text;
+}
+
+}  // namespace
+
+std::string changesText(const Json& before, const Json& after) {
+    if (!before.is_object())
+        return "The data of the last training is gone; nothing can be compared.";
+    std::string text;
+    const Json old = before.value("classes", Json::array());
+    const Json now = after.value("classes", Json::array());
+    for (std::size_t i = 0; i < now.size(); ++i) {
+        const auto at = std::ranges::find(old, now[i]);
+        if (at == old.end()) {
+            text += "- new class " + quoted(now[i], 100) + "\n";
+            continue;
+        }
+        const std::size_t was = windowsOf(before, static_cast<std::size_t>(at - old.begin()));
+        const std::size_t is = windowsOf(after, i);
+        if (was != is) {
+            text += "- class " + quoted(now[i], 100) + ": " + std::to_string(was) + " to " +
+                    std::to_string(is) + " train windows\n";
+        }
+    }
+    for (const Json& name : old) {
+        if (std::ranges::find(now, name) == now.end())
+            text += "- class " + quoted(name, 100) + " is gone\n";
+    }
+    const auto groups = [](const Json& card) {
+        return card.value("groups", Json::object())
+            .value("train", Json::object())
+            .value("count", 0);
+    };
+    if (groups(before) != groups(after)) {
+        text += "- groups in train: " + std::to_string(groups(before)) + " to " +
+                std::to_string(groups(after)) + "\n";
+    }
+    const Json oldRanges = before.value("ranges", Json::array());
+    const Json ranges = after.value("ranges", Json::array());
+    for (std::size_t i = 0; i < std::min(oldRanges.size(), ranges.size()); ++i) {
+        const double width = std::max(edge(oldRanges[i], "max") - edge(oldRanges[i], "min"), 1e-9);
+        const double moved = std::max(std::abs(edge(ranges[i], "min") - edge(oldRanges[i], "min")),
+                                      std::abs(edge(ranges[i], "max") - edge(oldRanges[i], "max")));
+        const double mean = std::abs(edge(ranges[i], "mean") - edge(oldRanges[i], "mean"));
+        if (moved / width < kMoved && mean / width < kMoved / 3) continue;
+        text += "- channel " + quoted(ranges[i].value("channel", Json()), 100) + ": " +
+                rangeText(oldRanges[i]) + " became " + rangeText(ranges[i]) + "\n";
+    }
+    return text.empty() ? "nothing that the card shows" : text;
+}
+
+Result<Prompt> retrainPrompt(const RetrainInput& input, std::string_view promptTemplate) {
+    return fillTemplate(
+        promptTemplate,
+        {{"task", quoted(input.task, kTaskBytes)},
+         {"wishes", wishes(input.advice)},
+         {"plan", quoted(input.plan, kPlanBytes)},
+         {"curves", quotedLines(input.curves, kTextBytes)},
+         {"old_card", quoted(input.oldCard, kCardBytes)},
+         {"card", quoted(input.card, kCardBytes)},
+         {"changes", quotedLines(changesText(input.oldCard, input.card), kTextBytes)},
+         {"schema", definition("training")}},
+        {"task", "plan", "curves", "changes"});
+}
+
+Result<RetrainAnswer> readRetrainAnswer(std::string_view reply, const Json& plan,
+                                        const WindowShape& window) {
+    const auto json = extractObject(reply, {"training", "weights"});
+    if (!json) return std::unexpected(json.error());
+    const Json weights = json->value("weights", Json("continued"));
+    if (weights != "continued" && weights != "fresh") {
+        return fail(Code::schema, "\"weights\" is neither \"continued\" nor \"fresh\"",
+                    "choose one", "/weights");
+    }
+    Json changed = plan;
+    Json patch = Json::object();
+    if (json->contains("training")) patch["training"] = (*json)["training"];
+    if (!patch.empty() && !patch["training"].is_object()) {
+        return fail(Code::schema, "\"training\" is no object", "like {\"epochs\": 40}",
+                    "/training");
+    }
+    changed.merge_patch(patch);
+    const auto parsed = parsePlan(changed, window);
+    if (!parsed) return std::unexpected(parsed.error());
+    RetrainAnswer answer;
+    answer.plan = toJson(*parsed);
+    answer.fresh = weights == "fresh";
+    const Json reason = json->value("reason", Json());
+    if (reason.is_string()) answer.reason = cutText(reason.get<std::string>(), kMaxReason);
+    return answer;
+}
+
+Result<Prompt> requantizePrompt(const RequantizeInput& input, std::string_view promptTemplate) {
+    return fillTemplate(promptTemplate,
+                        {{"task", quoted(input.task, kTaskBytes)},
+                         {"wishes", wishes(input.advice)},
+                         {"plan", quoted(input.plan, kPlanBytes)},
+                         {"figures", quoted(input.figures, kCardBytes)},
+                         {"limits", quotedLines(input.limits, kTextBytes)},
+                         {"tried", quotedLines(input.tried, kTextBytes)},
+                         {"schema", definition("quantization")}},
+                        {"task", "plan", "figures", "tried"});
+}
+
+Result<RequantizeAnswer> readRequantizeAnswer(std::string_view reply, const Json& plan,
+                                              const WindowShape& window) {
+    const auto json = extractObject(reply, {"recipes"});
+    if (!json) return std::unexpected(json.error());
+    const Json recipes = json->value("recipes", Json());
+    if (!recipes.is_array() || recipes.empty() || recipes.size() > kMostRecipes) {
+        return fail(Code::schema, "\"recipes\" is no list of one to three recipes",
+                    R"(like {"recipes": [{"calibration": "mse"}]})", "/recipes");
+    }
+    RequantizeAnswer answer;
+    for (const Json& recipe : recipes) {
+        Json changed = plan;
+        changed["quantization"] = recipe;
+        const auto parsed = parsePlan(changed, window);
+        if (!parsed) return std::unexpected(parsed.error());
+        answer.recipes.push_back(parsed->quantization);
+    }
+    const Json reason = json->value("reason", Json());
+    if (reason.is_string()) answer.reason = cutText(reason.get<std::string>(), kMaxReason);
+    return answer;
+}
+
+}  // namespace tinsmith::plan

@@ -1,0 +1,157 @@
+#include "handlers/plan/reply.hpp"
+
+#include <algorithm>
+#include <optional>
+
+#include "handlers/plan/quote.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+constexpr int kMaxDepth = 16;
+constexpr int kMaxCandidates =
+    64;  // opening braces that are tried; each costs at most one pass over the reply
+
+// One past the brace that closes the one at `open`, or npos.
+std::size_t closing(std::string_view text, std::size_t open) {
+    int depth = 0;
+    bool inString = false;
+    for (std::size_t i = open; i < text.size(); ++i) {
+        const char c = text[i];
+        if (inString) {
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                inString = false;
+        } else if (c == '"') {
+            inString = true;
+        } else if (c == '{') {
+            ++depth;
+        } else if (c == '}' && --depth == 0) {
+            return i + 1;
+        }
+    }
+    return std::string_view::npos;
+}
+
+std::string reasonOf(const Json& json) {
+    const auto it = json.find("reason");
+    if (it == json.end() || !it->is_string()) return "";
+    return cutText(it->get<std::string>(), kMaxReason);
+}
+
+}  // namespace
+
+Result<Json> extractObject(std::string_view reply, std::initializer_list<const char*> keys) {
+    if (reply.size() > kMaxReply) {
+        return fail(Code::too_large, "the reply has " + std::to_string(reply.size()) + " bytes",
+                    "send only the JSON object, at most 64 KB");
+    }
+    // Some models think aloud first; drafts in there are not the answer.
+    constexpr std::string_view kThought = "</think>";
+    if (const std::size_t end = reply.rfind(kThought); end != std::string_view::npos) {
+        reply.remove_prefix(end + kThought.size());
+    }
+    // An object that is not what was asked for: better to complain about it than about nothing.
+    std::optional<Json> other;
+    std::optional<Error> fault;
+    std::size_t at = reply.find('{');
+    for (int tried = 0; at != std::string_view::npos && tried < kMaxCandidates; ++tried) {
+        const std::size_t end = closing(reply, at);
+        if (end == std::string_view::npos) {
+            at = reply.find('{', at + 1);
+            continue;
+        }
+        auto json = parseJson(reply.substr(at, end - at), kMaxReply, kMaxDepth);
+        if (json && std::ranges::any_of(keys, [&](const char* key) { return json->contains(key); }))
+            return *json;
+        if (json && !other) other = std::move(*json);
+        if (!json && !fault) fault = json.error();
+        // A whole object was read: its inner ones are parts of it. Text in braces may still hold
+        // one.
+        at = reply.find('{', json ? end : at + 1);
+    }
+    if (other) return *other;
+    if (fault) {
+        return fail(Code::bad_json,
+                    "the reply's JSON cannot be read: " + fault->message.substr(0, 200),
+                    "send one JSON object without comments or trailing commas");
+    }
+    return fail(Code::bad_json, "the reply holds no whole JSON object",
+                "send one JSON object, short enough to end before the token limit");
+}
+
+Result<Reply> readReply(std::string_view text) {
+    auto json = extractObject(text, {"network", "edit", "look"});
+    if (!json) return std::unexpected(json.error());
+    Reply reply;
+    reply.reason = reasonOf(*json);
+    if (json->contains("network")) {
+        reply.json = std::move(*json);
+        return reply;
+    }
+    if (const auto edit = json->find("edit"); edit != json->end()) {
+        if (!edit->is_object() || edit->empty()) {
+            return fail(Code::schema, "an edit is an object of what changes, and not empty",
+                        R"(like {"edit": {"/network/0/filters": 24}, "reason": "..."})", "/edit");
+        }
+        const auto of = json->find("of");
+        const bool attempt = of != json->end() && of->is_number_integer();
+        if (of != json->end() && !(attempt && *of > 0) && *of != "best") {
+            return fail(Code::schema, "\"of\" names no attempt", "its number, or \"best\"", "/of");
+        }
+        // A number beyond any attempt's must not overflow on its way.
+        if (attempt)
+            reply.of = static_cast<int>(std::min<std::int64_t>(of->get<std::int64_t>(), 1 << 20));
+        reply.kind = Reply::Kind::edit;
+        reply.json = *edit;
+        return reply;
+    }
+    if (json->contains("look")) {
+        json->erase("reason");
+        reply.kind = Reply::Kind::look;
+        reply.json = std::move(*json);
+        return reply;
+    }
+    // No plan, but what is missing is best said by the plan's schema.
+    reply.json = std::move(*json);
+    return reply;
+}
+
+Result<Json> edited(Json plan, const Json& edit) {
+    Json merge = Json::object();
+    for (const auto& [key, value] : edit.items()) {
+        if (!key.starts_with("/")) merge[key] = value;
+    }
+    plan.merge_patch(merge);
+    for (const auto& [key, value] : edit.items()) {
+        if (!key.starts_with("/")) continue;
+        try {
+            const Json::json_pointer place(key);
+            const Json::json_pointer parent = place.parent_pointer();
+            const bool exists = plan.contains(place);
+            if (!plan.contains(parent) || !plan.at(parent).is_structured() ||
+                (plan.at(parent).is_array() && !exists)) {
+                return fail(Code::schema, "the edit names a place that the plan does not have",
+                            "name a place as in the attempt's plan, or send whole lists", key);
+            }
+            if (!value.is_null()) {
+                plan[place] = value;
+            } else if (exists) {
+                Json& list = plan.at(parent);
+                if (list.is_array()) {
+                    list.erase(std::stoul(place.back()));
+                } else {
+                    list.erase(place.back());
+                }
+            }
+        } catch (const std::exception&) {
+            return fail(Code::schema,
+                        "the edit's \"" + key.substr(0, 100) + "\" is no JSON pointer",
+                        "like /network/0/filters");
+        }
+    }
+    return plan;
+}
+
+}  // namespace tinsmith::plan

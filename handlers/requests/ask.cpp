@@ -1,0 +1,89 @@
+#include "handlers/requests/ask.hpp"
+
+#include <fstream>
+
+#include "handlers/flow/artefacts.hpp"
+#include "handlers/flow/digest.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+constexpr std::size_t kTemplateBytes = 100'000;
+
+std::vector<ChatMessage> chat(const plan::Prompt& prompt, const std::vector<plan::Message>& more) {
+    std::vector<ChatMessage> messages;
+    for (const plan::Message& message : prompt.messages)
+        messages.push_back({message.role, message.content});
+    for (const plan::Message& message : more) messages.push_back({message.role, message.content});
+    return messages;
+}
+
+Json messagesJson(const std::vector<ChatMessage>& messages) {
+    Json json = Json::array();
+    for (const ChatMessage& message : messages)
+        json.push_back({{"role", message.role}, {"content", message.content}});
+    return json;
+}
+
+Task<Result<Json>> call(Job& job, LlmRequest request, std::string version) {
+    World& world = job.world();
+    Result<LlmReply> reply = co_await world.llm.complete(request, job.token());
+    if (!reply) co_return std::unexpected(reply.error());
+    const Json sent = messagesJson(reply->compact ? request.compact : request.messages);
+    const auto prompt = world.artefacts.put(canonical(sent));
+    if (!prompt) co_return std::unexpected(prompt.error());
+    const auto text = world.artefacts.put(reply->text);
+    if (!text) co_return std::unexpected(text.error());
+    co_return Json{{"template", version},
+                   {"prompt", *prompt},
+                   {"reply", *text},
+                   {"provider", reply->provider},
+                   {"model", reply->model},
+                   {"finish", reply->finish},
+                   {"compact", reply->compact},
+                   {"prompt_tokens", reply->promptTokens},
+                   {"completion_tokens", reply->completionTokens}};
+}
+
+}  // namespace
+
+std::string templateText(const World& world, const std::string& file, std::string_view builtIn) {
+    std::ifstream in(world.settings.shareDir / "prompts" / file);
+    if (!in) return std::string(builtIn);
+    std::string text(kTemplateBytes, '\0');
+    in.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(in.gcount()));
+    return text;
+}
+
+Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question question) {
+    if (spent.calls >= goal.llmCalls || spent.tokens >= goal.llmTokens) {
+        co_return fail(Code::budget_spent, "the language model's calls or tokens are used up");
+    }
+    LlmRequest request;
+    request.messages = chat(question.prompt, question.more);
+    if (question.compact) request.compact = chat(*question.compact, question.more);
+    request.schema = question.schema;
+    request.schemaName = question.schemaName;
+    const Json inputs = {{"messages", messagesJson(request.messages)}};
+    ++spent.calls;
+    Result<Json> record =
+        co_await job.step("ask", inputs, call(job, request, question.prompt.version));
+    Json line = record ? *record : Json{{"error", toJson(record.error())}};
+    line["call"] = spent.calls;
+    job.report()["calls"].push_back(std::move(line));
+    if (!record) co_return std::unexpected(record.error());
+    spent.tokens += record->value("prompt_tokens", std::int64_t{0}) +
+                    record->value("completion_tokens", std::int64_t{0});
+    const auto text = job.world().artefacts.read(record->value("reply", ""));
+    if (!text) co_return std::unexpected(text.error());
+    co_return Answer{*text, record->value("model", ""), record->value("finish", "")};
+}
+
+void noteVerdict(Job& job, const std::string& verdict) {
+    Json& calls = job.report()["calls"];
+    if (!calls.empty()) calls.back()["verdict"] = verdict;
+}
+
+}  // namespace tinsmith

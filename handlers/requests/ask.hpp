@@ -1,0 +1,44 @@
+// One call of a language model as a durable step. Prompt and reply are kept as artefacts; the step,
+// the log and the report name them by digest.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "handlers/flow/job.hpp"
+#include "handlers/plan/prompt_template.hpp"
+#include "handlers/requests/goal.hpp"
+
+namespace tinsmith {
+
+struct Spent {
+    int calls = 0;
+    std::int64_t tokens = 0;
+};
+
+struct Question {
+    plan::Prompt prompt;
+    std::optional<plan::Prompt> compact;
+    std::vector<plan::Message> more;  // an earlier reply and what is wrong with it
+    Json schema;                      // that the reply should fit
+    std::string schemaName;
+};
+
+struct Answer {
+    std::string text;
+    std::string model;  // who said it
+    std::string finish;
+};
+
+// Fails with budget_spent where the job's calls or tokens are used up, with llm_unavailable, or
+// with cancelled.
+Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question question);
+
+// The template that an installation put in its place, else the compiled-in one.
+std::string templateText(const World& world, const std::string& file, std::string_view builtIn);
+
+// Adds what came of the last call to the report: "plan", "edit of 3", "useless: …".
+void noteVerdict(Job& job, const std::string& verdict);
+
+}  // namespace tinsmith

@@ -1,0 +1,252 @@
+#include "handlers/requests/engineer.hpp"
+
+#include <algorithm>
+
+#include "handlers/plan/fixed.hpp"
+#include "handlers/plan/reply.hpp"
+#include "handlers/requests/report.hpp"
+#include "handlers/requests/stage.hpp"
+
+namespace tinsmith {
+
+namespace {
+
+// So many useless replies in a row, or plans that bring nothing forward, and the built-in search
+// goes on alone.
+constexpr int kUselessReplies = 3;
+constexpr int kIdlePlans = 3;
+constexpr int kLooks = 3;
+// A quick look comes before a whole training where that takes long: below so many train windows it
+// does not.
+constexpr std::size_t kTinyData = 600;
+constexpr double kQuickShare = 0.35;
+// Points that a quick look may lie behind the best and still deserve a whole training.
+constexpr double kPromising = 0.04;
+
+bool endsJob(const Error& error) {
+    return error.code == Code::cancelled || error.code == Code::storage_full;
+}
+
+// The planner never sees the test part, nor what only a look at it could tell.
+Json withoutTest(Json card) {
+    for (const char* counted : {"windows", "groups"}) {
+        if (card.contains(counted) && card[counted].is_object()) card[counted].erase("test");
+    }
+    Json warnings = Json::array();
+    for (const Json& warning : card.value("warnings", Json::array())) {
+        if (!warning.value("code", "").starts_with("test_")) warnings.push_back(warning);
+    }
+    card["warnings"] = warnings;
+    return card;
+}
+
+std::optional<std::size_t> bestAttempt(const Goal& goal, const Books& books) {
+    const Candidate* best = bestOf(books, goal);
+    if (best == nullptr) return std::nullopt;
+    return best->attempt;
+}
+
+Result<Question> question(const World& world, const Goal& goal, const Books& books,
+                          const Conversation& talk) {
+    plan::PromptInput input;
+    input.task = goal.task;
+    input.advice = goal.advice;
+    input.fixed = goal.fixed;
+    input.dataCard = withoutTest(goal.card);
+    input.plots = goal.plots;
+    input.window = goal.window();
+    input.limits = goal.limits;
+    input.targetAccuracy = goal.target;
+    input.attempts = books.attempts;
+    input.best = bestAttempt(goal, books);
+    input.looks = talk.looks;
+    input.looksLeft = kLooks - static_cast<int>(talk.looks.size());
+    const std::string text = templateText(world, "plan.md", plan::planTemplate());
+    auto prompt = plan::planPrompt(input, text);
+    if (!prompt) return std::unexpected(prompt.error());
+    const std::string brief = templateText(world, "plan-compact.md", plan::compactTemplate());
+    auto compact = plan::compactPlanPrompt(input, brief);
+    if (!compact) return std::unexpected(compact.error());
+    Question question;
+    question.prompt = std::move(*prompt);
+    question.compact = std::move(*compact);
+    question.schema = plan::replySchema();
+    question.schemaName = "plan";
+    return question;
+}
+
+Task<Result<Json>> lookAt(Job& job, Goal goal, Json query) {
+    const Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
+                        {"query", query}};
+    const int at = percentOf(job, goal);
+    Result<Json> seen = co_await runStage(job, "tinsmith-work", "look", input, "look", at, at);
+    co_return seen;
+}
+
+Task<Status> takeLook(Job& job, Goal goal, Conversation& talk, Json query) {
+    if (talk.looks.size() >= static_cast<std::size_t>(kLooks)) {
+        co_return fail(Code::schema, "no look at the data is left", "send a plan or an edit",
+                       "/look");
+    }
+    const Json inputs = {{"query", query}, {"data", goal.data}};
+    Result<Json> seen = co_await job.step("look", inputs, lookAt(job, goal, query));
+    if (!seen) co_return std::unexpected(seen.error());
+    plan::Look look{query, seen->value("text", "")};
+    job.event("look", "looks at the data: " + canonical(query).substr(0, 200));
+    reportLook(job, look);
+    talk.looks.push_back(std::move(look));
+    co_return Status();
+}
+
+// The whole plan that a reply stands for.
+Result<plan::Plan> wholePlan(const Goal& goal, const Books& books, const plan::Reply& reply) {
+    if (reply.kind == plan::Reply::Kind::plan)
+        return plan::withFixed(reply.json, goal.fixed, goal.window());
+    auto base = bestAttempt(goal, books);
+    if (reply.of > 0) base = static_cast<std::size_t>(reply.of) - 1;
+    if (!base || *base >= books.attempts.size()) {
+        return fail(Code::schema, "there is no such attempt to edit",
+                    "send a whole plan, or name an attempt that is listed", "/of");
+    }
+    auto json = plan::edited(books.attempts[*base].plan, reply.json);
+    if (!json) return std::unexpected(json.error());
+    if (!reply.reason.empty()) (*json)["reason"] = reply.reason;
+    return plan::withFixed(*json, goal.fixed, goal.window());
+}
+
+// The attempt that trained the same plan; 0 = there is none.
+int triedAs(const Books& books, const plan::Plan& plan) {
+    Json wanted = plan::toJson(plan);
+    wanted.erase("reason");
+    for (const plan::Attempt& attempt : books.attempts) {
+        Json other = attempt.plan;
+        other.erase("reason");
+        if (other == wanted) return attempt.number;
+    }
+    return 0;
+}
+
+double bestMean(const Goal& goal, const Books& books) {
+    const Candidate* best = bestOf(books, goal);
+    return best == nullptr ? 0 : best->mean();
+}
+
+// A quick look first where training takes long, the whole training for what is promising.
+Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
+    Try wanted;
+    wanted.trial.plan = proposal.plan;
+    wanted.trial.rung = 1;
+    wanted.planner = proposal.model;
+    wanted.reason = proposal.reason;
+    wanted.forSearch = false;
+    // Half of what is left: the final fit takes as long again.
+    wanted.mostMs = std::max<std::int64_t>(1, (goal.budgetMs - job.consumedMs()) / 2);
+    const double best = bestMean(goal, books);
+    if (goal.searchInput().trainWindows >= kTinyData && best > 0) {
+        Try quick = wanted;
+        quick.trial.rung = 0;
+        quick.trial.epochsScale = kQuickShare;
+        const Status looked = co_await tryPlan(job, goal, books, quick);
+        if (!looked) co_return looked;
+        plan::Attempt& attempt = books.attempts.back();
+        if (!attempt.measured) co_return Status();
+        if (attempt.accuracy < best - kPromising || !budgetLeft(job, goal, books)) {
+            attempt.facts.emplace_back("too far behind the best to be trained in full");
+            co_return Status();
+        }
+        wanted.again = books.attempts.size() - 1;
+    }
+    const Status tried = co_await tryPlan(job, goal, books, wanted);
+    co_return tried;
+}
+
+}  // namespace
+
+Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversation& talk) {
+    Error fault;
+    bool repaired = false;
+    auto asking = question(job.world(), goal, books, talk);
+    if (!asking) co_return std::unexpected(asking.error());
+    while (true) {
+        Result<Answer> answer = co_await askModel(job, goal, talk.spent, *asking);
+        if (!answer) co_return std::unexpected(answer.error());
+        auto reply = plan::readReply(answer->text);
+        if (reply && reply->kind == plan::Reply::Kind::look) {
+            const Status looked = co_await takeLook(job, goal, talk, reply->json);
+            if (looked) {
+                noteVerdict(job, "look");
+                asking = question(job.world(), goal, books, talk);
+                if (!asking) co_return std::unexpected(asking.error());
+                continue;
+            }
+            if (endsJob(looked.error())) co_return std::unexpected(looked.error());
+            reply = std::unexpected(looked.error());
+        }
+        auto plan = reply ? wholePlan(goal, books, *reply)
+                          : Result<plan::Plan>(std::unexpected(reply.error()));
+        if (plan) {
+            noteVerdict(job, reply->kind == plan::Reply::Kind::edit ? "edit" : "plan");
+            co_return Proposal{std::move(*plan), reply->reason, answer->model};
+        }
+        fault = plan.error();
+        if (answer->finish == "cut" || answer->finish == "length") {
+            fault.message = "the reply ran on beyond its limit and was cut; " + fault.message;
+            fault.hint = "answer with the JSON object alone";
+        }
+        noteVerdict(job, "useless: " + fault.message);
+        job.event("reply", "the language model's reply is of no use: " + fault.message,
+                  tinsmith::toJson(fault));
+        if (repaired) co_return std::unexpected(fault);
+        repaired = true;
+        asking->more = {{"assistant", answer->text.substr(0, plan::kMaxReply)},
+                        plan::repairMessage(fault)};
+    }
+}
+
+Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) {
+    const std::string name = job.world().llm.model();
+    int useless = 0;
+    int idle = 0;
+    while (useless < kUselessReplies && idle < kIdlePlans && budgetLeft(job, goal, books) &&
+           !targetHolds(books, goal)) {
+        job.progress(percentOf(job, goal), "asks " + name + " for a plan");
+        Result<Proposal> proposal = co_await propose(job, goal, books, talk);
+        if (!proposal) {
+            const Error& error = proposal.error();
+            if (endsJob(error)) co_return std::unexpected(error);
+            job.event("planner", name + ": " + error.message, tinsmith::toJson(error));
+            if (error.code == Code::llm_unavailable || error.code == Code::budget_spent)
+                co_return Status();
+            ++useless;
+            continue;
+        }
+        const Json json = plan::toJson(proposal->plan);
+        job.event("plan", proposal->reason, json);
+        const plan::Feasibility fit = plan::check(proposal->plan, goal.window(), goal.limits);
+        const int same = triedAs(books, proposal->plan);
+        if (same > 0 || !fit.fits) {
+            const std::string why =
+                same > 0 ? "the same plan as attempt " + std::to_string(same) : fit.sentence;
+            job.event(same > 0 ? "repeated" : "infeasible", why);
+            noteUntried(job, books, json, proposal->model, proposal->reason, why);
+            ++useless;
+            continue;
+        }
+        useless = 0;
+        const double before = bestMean(goal, books);
+        const Status tried = co_await tryProposal(job, goal, books, *proposal);
+        if (!tried) co_return tried;
+        idle = bestMean(goal, books) > before ? 0 : idle + 1;
+    }
+    if (idle == kIdlePlans || useless == kUselessReplies) {
+        job.event("planner",
+                  name + ": " +
+                      (idle == kIdlePlans
+                           ? std::to_string(idle) + " plans in a row brought nothing forward"
+                           : std::to_string(useless) + " answers in a row were of no use") +
+                      "; the built-in search goes on");
+    }
+    co_return Status();
+}
+
+}  // namespace tinsmith

@@ -1,0 +1,94 @@
+// Plans tried in one job: training and measuring one, and the books over all of them. Rebuilt from
+// step results when a job runs again.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "handlers/flow/job.hpp"
+#include "handlers/plan/prompt.hpp"
+#include "handlers/plan/search.hpp"
+#include "handlers/requests/goal.hpp"
+
+namespace tinsmith {
+
+// A plan with what it reached on validation.
+struct Choice {
+    Json plan;
+    int epochs = 0;       // to fit it once more on train and validation together
+    double accuracy = 0;  // int8, on validation
+    double lower90 = 0;   // its one-sided lower 90 % bound
+    Json validation;      // confusion, per class
+    Json curve;           // of the training, for who trains it again one day
+    Json cost;            // feasibility as computed before training
+    std::string planner;  // "search", "asker" or the language model's name
+    int attempts = 0;
+    int llmCalls = 0;
+    std::int64_t llmTokens = 0;
+};
+
+Json toJson(const Choice& choice);
+
+// One plan and every look that was taken at it. Validation is small and training depends on its
+// seed, so a plan is judged by the mean of its looks, not by its luckiest one.
+struct Candidate {
+    plan::Plan plan;
+    Choice choice;            // of the newest full look
+    bool full = false;        // trained to the end and measured as int8 at least once
+    std::size_t attempt = 0;  // where it stands in Books::attempts
+    double sum = 0;
+    int looks = 0;
+
+    [[nodiscard]] double mean() const { return looks == 0 ? 0 : sum / looks; }
+};
+
+struct Books {
+    std::vector<plan::Outcome> outcomes;  // what the built-in search goes by
+    std::vector<plan::Attempt> attempts;  // what a language model is shown
+    std::vector<Candidate> candidates;
+    int tried = 0;                    // trainings
+    std::int64_t longestTrialMs = 0;  // of the full ones
+
+    // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
+    double pace = 0;
+};
+
+// The first candidate on which the target holds; else the one with the best mean. Ties go to the
+// earlier, and the search proposes what usually wins first. Null while no plan was trained to the
+// end.
+const Candidate* bestOf(const Books& books, const Goal& goal);
+bool targetHolds(const Books& books, const Goal& goal);
+
+// Leaves room for the final fit, which takes about as long as the longest trial did.
+bool budgetLeft(const Job& job, const Goal& goal, const Books& books);
+
+// "raw → conv1d16 max_pool dense8", for the log.
+std::string describe(const Json& plan);
+
+struct Try {
+    plan::Trial trial;
+    std::string planner;
+    std::string reason;                // why this plan; the plan's own where empty
+    std::int64_t mostMs = 0;           // it may take; fewer epochs where more are expected; 0 = any
+    std::optional<std::size_t> again;  // continues this attempt's entry instead of a new one
+    bool forSearch = true;             // enters the search's outcomes
+};
+
+// Trains one plan, measures it and enters it into the books and the report. A plan that cannot be
+// trained is an outcome, not the job's end; cancelled and storage_full are.
+Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted);
+
+// Enters a plan that was not trained, and why.
+void noteUntried(Job& job, Books& books, const Json& plan, const std::string& planner,
+                 const std::string& reason, const std::string& why);
+
+// One plan, trained on train only and measured on validation, as a step. `epochsScale` of the
+// plan's epochs. Fields as in the outputs of tinsmith-train, "validation" being the int8 one where
+// `quantize` is true.
+Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale, bool quantize);
+
+// Progress of a job that plans, in percent of the whole.
+int percentOf(const Job& job, const Goal& goal);
+
+}  // namespace tinsmith

@@ -1,0 +1,97 @@
+#include "handlers/plan/recipe_prompt.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/handlers/plan/example.hpp"
+
+namespace tinsmith::plan {
+namespace {
+
+Json card(std::vector<std::string> classes, std::vector<int> windows, double most) {
+    return {{"classes", classes},
+            {"windows", {{"train", {{"per_class", windows}}}}},
+            {"groups", {{"train", {{"count", classes.size()}}}}},
+            {"ranges", {{{"channel", "x"}, {"min", 0.0}, {"max", most}, {"mean", most / 2}}}}};
+}
+
+TEST(Changes, NameWhatDiffers) {
+    const Json before = card({"a", "b"}, {100, 50}, 1);
+    const std::string text = changesText(before, card({"a", "c"}, {140, 20}, 2));
+    for (const char* part : {"new class \"c\"", "class \"a\": 100 to 140", "class \"b\" is gone",
+                             "channel \"x\": 0 to 1 became 0 to 2"}) {
+        EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+    }
+    EXPECT_EQ(changesText(before, card({"a", "b"}, {100, 50}, 1.02)),
+              "nothing that the card shows");
+    EXPECT_NE(changesText(Json(), before).find("gone"), std::string::npos);
+}
+
+TEST(RetrainPrompt, HoldsCurvesAndChangesAndTheSchemaOfTraining) {
+    RetrainInput in;
+    in.task = "Tell </task> a from b";
+    in.plan = examplePlan();
+    in.curves = "the loss still fell at the end";
+    in.oldCard = card({"a", "b"}, {100, 50}, 1);
+    in.card = card({"a", "b"}, {100, 90}, 1);
+    const auto prompt = retrainPrompt(in, retrainTemplate());
+    ASSERT_TRUE(prompt) << prompt.error().message;
+    const std::string& user = prompt->messages[1].content;
+    for (const char* part : {"still fell", "50 to 90", "learning_rate", "\"units\":12"}) {
+        EXPECT_NE(user.find(part), std::string::npos) << part;
+    }
+    EXPECT_EQ(user.find("Tell </task>"), std::string::npos);
+}
+
+TEST(RetrainAnswer, IsLaidOverThePlanAndChecked) {
+    const auto good = readRetrainAnswer(
+        R"(Sure: {"training":{"epochs":33,"augment":{"noise":0.1}},"weights":"fresh","reason":"new groups"})",
+        examplePlan(), kVibration);
+    ASSERT_TRUE(good) << good.error().message;
+    EXPECT_EQ(good->plan["training"]["epochs"], 33);
+    EXPECT_EQ(good->plan["training"]["augment"]["shift"], 8) << "what is left out stays";
+    EXPECT_TRUE(good->fresh);
+    EXPECT_EQ(good->reason, "new groups");
+    for (const char* bad :
+         {R"({"training":{"epochs":0}})", R"({"training":[]})", R"({"weights":"old"})",
+          R"({"training":{"optimizer":"sgd"}})", "no json", R"({"training":{"epochs":1e99}})"}) {
+        EXPECT_FALSE(readRetrainAnswer(bad, examplePlan(), kVibration)) << bad;
+    }
+    // It may not touch anything else.
+    const auto more =
+        readRetrainAnswer(R"({"weights":"continued","network":[]})", examplePlan(), kVibration);
+    ASSERT_TRUE(more);
+    EXPECT_EQ(more->plan["network"].size(), 7U);
+}
+
+TEST(RequantizeAnswer, HoldsOneToThreeValidRecipes) {
+    const auto good = readRequantizeAnswer(
+        R"({"recipes":[{"calibration":"percentile","percentile":99.5},{"calibration":"mse","bias_correction":true}]})",
+        examplePlan(), kVibration);
+    ASSERT_TRUE(good) << good.error().message;
+    ASSERT_EQ(good->recipes.size(), 2U);
+    EXPECT_EQ(good->recipes[0].percentile, 99.5);
+    EXPECT_TRUE(good->recipes[1].biasCorrection);
+    for (const char* bad :
+         {R"({"recipes":[]})", R"({"recipes":[{},{},{},{}]})",
+          R"({"recipes":[{"calibration":"magic"}]})",
+          R"({"recipes":[{"calibration":"mse","percentile":99}]})", R"({"recipes":"mse"})", ""}) {
+        EXPECT_FALSE(readRequantizeAnswer(bad, examplePlan(), kVibration)) << bad;
+    }
+}
+
+TEST(RequantizePrompt, HoldsFiguresAndWhatWasTried) {
+    RequantizeInput in;
+    in.task = "t";
+    in.plan = examplePlan();
+    in.figures = {{"int8", 0.91}, {"float", 0.97}};
+    in.limits = "flash at most 90 KB";
+    in.tried = "min_max 91.0 %";
+    const auto prompt = requantizePrompt(in, requantizeTemplate());
+    ASSERT_TRUE(prompt) << prompt.error().message;
+    for (const char* part : {"0.97", "90 KB", "min_max 91.0 %", "fine_tune_epochs"}) {
+        EXPECT_NE(prompt->messages[1].content.find(part), std::string::npos) << part;
+    }
+}
+
+}  // namespace
+}  // namespace tinsmith::plan

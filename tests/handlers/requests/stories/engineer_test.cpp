@@ -1,0 +1,239 @@
+// A language model works on a plan: what it is shown, what it may answer, and when it is left
+// alone.
+#include <gtest/gtest.h>
+
+#include "handlers/plan/plan.hpp"
+#include "tests/handlers/requests/stories/story.hpp"
+
+namespace tinsmith {
+namespace {
+
+using testing::regenerate;
+using testing::Story;
+
+// A plan that the built-in search never writes, worth `accuracy` to worthByUnits().
+Json planWith(int units) {
+    return Json::parse(
+        R"({"version":1,"reason":"Because I say so.","features":[{"block":"statistics"}],
+        "network":[{"layer":"dense","units":)" +
+        std::to_string(units) + R"(}],"training":{"epochs":5}})");
+}
+
+// The search's plans are worth 0.7, the model's half a percent a unit.
+double worthByUnits(const Json& plan) {
+    const Json& network = plan["network"];
+    if (network.size() != 1 || network[0].value("layer", "") != "dense") return 0.7;
+    return 0.5 + 0.005 * network[0].value("units", 0);
+}
+
+struct Engineer : Story {
+    Engineer() {
+        stages.ofPlan = worthByUnits;
+        fake.llm.always = true;
+    }
+    void say(const Json& answer) { fake.llm.say(answer.dump()); }
+    // The whole prompt of the n-th call.
+    std::string prompt(std::size_t n) const {
+        std::string text;
+        for (const ChatMessage& message : fake.llm.requests.at(n).messages)
+            text += message.content + "\n";
+        return text;
+    }
+    Json report(const Json& job) {
+        const auto text = fake.artefacts.read(job.value("report", ""));
+        EXPECT_TRUE(text) << "no report of " << job.dump();
+        return text ? Json::parse(*text) : Json();
+    }
+};
+
+TEST(Engineer, TheSearchBeginsAndAMetTargetAsksNobody) {
+    Engineer story;
+    story.stages.ofPlan = nullptr;
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["origin"]["planner"], "search");
+    EXPECT_TRUE(story.fake.llm.requests.empty()) << "the search had met the target already";
+}
+
+TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
+    Engineer story;
+    story.say(planWith(90));
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
+    EXPECT_EQ(job["result"]["plan"]["network"][0]["units"], 90);
+    EXPECT_EQ(job["result"]["origin"]["llm_calls"], 1);
+    const std::string first = story.prompt(0);
+    EXPECT_NE(first.find("1. search: accuracy 0.7000"), std::string::npos) << first;
+    EXPECT_EQ(first.find("secret of the test part"), std::string::npos);
+    EXPECT_NE(first.find("tell a from b"), std::string::npos);
+    EXPECT_FALSE(story.fake.llm.requests[0].compact.empty());
+}
+
+TEST(Engineer, EditsLooksAndFactsMakeAConversation) {
+    Engineer story;
+    story.say({{"look", "groups"}, {"reason", "are they alike?"}});
+    story.say(planWith(20));
+    // Which number its first plan has is only known once the search has begun.
+    story.fake.llm.onRequest = [&](std::size_t n) {
+        if (n != 2) return;
+        const std::string text = story.prompt(2);
+        const std::size_t at = text.find(". scripted: ");
+        ASSERT_NE(at, std::string::npos) << text;
+        const int number = std::stoi(text.substr(text.rfind('\n', at) + 1));
+        story.say({{"edit", {{"/network/0/units", 96}}}, {"of", number}, {"reason", "wider"}});
+    };
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["plan"]["network"][0]["units"], 96);
+    EXPECT_EQ(job["result"]["plan"]["reason"], "wider");
+    EXPECT_EQ(story.stages.runs["look"], 1);
+    EXPECT_NE(story.prompt(1).find("seen: {\"look\":\"groups\"}"), std::string::npos);
+    EXPECT_NE(story.prompt(2).find("0.6000"), std::string::npos) << "what was measured is shown";
+    const Json report = story.report(job);
+    EXPECT_EQ(report["calls"].size(), 3U);
+    EXPECT_EQ(report["calls"][0]["verdict"], "look");
+    EXPECT_EQ(report["calls"][2]["verdict"], "edit");
+    EXPECT_EQ(report["looks"].size(), 1U);
+    EXPECT_EQ(report["attempts"].back()["reason"], "wider");
+    EXPECT_EQ(report["attempts"].back()["plan"]["network"][0]["units"], 96);
+    EXPECT_EQ(report["state"], "succeeded");
+    // Prompt and reply are there by digest.
+    const auto reply = story.fake.artefacts.read(report["calls"][2]["reply"].get<std::string>());
+    ASSERT_TRUE(reply);
+    EXPECT_NE(reply->find("/network/0/units"), std::string::npos);
+}
+
+TEST(Engineer, ARepairIsAskedForOnceWithTheFault) {
+    Engineer story;
+    Json bad = planWith(90);
+    bad["network"][0] = {{"layer", "transformer"}};
+    story.fake.llm.say("```json\n" + bad.dump() + "\n```");
+    story.say(planWith(90));
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
+    ASSERT_EQ(story.fake.llm.requests.size(), 2U);
+    const std::string repair = story.fake.llm.requests[1].messages.back().content;
+    EXPECT_NE(repair.find("/network"), std::string::npos) << repair;
+    EXPECT_EQ(story.events("reply").size(), 1U);
+}
+
+TEST(Engineer, BadEngineersAreLeftAloneAndTheSearchEndsTheWork) {
+    struct Case {
+        const char* name;
+        std::function<Result<LlmReply>(int n)> say;
+        std::size_t most;  // calls that it may cost
+    };
+    const auto text = [](std::string said) {
+        return LlmReply{std::move(said), "scripted", "scripted", "stop", 100, 50};
+    };
+    const Case cases[] = {
+        {"down", [](int) { return fail(Code::llm_unavailable, "connection refused"); }, 1},
+        {"breaks the format", [&](int) { return text("I would rather talk about the weather. {"); },
+         6},
+        {"invents interfaces",
+         [&](int n) {
+             Json plan = planWith(4);
+             plan["network"][0]["layer"] = "attention_" + std::to_string(n);
+             return text(plan.dump());
+         },
+         6},
+        {"runs away",
+         [&](int) {
+             LlmReply reply = text("{\"network\":[" + std::string(60'000, '['));
+             reply.finish = "cut";
+             return reply;
+         },
+         6},
+        {"lazy", [&](int) { return text(planWith(1).dump()); }, 4},
+        {"stubborn",
+         [&](int) {
+             Json plan = planWith(4);
+             plan["network"][0]["units"] = 5000;
+             return text(plan.dump());
+         },
+         6},
+        {"gets nowhere", [&](int n) { return text(planWith(2 + n).dump()); }, 3},
+        {"only looks", [&](int) { return text(R"({"look":"groups"})"); }, 12},
+    };
+    for (const Case& c : cases) {
+        SCOPED_TRACE(c.name);
+        Engineer story;
+        int calls = 0;
+        story.fake.llm.onRequest = [&](std::size_t) {
+            story.fake.llm.replies.push_back(c.say(calls++));
+        };
+        Json request = regenerate(0.69);
+        request["budget"] = {{"minutes", 1}, {"llm_calls", 30}, {"llm_tokens", 1'000'000}};
+        story.stages.test = 0.7;
+        const Json job = story.run("regenerate", request);
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        EXPECT_EQ(job["result"]["origin"]["planner"], "search");
+        EXPECT_FALSE(story.events("planner").empty()) << "the log does not say why";
+        EXPECT_LE(story.fake.llm.requests.size(), c.most);
+        EXPECT_FALSE(story.report(job)["attempts"].empty());
+    }
+}
+
+TEST(Engineer, CallsAndTokensAreBudgeted) {
+    for (const Json& budget :
+         {Json{{"minutes", 1}, {"llm_calls", 1}}, Json{{"minutes", 1}, {"llm_tokens", 100}}}) {
+        Engineer story;
+        Json request = regenerate(0.999);
+        request["budget"] = budget;
+        for (int i = 0; i < 5; ++i) story.say(planWith(20 + i));
+        story.run("regenerate", request);
+        EXPECT_EQ(story.fake.llm.requests.size(), 1U) << budget;
+    }
+    Engineer story;
+    Json request = regenerate(0.999);
+    request["budget"] = {{"minutes", 1}, {"llm_calls", 0}};
+    story.run("regenerate", request);
+    EXPECT_TRUE(story.fake.llm.requests.empty());
+}
+
+TEST(Person, WhatIsFixedStaysAndTheModelIsTold) {
+    Engineer story;
+    Json request = regenerate(0.99);
+    request["advice"] = "think of the bearings";
+    request["plan"] = {{"training", {{"epochs", 3}, {"batch_size", 8}}}};
+    story.say(planWith(90));
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(job["state"], "failed");
+    for (const Json& input : story.stages.trained) {
+        EXPECT_EQ(input["plan"]["training"]["batch_size"], 8) << input.dump();
+    }
+    EXPECT_NE(story.prompt(0).find("think of the bearings"), std::string::npos);
+    EXPECT_NE(story.prompt(0).find("\"batch_size\":8"), std::string::npos);
+    EXPECT_EQ(story.report(job)["goal"]["advice"], "think of the bearings");
+}
+
+TEST(Person, AWholePlanIsTrainedAsItIsAndNobodyIsAsked) {
+    Engineer story;
+    Json request = regenerate(0.6);
+    request["plan"] = planWith(90);
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_TRUE(story.fake.llm.requests.empty());
+    EXPECT_EQ(job["result"]["plan"]["network"][0]["units"], 90);
+    EXPECT_EQ(job["result"]["origin"]["planner"], "asker");
+}
+
+TEST(Person, APlanThatCannotBeIsRefusedWithItsPlace) {
+    for (const auto& [fixed, path] : std::vector<std::pair<Json, std::string>>{
+             {{{"training", {{"epochs", 0}}}}, "/plan/training/epochs"},
+             {{{"optimizer", "sgd"}}, "/plan"},
+             {{{"features", {{{"block", "wavelet"}}}}}, "/plan/features/0"}}) {
+        Engineer story;
+        Json request = regenerate();
+        request["plan"] = fixed;
+        const Json job = story.run("regenerate", request);
+        EXPECT_EQ(job["error"]["code"], "schema") << job.dump();
+        EXPECT_EQ(job["error"]["path"].get<std::string>().find(path), 0U) << job["error"].dump();
+        EXPECT_TRUE(story.stages.trained.empty());
+    }
+}
+
+}  // namespace
+}  // namespace tinsmith
