@@ -55,6 +55,8 @@ struct RetrainRequest {
     std::optional<int> version;  // whose plan and weights; absent = the current one
     std::string dataset;         // empty = the model's own
     bool fresh = false;          // new weights instead of continued ones
+    std::string advice;          // for the planner
+    Json recipe;                 // of the plan's "training", whole or in part; null = the planner's
     Target target;               // what it leaves out is the model's
     Limits limits;
     Budget budget;
@@ -71,6 +73,7 @@ struct RequantizeRequest {
     Limits limits;
     std::optional<int> windows;  // calibration windows
     std::optional<Json> recipe;  // the one to use, as a plan's "quantization"; absent = try them
+    std::string advice;          // for the planner
     std::optional<RolloutOptions> rollout;
     bool force = false;
     bool dryRun = false;

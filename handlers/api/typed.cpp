@@ -150,6 +150,8 @@ Request retrain(Reader& in) {
     request.version = in.maybe<int>("version");
     request.dataset = in.name("dataset");
     request.fresh = in.value<bool>("fresh");
+    request.advice = in.value<std::string>("advice");
+    request.recipe = in.value<Json>("recipe");
     request.target = target(in);
     request.limits = limits(in);
     request.budget = budget(in);
@@ -168,6 +170,7 @@ Request requantize(Reader& in) {
     request.target = target(in);
     request.limits = limits(in);
     request.windows = in.maybe<int>("windows");
+    request.advice = in.value<std::string>("advice");
     in.inside("recipe", [&](Reader& recipe) {
         if (recipe.json().contains("percentile") &&
             recipe.value<std::string>("calibration") != "percentile") {

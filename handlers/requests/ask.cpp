@@ -3,7 +3,9 @@
 #include <fstream>
 
 #include "handlers/flow/artefacts.hpp"
-#include "handlers/flow/digest.hpp"
+#include "handlers/plan/prompt.hpp"
+#include "handlers/plan/quote.hpp"
+#include "handlers/plan/reply.hpp"
 
 namespace tinsmith {
 
@@ -79,6 +81,24 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
     const auto text = job.world().artefacts.read(record->value("reply", ""));
     if (!text) co_return std::unexpected(text.error());
     co_return Answer{*text, record->value("model", ""), record->value("finish", "")};
+}
+
+Task<Result<Answer>> askWithRepair(Job& job, Goal goal, Spent& spent, Question question,
+                                   std::function<Status(const std::string& text)> read) {
+    Error fault;
+    for (int round = 0; round < 2; ++round) {
+        Result<Answer> answer = co_await askModel(job, goal, spent, question);
+        if (!answer) co_return answer;
+        const Status useful = read(answer->text);
+        noteVerdict(job, useful ? "used" : "useless: " + useful.error().message);
+        if (useful) co_return answer;
+        fault = useful.error();
+        job.event("reply", "the language model's reply is of no use: " + fault.message,
+                  toJson(fault));
+        question.more = {{"assistant", plan::cutText(answer->text, plan::kMaxReply)},
+                         plan::repairMessage(fault)};
+    }
+    co_return std::unexpected(fault);
 }
 
 void noteVerdict(Job& job, const std::string& verdict) {

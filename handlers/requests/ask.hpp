@@ -2,6 +2,7 @@
 // the log and the report name them by digest.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -34,6 +35,11 @@ struct Answer {
 // Fails with budget_spent where the job's calls or tokens are used up, with llm_unavailable, or
 // with cancelled.
 Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question question);
+
+// Asks once more, with the fault, where the first reply is of no use to `read`. Fails with the last
+// fault, too.
+Task<Result<Answer>> askWithRepair(Job& job, Goal goal, Spent& spent, Question question,
+                                   std::function<Status(const std::string& text)> read);
 
 // The template that an installation put in its place, else the compiled-in one.
 std::string templateText(const World& world, const std::string& file, std::string_view builtIn);

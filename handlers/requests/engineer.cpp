@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "handlers/plan/fixed.hpp"
+#include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
 #include "handlers/requests/report.hpp"
 #include "handlers/requests/stage.hpp"
@@ -25,19 +26,6 @@ constexpr double kPromising = 0.04;
 
 bool endsJob(const Error& error) {
     return error.code == Code::cancelled || error.code == Code::storage_full;
-}
-
-// The planner never sees the test part, nor what only a look at it could tell.
-Json withoutTest(Json card) {
-    for (const char* counted : {"windows", "groups"}) {
-        if (card.contains(counted) && card[counted].is_object()) card[counted].erase("test");
-    }
-    Json warnings = Json::array();
-    for (const Json& warning : card.value("warnings", Json::array())) {
-        if (!warning.value("code", "").starts_with("test_")) warnings.push_back(warning);
-    }
-    card["warnings"] = warnings;
-    return card;
 }
 
 std::optional<std::size_t> bestAttempt(const Goal& goal, const Books& books) {
@@ -198,7 +186,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
                   tinsmith::toJson(fault));
         if (repaired) co_return std::unexpected(fault);
         repaired = true;
-        asking->more = {{"assistant", answer->text.substr(0, plan::kMaxReply)},
+        asking->more = {{"assistant", plan::cutText(answer->text, plan::kMaxReply)},
                         plan::repairMessage(fault)};
     }
 }

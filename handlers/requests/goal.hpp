@@ -52,7 +52,11 @@ struct GoalRequest {
 // data) or not_feasible (the limits leave nothing beside the platform's own share).
 [[nodiscard]] Result<Goal> makeGoal(World& world, const GoalRequest& request);
 
-// The same as the durable first step of `job`.
+// The data card as a planner may see it: without the test part, and without what only a look at it
+// could tell.
+Json withoutTest(Json card);
+
+// makeGoal() as the durable first step of `job`.
 Task<Result<Goal>> goalStep(Job& job, GoalRequest request);
 
 }  // namespace tinsmith

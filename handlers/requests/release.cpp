@@ -153,6 +153,7 @@ Json versionRecord(const Job& job, const Goal& goal, const Draft& draft, int num
             {"dataset", goal.dataset},
             {"data_digest", goal.data},
             {"classes", goal.card.value("classes", Json::array())},
+            {"card", goal.card},
             {"plan", draft.plan},
             {"network_json", draft.network.value("network_json", Json::object())},
             {"network", draft.network.value("weights", "")},

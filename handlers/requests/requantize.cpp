@@ -2,10 +2,13 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/plan/recipe_prompt.hpp"
+#include "handlers/requests/ask.hpp"
 #include "handlers/requests/figures.hpp"
 #include "handlers/requests/int8.hpp"
 #include "handlers/requests/recipes.hpp"
 #include "handlers/requests/release.hpp"
+#include "handlers/requests/report.hpp"
 #include "handlers/requests/stories.hpp"
 #include "handlers/requests/versions.hpp"
 
@@ -87,6 +90,50 @@ Error explained(Error error, const RecipeChoice& choice) {
     return error;
 }
 
+// A language model's recipes, tried before the usual ones. Empty where none is configured or its
+// answer is of no use; the event says why.
+Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal, Json version,
+                                                            Json planJson) {
+    std::vector<plan::Quantization> recipes;
+    if (!job.world().llm.configured() || goal.llmCalls == 0) co_return recipes;
+    plan::RequantizeInput input;
+    input.task = goal.task;
+    input.advice = goal.advice;
+    input.plan = planJson;
+    const Json metrics = version.value("metrics", Json::object());
+    input.figures = {{"validation", metrics.value("validation", Json::object())},
+                     {"measured", version.value("measured", Json::object())}};
+    input.limits = "flash at most " + kilobytes(goal.limits.flashBytes) +
+                   (goal.target > 0 ? ", accuracy at least " + percent(goal.target) : "");
+    input.tried = "its own recipe, which is tried again";
+    auto prompt = plan::requantizePrompt(
+        input, templateText(job.world(), "requantize.md", plan::requantizeTemplate()));
+    if (!prompt) co_return std::unexpected(prompt.error());
+    Question question;
+    question.prompt = std::move(*prompt);
+    Spent spent;
+    const plan::WindowShape window = goal.window();
+    std::string reason;
+    const auto read = [&recipes, &planJson, &reason, window](const std::string& text) -> Status {
+        auto answer = plan::readRequantizeAnswer(text, planJson, window);
+        if (!answer) return std::unexpected(answer.error());
+        recipes = std::move(answer->recipes);
+        reason = std::move(answer->reason);
+        return {};
+    };
+    Result<Answer> answer = co_await askWithRepair(job, goal, spent, question, read);
+    if (!answer) {
+        const Code code = answer.error().code;
+        if (code == Code::cancelled || code == Code::storage_full)
+            co_return std::unexpected(answer.error());
+        job.event("planner", answer.error().message + "; the usual recipes are tried",
+                  toJson(answer.error()));
+        co_return std::vector<plan::Quantization>();
+    }
+    job.event("recipe", reason);
+    co_return recipes;
+}
+
 }  // namespace
 
 Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
@@ -99,6 +146,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     GoalRequest wanted = goalOfVersion(*base);
     if (request.target.accuracy) wanted.target = request.target;
     wanted.limits = narrowed(wanted.limits, request.limits);
+    wanted.advice = request.advice;
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
 
@@ -124,7 +172,20 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     search.network = {{"network_json", version.value("network_json", Json::object())},
                       {"weights", version.value("network", "")}};
     search.recipes = {plan->quantization};
-    if (!request.recipe) search.recipes = usualRecipes(plan->quantization, flashTight);
+    if (!request.recipe) {
+        reportGoal(job, *goal);
+        Result<std::vector<plan::Quantization>> asked =
+            co_await askForRecipes(job, *goal, version, planJson);
+        if (!asked) co_return std::unexpected(asked.error());
+        const auto add = [&search](const std::vector<plan::Quantization>& recipes) {
+            for (const plan::Quantization& recipe : recipes) {
+                if (std::ranges::find(search.recipes, recipe) == search.recipes.end())
+                    search.recipes.push_back(recipe);
+            }
+        };
+        add(*asked);
+        add(usualRecipes(plan->quantization, flashTight));
+    }
     search.mayFineTune = !request.recipe;
     search.flashTight = flashTight;
     search.version = number;

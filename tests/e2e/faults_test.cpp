@@ -134,12 +134,14 @@ class LlmFaults : public testing::Test {
     void SetUp() override { client_ = house_->client(); }
     void TearDown() override { model_->close(); }
 
-    // The job succeeds whatever the model does; `planner` made the plan.
-    Json succeed(const std::string& planner) {
-        const Json job = client_->runJob("regenerate", learnBlobs("planned"), 90000);
+    // The job succeeds whatever the model does. The target is beyond what so few validation windows
+    // can prove, so that the built-in search alone does not end the work and the model is asked.
+    Json succeed() {
+        Json request = learnBlobs("planned");
+        request["target"]["accuracy"] = 0.98;
+        request["budget"] = {{"minutes", 1}};
+        const Json job = client_->runJob("regenerate", request, 90000);
         EXPECT_EQ(stateOf(job), "succeeded") << job.dump(1) << house_->log("daemon");
-        const Json who = job.value(Json::json_pointer("/result/origin/planner"), Json());
-        EXPECT_EQ(who, planner) << job.dump(1);
         return showJob(*client_, job.value("job", ""));
     }
 
@@ -152,7 +154,7 @@ House* LlmFaults::house_ = nullptr;
 ScriptedModel* LlmFaults::model_ = nullptr;
 
 TEST_F(LlmFaults, Down) {
-    const Json job = succeed("search");
+    const Json job = succeed();
     EXPECT_TRUE(told(job, "planner", "scripted")) << job.dump(1);
     const Json health = client_->request("health", Json::object());
     EXPECT_NE(health.dump().find("\"code\":\"planner\""), std::string::npos) << health.dump(1);
@@ -160,14 +162,14 @@ TEST_F(LlmFaults, Down) {
 
 TEST_F(LlmFaults, FailingInside) {
     ASSERT_TRUE(model_->open([](int) { return std::pair(500, std::string("out of memory")); }));
-    const Json job = succeed("search");
+    const Json job = succeed();
     EXPECT_TRUE(told(job, "planner", "500")) << job.dump(1);
     EXPECT_EQ(model_->bodies().size(), 2U) << "the first attempt and one more";
 }
 
 TEST_F(LlmFaults, Slow) {
     ASSERT_TRUE(model_->open([](int) { return std::pair(0, std::string()); }));
-    const Json job = succeed("search");
+    const Json job = succeed();
     EXPECT_TRUE(told(job, "planner")) << job.dump(1);
 }
 
@@ -175,7 +177,7 @@ TEST_F(LlmFaults, TalkingNonsense) {
     ASSERT_TRUE(model_->open([](int) {
         return std::pair(200, ScriptedModel::saying("I think a large network {would} be [best"));
     }));
-    const Json job = succeed("search");
+    const Json job = succeed();
     EXPECT_TRUE(told(job, "reply")) << job.dump(1);
     EXPECT_TRUE(told(job, "planner")) << job.dump(1);
 }
@@ -183,7 +185,7 @@ TEST_F(LlmFaults, TalkingNonsense) {
 TEST_F(LlmFaults, NoChatCompletionAtAll) {
     ASSERT_TRUE(
         model_->open([](int) { return std::pair(200, std::string("<html>welcome</html>")); }));
-    EXPECT_TRUE(told(succeed("search"), "planner"));
+    EXPECT_TRUE(told(succeed(), "planner"));
 }
 
 TEST_F(LlmFaults, AnUnknownLayerIsRepairedWithItsPath) {
@@ -199,7 +201,7 @@ TEST_F(LlmFaults, AnUnknownLayerIsRepairedWithItsPath) {
         return std::pair(
             200, ScriptedModel::saying("Here is the plan:\n" + (n == 0 ? wrong : plan).dump()));
     }));
-    const Json job = succeed("scripted");
+    const Json job = succeed();
     EXPECT_TRUE(told(job, "reply")) << job.dump(1);
     EXPECT_TRUE(told(job, "plan", "the colours are separable")) << job.dump(1);
     const auto bodies = model_->bodies();

@@ -235,5 +235,94 @@ TEST(Person, APlanThatCannotBeIsRefusedWithItsPlace) {
     }
 }
 
+// ---- retrain and requantize
+// ---------------------------------------------------------------------------------------------
+
+struct Released : Engineer {
+    Released() {
+        stages.ofPlan = nullptr;
+        EXPECT_EQ(run("regenerate", regenerate(), "j-0")["state"], "succeeded");
+        stages.trained.clear();
+    }
+    Json retrain(Json more) {
+        Json request = {{"id", "r-2"}, {"model", "m"}};
+        request.update(more);
+        const Json job = run("retrain", request, "j-2");
+        EXPECT_EQ(job["state"], "succeeded") << job.dump();
+        return job["result"];
+    }
+};
+
+TEST(RetrainRecipe, TheModelsIsUsedForContinuedWeights) {
+    Released story;
+    story.say(
+        {{"training", {{"batch_size", 7}}}, {"weights", "continued"}, {"reason", "small steps"}});
+    const Json result = story.retrain({{"advice", "mind the new pump"}});
+    EXPECT_EQ(result["plan"]["training"]["batch_size"], 7);
+    EXPECT_EQ(result["origin"]["weights"], "continued");
+    EXPECT_EQ(result["origin"]["recipe"]["from"], "scripted");
+    EXPECT_EQ(result["origin"]["recipe"]["reason"], "small steps");
+    EXPECT_EQ(story.stages.trained.back()["plan"]["training"]["batch_size"], 7);
+    EXPECT_NE(story.prompt(0).find("mind the new pump"), std::string::npos);
+    EXPECT_NE(story.prompt(0).find("nothing that the card shows"), std::string::npos);
+    EXPECT_EQ(story.prompt(0).find("secret of the test part"), std::string::npos);
+}
+
+TEST(RetrainRecipe, FreshWeightsAreComparedWithTheLastRecipe) {
+    for (const bool better : {true, false}) {
+        Released story;
+        story.stages.ofPlan = [better](const Json& plan) {
+            const bool theirs = plan["training"].value("batch_size", 0) == 7;
+            return theirs == better ? 0.99 : 0.93;
+        };
+        story.say({{"training", {{"batch_size", 7}}}, {"weights", "fresh"}, {"reason", "r"}});
+        const Json result = story.retrain(Json::object());
+        EXPECT_EQ(result["origin"]["weights"], "fresh");
+        EXPECT_EQ(result["origin"]["recipe"]["from"], better ? "scripted" : "last");
+        EXPECT_EQ(result["plan"]["training"]["batch_size"] == 7, better);
+    }
+}
+
+TEST(RetrainRecipe, NonsenseAndSilenceFallBackToTheLastOne) {
+    for (const bool down : {true, false}) {
+        Released story;
+        if (!down) {
+            story.fake.llm.say("train harder");
+            story.fake.llm.say("{\"training\":{\"epochs\":-1}}");
+        }
+        const Json result = story.retrain(Json::object());
+        EXPECT_EQ(result["origin"]["recipe"]["from"], "last");
+        EXPECT_FALSE(story.events("planner").empty());
+    }
+}
+
+TEST(RetrainRecipe, ThePersonsIsTakenAndNobodyIsAsked) {
+    Released story;
+    const Json result = story.retrain({{"recipe", {{"epochs", 11}}}});
+    EXPECT_EQ(result["plan"]["training"]["epochs"], 11);
+    EXPECT_EQ(result["origin"]["recipe"]["from"], "asker");
+    EXPECT_TRUE(story.fake.llm.requests.empty());
+    const Json refused =
+        story.run("retrain", {{"id", "r-3"}, {"model", "m"}, {"recipe", {{"epochs", 0}}}}, "j-3");
+    EXPECT_EQ(refused["error"]["code"], "schema") << refused.dump();
+    EXPECT_EQ(refused["error"]["path"], "/recipe/epochs");
+}
+
+TEST(RequantizeRecipe, TheModelsAreTriedAfterItsOwnAndBeforeTheUsualOnes) {
+    Released story;
+    story.stages.ofRecipe = [](const Json& recipe) {
+        return std::pair(recipe.value("percentile", 0.0) == 97.5 ? 0.99 : 0.95, 0.9);
+    };
+    story.say({{"recipes", {{{"calibration", "percentile"}, {"percentile", 97.5}}}},
+               {"reason", "tails"}});
+    const Json job = story.run("requantize", {{"id", "r-2"}, {"model", "m"}}, "j-2");
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["plan"]["quantization"]["percentile"], 97.5);
+    EXPECT_EQ(job["result"]["origin"]["recipes"][1]["recipe"]["percentile"], 97.5);
+    Released silent;
+    const Json usual = silent.run("requantize", {{"id", "r-2"}, {"model", "m"}}, "j-2");
+    EXPECT_EQ(usual["state"], "succeeded") << usual.dump();
+}
+
 }  // namespace
 }  // namespace tinsmith
