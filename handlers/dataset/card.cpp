@@ -151,6 +151,9 @@ Json card(const Dataset& d, const std::vector<Warning>& notes) {
                  {"classes", d.classes},
                  {"windows", windowsPerPart(d)},
                  {"groups", groupsPerPart(d)}};
+    if (d.picture) {
+        json["picture"] = {{"rows", d.picture->rows}, {"columns", d.picture->columns}};
+    }
     if (seen.count() > 0) {
         json["ranges"] = ranges(d, seen);
         json["per_class"] = perClass(d);
