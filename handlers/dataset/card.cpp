@@ -157,7 +157,7 @@ Json card(const Dataset& d, const std::vector<Warning>& notes) {
     if (seen.count() > 0) {
         json["ranges"] = ranges(d, seen);
         json["per_class"] = perClass(d);
-        if (const auto gravity = findGravity(seen)) {
+        if (const auto gravity = d.picture ? std::nullopt : findGravity(seen)) {
             json["gravity"] = {{"channel", d.channels[*gravity]},
                                {"value", rounded(seen.mean(*gravity))}};
         }
