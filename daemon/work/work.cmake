@@ -1,3 +1,3 @@
 add_executable(tinsmith-work work/main.cpp)
-target_link_libraries(tinsmith-work PRIVATE tinsmith_dataset tinsmith_quantize tinsmith_build tinsmith_preflight)
+target_link_libraries(tinsmith-work PRIVATE tinsmith_import tinsmith_quantize tinsmith_build tinsmith_preflight)
 install(TARGETS tinsmith-work RUNTIME DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/tinsmith)

@@ -151,10 +151,13 @@ Json card(const Dataset& d, const std::vector<Warning>& notes) {
                  {"classes", d.classes},
                  {"windows", windowsPerPart(d)},
                  {"groups", groupsPerPart(d)}};
+    if (d.picture) {
+        json["picture"] = {{"rows", d.picture->rows}, {"columns", d.picture->columns}};
+    }
     if (seen.count() > 0) {
         json["ranges"] = ranges(d, seen);
         json["per_class"] = perClass(d);
-        if (const auto gravity = findGravity(seen)) {
+        if (const auto gravity = d.picture ? std::nullopt : findGravity(seen)) {
             json["gravity"] = {{"channel", d.channels[*gravity]},
                                {"value", rounded(seen.mean(*gravity))}};
         }

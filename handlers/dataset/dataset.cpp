@@ -27,6 +27,30 @@ std::unexpected<Error> broken(const std::string& what) {
     return fail(Code::bad_data, "not a usable dataset: " + what, "import or record it again");
 }
 
+// A dataset of pictures has no window that is not one picture.
+Status checkPictures(const Dataset& d) {
+    if (!d.picture) return {};
+    const auto& [rows, columns] = *d.picture;
+    if (rows < 1 || columns < 1 ||
+        static_cast<std::size_t>(rows) > kMaxWindowLength / static_cast<std::size_t>(columns) ||
+        static_cast<std::size_t>(rows) * static_cast<std::size_t>(columns) != d.windowLength ||
+        d.windowStride != d.windowLength) {
+        return broken("its pictures are " + std::to_string(rows) + " x " + std::to_string(columns) +
+                      " and its windows " + std::to_string(d.windowLength) + " long, " +
+                      std::to_string(d.windowStride) + " apart");
+    }
+    if (d.channels.size() != 1 && d.channels.size() != 3)
+        return broken("its pictures have neither 1 channel nor 3");
+    for (const Segment& s : d.segments) {
+        if (s.samples % d.windowLength != 0) return broken("a picture in it is cut");
+    }
+    if (!std::all_of(d.samples.begin(), d.samples.end(),
+                     [](float v) { return v >= 0 && v <= 255; })) {
+        return broken("its pixels are not all from 0 to 255");
+    }
+    return {};
+}
+
 // The bounds of every field, the same for what is written and what is read.
 Status check(const Dataset& d) {
     if (d.channels.empty() || d.channels.size() > kMaxChannels) {
@@ -60,7 +84,7 @@ Status check(const Dataset& d) {
     if (!std::all_of(d.samples.begin(), d.samples.end(), finite)) {
         return broken("it holds NaN or infinity");
     }
-    return {};
+    return checkPictures(d);
 }
 
 // Magic, length and padded header text.
@@ -73,12 +97,15 @@ std::string head(const Dataset& d) {
                             {"samples", s.samples},
                             {"offset", s.offset}});
     }
-    const Json header = {{"channels", d.channels},
-                         {"units", d.units ? Json(*d.units) : Json()},
-                         {"rate_hz", d.rateHz ? Json(*d.rateHz) : Json()},
-                         {"window", {{"length", d.windowLength}, {"stride", d.windowStride}}},
-                         {"classes", d.classes},
-                         {"segments", std::move(segments)}};
+    Json header = {{"channels", d.channels},
+                   {"units", d.units ? Json(*d.units) : Json()},
+                   {"rate_hz", d.rateHz ? Json(*d.rateHz) : Json()},
+                   {"window", {{"length", d.windowLength}, {"stride", d.windowStride}}},
+                   {"classes", d.classes},
+                   {"segments", std::move(segments)}};
+    if (d.picture) {
+        header["picture"] = {{"rows", d.picture->rows}, {"columns", d.picture->columns}};
+    }
     std::string text = canonical(header);
     text.append((16 - (kPrefix + text.size()) % 16) % 16, ' ');
     std::string bytes(kMagic);
@@ -126,6 +153,20 @@ bool readSegment(const Json& json, Segment& s) {
     return true;
 }
 
+// Absent where the windows are no pictures.
+bool readPicture(const Json& json, std::optional<Picture>& out) {
+    const auto it = json.find("picture");
+    if (it == json.end()) return true;
+    std::size_t rows = 0;
+    std::size_t columns = 0;
+    if (!it->is_object() || !readSize(*it, "rows", rows) || !readSize(*it, "columns", columns) ||
+        rows > kMaxWindowLength || columns > kMaxWindowLength) {
+        return false;
+    }
+    out = Picture{static_cast<int>(rows), static_cast<int>(columns)};
+    return true;
+}
+
 // Everything but the samples; false = a field is missing or has the wrong type.
 bool readHeader(const Json& json, Dataset& d) {
     for (const char* key : {"channels", "units", "rate_hz", "window", "classes", "segments"}) {
@@ -143,8 +184,9 @@ bool readHeader(const Json& json, Dataset& d) {
     for (const Json& item : segments) {
         if (!readSegment(item, d.segments.emplace_back())) return false;
     }
-    return readStrings(json["channels"], d.channels) && readStrings(json["classes"], d.classes) &&
-           readSize(window, "length", d.windowLength) && readSize(window, "stride", d.windowStride);
+    return readPicture(json, d.picture) && readStrings(json["channels"], d.channels) &&
+           readStrings(json["classes"], d.classes) && readSize(window, "length", d.windowLength) &&
+           readSize(window, "stride", d.windowStride);
 }
 
 }  // namespace

@@ -36,6 +36,13 @@ struct Segment {
     std::size_t offset = 0;   // first float in Dataset::samples
 };
 
+// What one window looks like where it is a picture.
+struct Picture {
+    int rows = 0;
+    int columns = 0;
+    bool operator==(const Picture&) const = default;
+};
+
 struct Dataset {
     std::vector<std::string> channels;
     std::optional<std::string> units;
@@ -44,6 +51,10 @@ struct Dataset {
     std::size_t windowStride = 1;      // rows between two train windows
     std::vector<std::string> classes;  // sorted
     std::vector<Segment> segments;
+    // Present: each window is one picture, its samples are pixels row by row (windowLength = stride
+    // = rows * columns), 1 channel (grey) or 3 (red, green, blue) from 0 to 255, and every segment
+    // is a whole number of windows.
+    std::optional<Picture> picture;
     std::vector<float> samples;  // finite, raw units
 };
 

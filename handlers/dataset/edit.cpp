@@ -83,6 +83,10 @@ Status checkRecorded(const std::optional<Dataset>& base, const RecordedWindows& 
                           joined(base->channels),
                       "record into another dataset");
     }
+    if (base && base->picture) {
+        return fail(Code::bad_data, "windows of a sensor cannot be added to a dataset of pictures",
+                    "record into another dataset");
+    }
     if (base && base->rateHz && r.rateHz && std::abs(*base->rateHz / *r.rateHz - 1) > 0.02) {
         return refuse("has another sample rate than the dataset", "record into another dataset");
     }
@@ -198,6 +202,7 @@ Result<Dataset> dropSegments(const Dataset& dataset, const std::optional<std::st
     d.rateHz = dataset.rateHz;
     d.windowLength = dataset.windowLength;
     d.windowStride = dataset.windowStride;
+    d.picture = dataset.picture;
     d.classes = dataset.classes;
     for (const Segment& s : dataset.segments) {
         if ((!index || s.label == *index) && (!group || s.group == *group)) continue;

@@ -2,7 +2,7 @@
 // own look.
 #include "handlers/dataset/import.hpp"
 
-#include <cmath>
+#include <array>
 
 #include "handlers/dataset/edit.hpp"
 
@@ -88,6 +88,63 @@ Status readChannels(const Json& channels, ImportOptions& options) {
     return {};
 }
 
+Result<FileFormat> readFormat(const Json& request) {
+    constexpr std::array<std::pair<const char*, FileFormat>, 4> kWords = {{
+        {"csv", FileFormat::csv},
+        {"wav", FileFormat::wav},
+        {"png", FileFormat::png},
+        {"idx", FileFormat::idx},
+    }};
+    const auto text = readText(request, "format", "");
+    if (!text) return std::unexpected(text.error());
+    for (const auto& [word, format] : kWords) {
+        if (text->value_or("csv") == word) return format;
+    }
+    return fail(Code::unsupported, "the format \"" + **text + "\" is not read",
+                "convert the data to csv, wav, png or idx", "/format");
+}
+
+Status readPictureSize(const Json& picture, ImportOptions& options) {
+    const auto side = [&](const char* key) -> std::size_t {
+        const auto it = picture.is_object() ? picture.find(key) : picture.end();
+        const bool fits =
+            it != picture.end() && it->is_number_integer() && *it >= 1 && *it <= kMaxWindowLength;
+        return fits ? it->get<std::size_t>() : 0;
+    };
+    const std::size_t rows = side("rows");
+    const std::size_t columns = side("columns");
+    if (rows == 0 || columns == 0 || rows * columns > kMaxWindowLength) {
+        return wrong("/picture",
+                     "it must have rows and columns, of at most " +
+                         std::to_string(kMaxWindowLength) + " pixels together",
+                     R"(give {"rows":32,"columns":32})");
+    }
+    options.picture = Picture{static_cast<int>(rows), static_cast<int>(columns)};
+    return {};
+}
+
+// What means nothing in a format is refused, so that nobody believes it was heeded.
+Status checkForFormat(const Json& request, const ImportOptions& options) {
+    const bool pictures = options.format == FileFormat::png || options.format == FileFormat::idx;
+    if (options.picture && !pictures)
+        return wrong("/picture", "it is for pictures", "use it with the formats png and idx");
+    for (const char* key : {"window", "channels", "rate_hz"}) {
+        if (pictures && request.contains(key)) {
+            return wrong(std::string("/") + key, "it means nothing for pictures", "leave it out");
+        }
+    }
+    if (options.format == FileFormat::csv) return {};
+    if (options.windowColumn)
+        return wrong("/window/column", "only CSV has columns", "leave it out");
+    for (const auto& [source, key] : {std::pair(&options.label, "/label"),
+                                      {&options.group, "/group"},
+                                      {&options.split, "/split"}}) {
+        if (source->kind == Kind::column)
+            return wrong(key, "only CSV has columns", "use folder, file or split");
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<ImportOptions> parseImportOptions(const Json& request) {
@@ -98,12 +155,9 @@ Result<ImportOptions> parseImportOptions(const Json& request) {
     if (!*path)
         return wrong("/path", "it is missing", "name a file or folder below the data directory");
     options.path = std::move(**path);
-    if (const auto format = readText(request, "format", ""); !format) {
-        return std::unexpected(format.error());
-    } else if (*format && **format != "csv") {
-        return fail(Code::unsupported, "the format \"" + **format + "\" is not supported",
-                    "convert the data to CSV", "/format");
-    }
+    const auto format = readFormat(request);
+    if (!format) return std::unexpected(format.error());
+    options.format = *format;
     const auto label =
         readSource(request, "label",
                    {{"folder", Kind::folder}, {"split", Kind::splitList}, {"file", Kind::file}});
@@ -127,6 +181,10 @@ Result<ImportOptions> parseImportOptions(const Json& request) {
         if (const Status good = readWindow(*it, options); !good)
             return std::unexpected(good.error());
     }
+    if (const auto it = request.find("picture"); it != request.end()) {
+        if (const Status good = readPictureSize(*it, options); !good)
+            return std::unexpected(good.error());
+    }
     if (const auto it = request.find("rate_hz"); it != request.end()) {
         const double rate = it->is_number() ? it->get<double>() : 0;
         if (!(rate > 0 && rate <= 1e6)) {
@@ -143,6 +201,8 @@ Result<ImportOptions> parseImportOptions(const Json& request) {
             return wrong("/units", good.error().message, good.error().hint);
         }
     }
+    if (const Status good = checkForFormat(request, options); !good)
+        return std::unexpected(good.error());
     return options;
 }
 

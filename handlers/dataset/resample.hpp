@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "handlers/dataset/table.hpp"
+#include "handlers/dataset/run.hpp"
 
 namespace tinsmith::dataset {
 

@@ -57,7 +57,7 @@ std::vector<std::vector<double>> dominantFrequencies(const Dataset& d, int label
     for (const WindowRef& w : windows(d, Part::train)) {
         if (w.label == label) mine.push_back(w);
     }
-    if (d.windowLength < 8 || mine.empty()) return {};
+    if (d.windowLength < 8 || mine.empty() || d.picture) return {};
     std::size_t n = 8;
     while (n * 2 <= std::min<std::size_t>(d.windowLength, 256)) n *= 2;
     std::vector<double> cosines(n);

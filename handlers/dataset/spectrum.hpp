@@ -12,8 +12,8 @@ namespace tinsmith::dataset {
 // Per channel up to `count` frequencies, strongest first: the local maxima of the mean magnitude
 // spectrum over at most 64 train windows of the class, mean removed, Hann, the largest power of two
 // <= min(window length, 256) points. Peaks below a tenth of the strongest are left out. Hz, or
-// cycles per sample without a rate. Empty for windows of fewer than 8 rows or a class without train
-// windows.
+// cycles per sample without a rate. Empty for windows of fewer than 8 rows, pictures, or a class
+// without train windows.
 std::vector<std::vector<double>> dominantFrequencies(const Dataset& dataset, int label,
                                                      std::size_t count);
 

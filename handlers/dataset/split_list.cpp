@@ -92,6 +92,7 @@ std::optional<Part> partFromPath(std::string_view path) {
         if (const auto part = partFromWord(path.substr(start, i - start))) found = part;
         start = i + 1;
     }
+    if (path.find("t10k") != std::string_view::npos) return Part::test;
     return found;
 }
 

@@ -41,7 +41,7 @@ class SplitList {
 // train, training, test, testing, val, valid, validation in any case; nothing for other words.
 std::optional<Part> partFromWord(std::string_view word);
 
-// The last such word in a path such as "data/normal_off_train.csv".
+// The last such word in a path such as "data/normal_off_train.csv"; "t10k" is the test of MNIST.
 std::optional<Part> partFromPath(std::string_view path);
 
 }  // namespace tinsmith::dataset

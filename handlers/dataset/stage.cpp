@@ -157,7 +157,7 @@ Result<Json> importStage(const fs::path& jobDir, const Progress& progress) {
     if (!input->contains("request")) return badInput("request is missing");
     const auto options = parseImportOptions((*input)["request"]);
     if (!options) return std::unexpected(options.error());
-    const auto imported = importCsv(*root, *options, *limits, progress);
+    const auto imported = importData(*root, *options, *limits, progress);
     if (!imported) return std::unexpected(imported.error());
     return store(jobDir, imported->dataset, imported->notes, progress);
 }

@@ -21,7 +21,7 @@ bool isNoChannel(const std::string& name) {
     return std::find(kNoChannels.begin(), kNoChannels.end(), text) != kNoChannels.end();
 }
 
-std::string_view trim(std::string_view text) {
+std::string_view withoutSpaces(std::string_view text) {
     while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
     while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
     return text;
@@ -30,8 +30,8 @@ std::string_view trim(std::string_view text) {
 // Fills in what the columns say about a run that begins in this row.
 Status describe(const CsvReader& reader, const Roles& roles,
                 const std::vector<std::string_view>& cells, Run& run) {
-    if (roles.label) run.label = trim(cells[*roles.label]);
-    if (roles.group) run.group = trim(cells[*roles.group]);
+    if (roles.label) run.label = withoutSpaces(cells[*roles.label]);
+    if (roles.group) run.group = withoutSpaces(cells[*roles.group]);
     for (const auto& [column, what] :
          {std::pair(roles.label, &run.label), {roles.group, &run.group}}) {
         if (!column) continue;
@@ -40,7 +40,7 @@ Status describe(const CsvReader& reader, const Roles& roles,
         }
     }
     if (roles.part) {
-        run.part = partFromWord(trim(cells[*roles.part]));
+        run.part = partFromWord(withoutSpaces(cells[*roles.part]));
         if (!run.part) {
             return reader.refuse("the split is none of train, validation, test", "mend the column");
         }
@@ -102,7 +102,7 @@ Result<std::vector<std::string>> findChannels(CsvReader reader, const Roles& rol
         if (i == roles.label || i == roles.group || i == roles.part || i == roles.window) continue;
         const std::string& name = reader.header()[i];
         // An empty cell is a gap in a channel, which readRuns refuses with its line.
-        const bool number = trim(cells[i]).empty() || looksNumeric(cells[i]);
+        const bool number = withoutSpaces(cells[i]).empty() || looksNumeric(cells[i]);
         (number && !isNoChannel(name) ? channels : leftOut).push_back(name);
     }
     if (channels.empty()) {
@@ -121,7 +121,7 @@ Result<std::size_t> findLabelColumn(CsvReader reader, const std::vector<std::str
         if (!more) return std::unexpected(more.error());
         if (!*more) break;
         for (std::size_t i = 0; i < cells.size(); ++i) {
-            possible[i] = possible[i] && known.contains(trim(cells[i]));
+            possible[i] = possible[i] && known.contains(withoutSpaces(cells[i]));
         }
     }
     if (std::count(possible.begin(), possible.end(), true) != 1) {

@@ -7,18 +7,10 @@
 #include <vector>
 
 #include "handlers/dataset/csv.hpp"
-#include "handlers/dataset/dataset.hpp"
+#include "handlers/dataset/run.hpp"
 #include "handlers/flow/result.hpp"
 
 namespace tinsmith::dataset {
-
-struct Run {
-    std::string label;
-    std::string group;
-    std::optional<Part> part;
-    std::size_t samples = 0;  // rows
-    std::size_t offset = 0;   // first float
-};
 
 // Which columns of one file mean what.
 struct Roles {

@@ -15,7 +15,7 @@ namespace tinsmith::dataset {
 namespace {
 
 constexpr std::size_t kFewWindows = 8;
-constexpr std::size_t kFewGroups = 5;
+constexpr std::size_t kFewGroupsOfClass = 5;
 
 using Warnings = std::vector<Warning>;
 
@@ -141,11 +141,11 @@ void findGroupTroubles(const Dataset& d, Warnings& out) {
         classesOf.size() > 1 && std::all_of(classesOf.begin(), classesOf.end(),
                                             [](const auto& g) { return g.second.size() == 1; });
     const bool few = std::any_of(groupsOf.begin(), groupsOf.end(),
-                                 [](const auto& c) { return c.second < kFewGroups; });
+                                 [](const auto& c) { return c.second < kFewGroupsOfClass; });
     if (oneEach && few) {
         out.push_back(
             {"confounded", "every group holds one class only and some class has fewer than " +
-                               std::to_string(kFewGroups) +
+                               std::to_string(kFewGroupsOfClass) +
                                " groups: a model may learn the recording instead of the class"});
     }
     if (!shared.empty()) {
@@ -198,6 +198,7 @@ struct Rail {
 };
 
 void findClipping(const Dataset& d, Warnings& out) {
+    if (d.picture) return;  // paper is white and ink is black
     const std::size_t channels = d.channels.size();
     for (std::size_t c = 0; c < channels; ++c) {
         Rail low{};
@@ -241,7 +242,7 @@ GroupMoments perGroup(const Dataset& d, bool test) {
 
 // Three channels whose vector is about as long as gravity on average: an accelerometer.
 bool isAccelerometer(const Dataset& d) {
-    if (d.channels.size() != 3) return false;
+    if (d.channels.size() != 3 || d.picture) return false;
     double sum = 0;
     std::size_t rows = 0;
     for (const Segment& s : d.segments) {

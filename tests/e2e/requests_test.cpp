@@ -146,8 +146,8 @@ TEST_F(Requests, EveryRefusalHasACodeAMessageAndAHint) {
          R"({"id":"r21","action":"record","dataset":"d","device":"dev-9","label":"l","seconds":1})",
          "unknown_device", "/device"},
         {"dataset",
-         R"({"id":"r22","action":"import","dataset":"d","path":"blobs.csv","format":"wav"})",
-         "unsupported", "/format"},
+         R"({"id":"r22","action":"import","dataset":"d","path":"blobs.csv","format":"mp3"})",
+         "schema", "/format"},
         {"frobnicate", R"({"id":"r23"})", "unsupported", ""},
     };
     const std::size_t before = jobs();

@@ -1,5 +1,6 @@
 #include "handlers/dataset/dataset.hpp"
 
+#include <array>
 #include <cmath>
 #include <fstream>
 
@@ -124,6 +125,51 @@ TEST(Dataset, SavesNothingBroken) {
     d = small();
     d.channels.clear();
     EXPECT_TRUE(refused(d));
+}
+
+Dataset pictures() {
+    Dataset d;
+    d.channels = {"grey"};
+    d.windowLength = d.windowStride = 6;
+    d.picture = Picture{2, 3};
+    d.classes = {"a", "b"};
+    d.segments = {{0, "g", Part::train, 12, 0}, {1, "g", Part::test, 6, 12}};
+    for (int i = 0; i < 18; ++i) d.samples.push_back(static_cast<float>(i * 15));
+    return d;
+}
+
+TEST(Dataset, KeepsThePicturesShape) {
+    const Folder folder;
+    const auto path = folder.path() / "p.tsd";
+    ASSERT_TRUE(save(path, pictures()));
+    const auto back = load(path);
+    ASSERT_TRUE(back) << back.error().message;
+    ASSERT_TRUE(back->picture);
+    EXPECT_EQ(*back->picture, (Picture{2, 3}));
+    Dataset plain = pictures();
+    plain.picture.reset();
+    EXPECT_NE(digest(plain), digest(pictures()));
+}
+
+TEST(Dataset, RefusesPicturesThatAreNoWindows) {
+    const Folder folder;
+    const std::array<std::pair<const char*, void (*)(Dataset&)>, 8> cases = {{
+        {"rows * columns is not the length", [](Dataset& d) { d.picture->rows = 3; }},
+        {"no rows", [](Dataset& d) { d.picture->rows = 0; }},
+        {"a product that overflows", [](Dataset& d) { d.picture = Picture{65535, 65535}; }},
+        {"another stride", [](Dataset& d) { d.windowStride = 3; }},
+        {"two channels", [](Dataset& d) { d.channels = {"a", "b"}; }},
+        {"a picture cut in the middle", [](Dataset& d) { d.segments[1].samples = 5; }},
+        {"brighter than white", [](Dataset& d) { d.samples[1] = 256; }},
+        {"darker than black", [](Dataset& d) { d.samples[1] = -1; }},
+    }};
+    for (const auto& [what, change] : cases) {
+        Dataset d = pictures();
+        change(d);
+        const Status saved = save(folder.path() / "p.tsd", d);
+        ASSERT_FALSE(saved) << what;
+        EXPECT_EQ(saved.error().code, Code::bad_data) << what;
+    }
 }
 
 TEST(Dataset, SaysWhatKeepsItFromTraining) {

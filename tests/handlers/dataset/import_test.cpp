@@ -17,7 +17,7 @@ Result<Imported> import(const Folder& folder, const Json& request,
                         const ImportLimits& limits = {}) {
     const auto options = parseImportOptions(request);
     if (!options) return std::unexpected(options.error());
-    return importCsv(folder.path(), *options, limits);
+    return importData(folder.path(), *options, limits);
 }
 
 std::size_t count(const Dataset& d, Part part) {
@@ -305,7 +305,7 @@ INSTANTIATE_TEST_SUITE_P(
                 ramp(9),
                 Code::bad_path,
                 "cannot be opened"},
-        Refusal{"wav", {{"path", "d"}, {"format", "wav"}}, ramp(9), Code::unsupported, "wav"},
+        Refusal{"mp3", {{"path", "d"}, {"format", "mp3"}}, ramp(9), Code::unsupported, "mp3"},
         Refusal{"no_path", {{"label", "file"}}, ramp(9), Code::schema, "missing"},
         Refusal{"bad_label", {{"path", "d"}, {"label", "magic"}}, ramp(9), Code::schema, "none of"},
         Refusal{"bad_window",

@@ -4,11 +4,14 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>
 
 #include "handlers/dataset/import.hpp"
+#include "handlers/dataset/split_list.hpp"
+#include "handlers/flow/files.hpp"
 
 namespace tinsmith::dataset {
 namespace {
@@ -29,7 +32,7 @@ class Recordings : public testing::Test {
         const auto options = parseImportOptions(request);
         if (!options) return std::unexpected(options.error());
         const auto start = std::chrono::steady_clock::now();
-        auto got = importCsv(dataFolder(), *options);
+        auto got = importData(dataFolder(), *options);
         if (!got) return got;
         seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
         const Json json = card(got->dataset, got->notes);
@@ -167,6 +170,81 @@ TEST_F(Recordings, Gas) {
     EXPECT_EQ(groups(d, Part::train).size(), 36U);
     EXPECT_EQ(groups(d, Part::validation).size(), 12U) << "one recording of each class";
     EXPECT_EQ(groups(d, Part::test).size(), 12U);
+}
+
+// How many windows of each class the list gives to test, and to the two parts that are cut from its
+// train.
+using PerClass = std::map<std::pair<std::string, bool>, std::size_t>;  // class, is it test
+
+PerClass asListed(const std::string& name) {
+    const auto text = readFile(dataFolder() / name / "split.csv", 1 << 20);
+    const auto list = SplitList::parse(*text, "split.csv");
+    PerClass counts;
+    for (const std::string& file : list->files()) {
+        const bool many = list->find(file)->size() > 1;  // pictures, else the file is one window
+        for (const SplitEntry& entry : *list->find(file))
+            counts[{entry.label, entry.part == Part::test}] += many ? entry.samples.value() : 1;
+    }
+    return counts;
+}
+
+PerClass asImported(const Dataset& d) {
+    PerClass counts;
+    for (const Segment& s : d.segments) {
+        counts[{d.classes[static_cast<std::size_t>(s.label)], s.part == Part::test}] +=
+            windowCount(d, s);
+    }
+    return counts;
+}
+
+// No group is in two parts.
+void expectDisjoint(const std::set<std::string>& a, const std::set<std::string>& b) {
+    for (const std::string& group : a) EXPECT_FALSE(b.contains(group)) << group;
+}
+
+TEST_F(Recordings, Digits) {
+    NEED("digits");
+    const auto got = import("digits", {{"format", "wav"}});
+    ASSERT_TRUE(got) << got.error().message;
+    const Dataset& d = got->dataset;
+    EXPECT_EQ(d.classes.size(), 10U);
+    EXPECT_EQ(d.channels, (std::vector<std::string>{"audio"}));
+    EXPECT_EQ(d.rateHz, 8000);
+    EXPECT_EQ(asImported(d), asListed("digits"));
+    EXPECT_EQ(groups(d, Part::test), groups(d, Part::train)) << "speakers, in every part as given";
+    EXPECT_EQ(groups(d, Part::validation), groups(d, Part::train));
+    EXPECT_GT(d.windowLength, 4000U);
+    EXPECT_LT(d.windowLength, 8000U) << "95 of 100 last less than a second";
+    std::cout << "  window " << d.windowLength << " samples, " << d.samples.size() * 4
+              << " bytes\n";
+}
+
+TEST_F(Recordings, Handsign) {
+    NEED("handsign");
+    const auto got = import("handsign", {{"format", "png"}});
+    ASSERT_TRUE(got) << got.error().message;
+    const Dataset& d = got->dataset;
+    EXPECT_EQ(*d.picture, (Picture{64, 64}));
+    EXPECT_EQ(d.channels.size(), 3U);
+    EXPECT_EQ(asImported(d), asListed("handsign"));
+    expectDisjoint(groups(d, Part::train), groups(d, Part::validation));
+    expectDisjoint(groups(d, Part::train), groups(d, Part::test));
+    const auto small =
+        import("handsign", {{"format", "png"}, {"picture", {{"rows", 32}, {"columns", 32}}}});
+    ASSERT_TRUE(small) << small.error().message;
+    EXPECT_EQ(small->dataset.samples.size() * 4, d.samples.size());
+}
+
+TEST_F(Recordings, Image) {
+    NEED("image");
+    const auto got = import("image", {{"format", "idx"}});
+    ASSERT_TRUE(got) << got.error().message;
+    const Dataset& d = got->dataset;
+    EXPECT_EQ(*d.picture, (Picture{28, 28}));
+    EXPECT_EQ(d.channels, (std::vector<std::string>{"grey"}));
+    EXPECT_EQ(asImported(d), asListed("image"));
+    EXPECT_EQ(count(d, Part::validation), 2000U);
+    EXPECT_LE(d.segments.size(), 30U) << "a segment for each class and part";
 }
 
 }  // namespace

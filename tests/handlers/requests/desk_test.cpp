@@ -49,7 +49,7 @@ TEST_F(DeskTest, EveryBadRequestIsRefusedWithCodePathAndRemedy) {
         {"ada", "dataset", R"({"id":"a","action":"import","dataset":"d","path":"x/../../y"})",
          "bad_path", "/path"},
         {"ada", "dataset",
-         R"({"id":"a","action":"import","dataset":"d","path":"x","format":"wav"})", "unsupported",
+         R"({"id":"a","action":"import","dataset":"d","path":"x","format":"mp3"})", "schema",
          "/format"},
         {"ada", "dataset", R"({"id":"a","action":"info","dataset":"nuts"})", "unknown_dataset",
          "/dataset"},

@@ -64,7 +64,7 @@ TEST_P(Recordings, ReachTheirFigure) {
     }
     const auto options = dataset::parseImportOptions(recording.request);
     ASSERT_TRUE(options) << options.error().message;
-    const auto imported = dataset::importCsv(shared() / "data", *options);
+    const auto imported = dataset::importData(shared() / "data", *options);
     ASSERT_TRUE(imported) << imported.error().message;
     const dataset::Dataset& data = imported->dataset;
     const Folder folder;

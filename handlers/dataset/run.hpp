@@ -1,0 +1,20 @@
+// What a reader of any format hands on: a recording, or a piece of one, before its part is settled.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+
+#include "handlers/dataset/dataset.hpp"
+
+namespace tinsmith::dataset {
+
+struct Run {
+    std::string label;
+    std::string group;
+    std::optional<Part> part;
+    std::size_t samples = 0;  // rows
+    std::size_t offset = 0;   // first float
+};
+
+}  // namespace tinsmith::dataset
