@@ -17,6 +17,7 @@
 #include "daemon/llm.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
+#include "daemon/machine.hpp"
 #include "daemon/service.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/signer.hpp"
@@ -165,6 +166,7 @@ int serve(const Arguments& arguments) {
             std::printf("%s = %s\n", key.c_str(), value.c_str());
         return 0;
     }
+    settings->house.machine = machineType();
     const auto lock = StateLock::take(settings->house.stateDir);
     if (!lock) return complain(lock.error());
     auto journal = SqliteJournal::open(settings->house.stateDir / "journal.db");

@@ -30,6 +30,13 @@ const std::map<std::string, std::vector<std::string>>& tables() {
 }
 
 void printData(const Json& data) {
+    // Texts are shown as they are.
+    for (const char* key : {"markdown", "text"}) {
+        if (!data.is_object() || !data.contains(key) || !data[key].is_string()) continue;
+        const auto& text = data[key].get_ref<const std::string&>();
+        std::printf("%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
+        return;
+    }
     for (const auto& [key, columns] : tables()) {
         if (!data.is_object() || !data.contains(key) || !data[key].is_array()) continue;
         std::fputs(table(data[key], columns).c_str(), stdout);

@@ -119,6 +119,23 @@ void addLists(CLI::App& app, CommandLine& line) {
         addKey<std::string>(addAction(*job, line, name, "One job"), line, "job", "job", "its id")
             ->required();
     }
+    CLI::App* report =
+        addAction(*job, line, "report", "What a learning job did, attempt by attempt");
+    addKey<std::string>(report, line, "job", "job", "its id")->required();
+    CLI::App* text = addAction(*job, line, "text", "A prompt or a reply of a job");
+    addKey<std::string>(text, line, "job", "job", "its id")->required();
+    addKey<std::string>(text, line, "digest", "digest", "as the report names it")->required();
+    CLI::App* replay =
+        addAction(*job, line, "replay", "Run an ended job again from its recording and compare");
+    addKey<std::string>(replay, line, "job", "job", "its id")->required();
+    replay->preparse_callback([&line](std::size_t) { line.asking.wait = true; });
+    CLI::App* rollout = app.add_subcommand("rollout", "Rollouts")->require_subcommand(1);
+    addKey<std::string>(addAction(*rollout, line, "approve", "Let a held rollout begin"), line,
+                        "rollout", "rollout", "its id")
+        ->required();
+    addKey<std::string>(addAction(*rollout, line, "abort", "End a rollout"), line, "rollout",
+                        "rollout", "its id")
+        ->required();
     CLI::App* model = app.add_subcommand("model", "Models")->require_subcommand(1);
     addAction(*model, line, "list", "All models");
     CLI::App* show = addAction(*model, line, "show", "One model and its versions");
@@ -198,6 +215,9 @@ Parsed parseCommandLine(int argc, const char* const* argv) {
         return {std::nullopt, app.exit(error) == 0 ? kSucceeded : kUsage};
     }
     line.asking.json = line.json;
+    // People read Markdown, programs JSON.
+    if (!line.json && line.asking.request.value("action", "") == "report")
+        line.asking.request["format"] = "markdown";
     return {std::move(line), 0};
 }
 

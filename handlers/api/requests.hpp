@@ -35,6 +35,7 @@ struct RolloutOptions {
     std::optional<std::int64_t> soakS;
     std::optional<std::int64_t> deadlineS;
     std::optional<int> maxFailures;
+    bool approve = false;  // held until somebody approves it
 };
 
 struct RegenerateRequest {
@@ -86,6 +87,10 @@ struct RolloutStart {
     bool dryRun = false;
 };
 struct RolloutAbort {
+    std::string id, rollout;
+};
+
+struct RolloutApprove {
     std::string id, rollout;
 };
 
@@ -151,15 +156,25 @@ struct JobShow {
 struct JobCancel {
     std::string id, job;
 };
+struct JobReport {
+    std::string id, job;
+    bool markdown = false;  // else JSON
+};
+struct JobText {
+    std::string id, job, digest;
+};
+struct JobReplay {
+    std::string id, job;
+};
 
 struct HealthRequest {
     std::string id;
 };
 
-using Request =
-    std::variant<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, RolloutAbort,
-                 DatasetImport, DatasetRecord, DatasetInfo, DatasetList, DatasetLabel, DatasetDrop,
-                 ModelList, ModelShow, ModelImport, DeviceList, DeviceGroup, DeviceRemove, JobList,
-                 JobShow, JobCancel, HealthRequest>;
+using Request = std::variant<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart,
+                             RolloutAbort, RolloutApprove, DatasetImport, DatasetRecord,
+                             DatasetInfo, DatasetList, DatasetLabel, DatasetDrop, ModelList,
+                             ModelShow, ModelImport, DeviceList, DeviceGroup, DeviceRemove, JobList,
+                             JobShow, JobCancel, JobReport, JobText, JobReplay, HealthRequest>;
 
 }  // namespace tinsmith

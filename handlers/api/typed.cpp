@@ -103,6 +103,7 @@ RolloutOptions rolloutOptions(Reader& in) {
     result.soakS = in.maybe<std::int64_t>("soak_s");
     result.deadlineS = in.maybe<std::int64_t>("deadline_s");
     result.maxFailures = in.maybe<int>("max_failures");
+    result.approve = in.value<bool>("approve");
     if (result.waves) {
         double before = 0;
         for (const double share : *result.waves) {
@@ -257,6 +258,8 @@ const std::map<std::string, Read, std::less<>>& readers() {
         {"rollout.start", rolloutStart},
         {"rollout.abort",
          [](Reader& in) { return Request(RolloutAbort{in.name("id"), in.name("rollout")}); }},
+        {"rollout.approve",
+         [](Reader& in) { return Request(RolloutApprove{in.name("id"), in.name("rollout")}); }},
         {"dataset.import", datasetImport},
         {"dataset.record", datasetRecord},
         {"dataset.info",
@@ -290,6 +293,18 @@ const std::map<std::string, Read, std::less<>>& readers() {
         {"job.show", [](Reader& in) { return Request(JobShow{in.name("id"), in.name("job")}); }},
         {"job.cancel",
          [](Reader& in) { return Request(JobCancel{in.name("id"), in.name("job")}); }},
+        {"job.report",
+         [](Reader& in) {
+             return Request(JobReport{in.name("id"), in.name("job"),
+                                      in.value<std::string>("format") == "markdown"});
+         }},
+        {"job.text",
+         [](Reader& in) {
+             return Request(
+                 JobText{in.name("id"), in.name("job"), in.value<std::string>("digest")});
+         }},
+        {"job.replay",
+         [](Reader& in) { return Request(JobReplay{in.name("id"), in.name("job")}); }},
         {"health", [](Reader& in) { return Request(HealthRequest{in.name("id")}); }},
     };
     return table;

@@ -27,7 +27,21 @@ bool isRemembered(const Result<Json>& result) {
            (result.error().code != Code::cancelled && result.error().code != Code::storage_full);
 }
 
+// Places that a comparison names.
+constexpr std::size_t kPlacesNamed = 8;
+
+Result<Json> resultOf(const Json& record) {
+    if (record.contains("error")) return std::unexpected(errorFromJson(record["error"]));
+    return record.value("result", Json());
+}
+
 }  // namespace
+
+// What a replay takes from the recording instead of doing it again.
+bool Job::isTakenOver(const Step& recorded, Weight weight, bool sameMachine) {
+    const bool trains = recorded.name == "train" || recorded.name == "fit";
+    return weight == Weight::light || (trains && !sameMachine);
+}
 
 Job::Job(Jobs& jobs, World& world, std::string id, Json record)
     : jobs_(jobs), world_(world), id_(std::move(id)), record_(std::move(record)) {
@@ -41,12 +55,23 @@ Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> w
                              Weight weight) {
     const int ordinal = ++ordinal_;
     const std::string digest = sha256Hex(canonical(inputs));
+    const Step* recorded = nullptr;
+    if (!recorded_.empty()) {
+        auto found = recordedStep(ordinal, name, digest);
+        if (!found) co_return std::unexpected(found.error());
+        recorded = *found;
+    }
+    if (recorded != nullptr && isTakenOver(*recorded, weight, sameMachine_)) {
+        consumedMs_ += recorded->record.value("ms", std::int64_t{0});
+        co_return resultOf(recorded->record);
+    }
     if (const auto it = stored_.find(ordinal); it != stored_.end()) {
         if (it->second.name == name && it->second.digest == digest) {
             const Json& record = it->second.record;
             consumedMs_ += record.value("ms", std::int64_t{0});
-            if (record.contains("error")) co_return std::unexpected(errorFromJson(record["error"]));
-            co_return record["result"];
+            Result<Json> result = resultOf(record);
+            if (recorded != nullptr) compareWithRecorded(*recorded, result);
+            co_return result;
         }
         event("replay", "the inputs of step " + name + " changed: it and what follows run again");
         std::vector<Write> erase = takeEvents();
@@ -72,11 +97,16 @@ Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> w
     inStep_ = true;
     Result<Json> result = co_await std::move(work);
     inStep_ = false;
-    const std::int64_t ms = world_.clock.steadyMs() - stepStarted_;
+    std::int64_t ms = world_.clock.steadyMs() - stepStarted_;
     if (cancel_.token().cancelled()) {
         co_return fail(Code::cancelled, "the job was cancelled in step " + name);
     }
     if (!isRemembered(result)) co_return result;
+    if (recorded != nullptr) {
+        // Decisions that follow go by the time that it took then.
+        ms = recorded->record.value("ms", std::int64_t{0});
+        compareWithRecorded(*recorded, result);
+    }
 
     Json record = {{"name", name}, {"digest", digest}, {"ms", ms}};
     if (result)
@@ -91,6 +121,58 @@ Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> w
     if (!committed) co_return std::unexpected(committed.error());
     consumedMs_ += ms;
     co_return result;
+}
+
+// A replay does nothing that was not done then: what it might send or give out would be new.
+Result<const Job::Step*> Job::recordedStep(int ordinal, const std::string& name,
+                                           const std::string& digest) {
+    const auto it = recorded_.find(ordinal);
+    if (it == recorded_.end()) {
+        return fail(Code::bad_data, "the recording ends before step " + name,
+                    "the job had ended there");
+    }
+    if (it->second.name != name) {
+        comparisons_.push_back({{"step", name}, {"same", false}, {"recorded", it->second.name}});
+        return fail(Code::bad_data,
+                    "where now comes " + name + ", the recording has " + it->second.name,
+                    "an earlier step came out differently, or the program is another");
+    }
+    if (it->second.digest != digest)
+        comparisons_.push_back({{"step", name}, {"same", false}, {"inputs", "differ"}});
+    return &it->second;
+}
+
+void Job::compareWithRecorded(const Step& recorded, const Result<Json>& result) {
+    const Json then =
+        recorded.record.contains("error") ? recorded.record["error"] : recorded.record["result"];
+    const Json now = result ? *result : toJson(result.error());
+    Json line = {{"step", recorded.name}, {"same", then == now}};
+    if (then != now) {
+        // Where, not what: a whole network would be a long line.
+        Json places = Json::array();
+        for (const Json& change : Json::diff(then, now)) {
+            if (places.size() == kPlacesNamed) break;
+            places.push_back(change.value("path", ""));
+        }
+        line["differs_at"] = std::move(places);
+        event("differs", "step " + recorded.name + " came out differently", line);
+    }
+    comparisons_.push_back(std::move(line));
+}
+
+Task<Result<Json>> Job::approval() {
+    const auto known = world_.journal.get("approval", id_);
+    if (!known) co_return std::unexpected(known.error());
+    if (*known) co_return **known;
+    approved_ = Completion<bool>();
+    const Completion<bool> approved = *approved_;
+    const auto registration = cancel_.token().onCancel([approved] { approved.set(false); });
+    const bool yes = co_await approved;
+    approved_.reset();
+    if (!yes) co_return fail(Code::cancelled, "the job was cancelled while it waited for approval");
+    const auto record = world_.journal.get("approval", id_);
+    if (!record) co_return std::unexpected(record.error());
+    co_return *record ? **record : Json::object();
 }
 
 void Job::leaveHeavy() {
@@ -174,6 +256,35 @@ Write Jobs::admit(const std::string& id, const std::string& verb, const std::str
                  {"updated", now}}};
 }
 
+Write Jobs::admitReplay(const std::string& id, const std::string& asker, Json request,
+                        const std::string& original) const {
+    Write write = admit(id, "job", asker, std::move(request));
+    (*write.value)["replay_of"] = original;
+    return write;
+}
+
+Status Jobs::loadRecording(Job& job) {
+    const std::string original = job.record_.value("replay_of", "");
+    if (original.empty()) return {};
+    const auto record = world_.journal.get("job", original);
+    if (!record) return std::unexpected(record.error());
+    const auto steps = world_.journal.list("step", original + "/");
+    if (!steps) return std::unexpected(steps.error());
+    if (!*record || steps->empty()) {
+        return fail(Code::unknown_job, "the steps of job " + original + " are not kept any more",
+                    "replay jobs before their retention ends");
+    }
+    for (const Record& step : *steps) {
+        const int ordinal = std::stoi(step.key.substr(step.key.rfind('/') + 1));
+        job.recorded_[ordinal] = {step.value.value("name", ""), step.value.value("digest", ""),
+                                  step.value};
+    }
+    job.verb_ = (**record).value("verb", "");
+    job.request_ = (**record).value("request", Json::object());
+    job.sameMachine_ = (**record).value("machine", "") == world_.settings.machine;
+    return {};
+}
+
 void Jobs::start(const std::string& id) {
     if (running_.contains(id)) return;
     const auto record = world_.journal.get("job", id);
@@ -206,6 +317,23 @@ Status Jobs::resume() {
     return {};
 }
 
+Status Jobs::approve(const std::string& id) {
+    const auto known = world_.journal.get("approval", id);
+    if (!known) return std::unexpected(known.error());
+    if (*known) return {};
+    const auto it = running_.find(id);
+    if (it == running_.end() || !it->second->approved_) {
+        return fail(Code::conflict, "job " + id + " does not wait for an approval",
+                    "`job show` says what it does");
+    }
+    const Json record = {{"time", world_.clock.unixMs()}};
+    if (auto kept = world_.journal.commit({{"approval", id, record}}); !kept) return kept;
+    // A copy: the job goes on inside of set() and drops its own.
+    const Completion<bool> approved = *it->second->approved_;
+    approved.set(true);
+    return {};
+}
+
 Status Jobs::cancel(const std::string& id) {
     if (const auto it = running_.find(id); it != running_.end()) {
         const auto job = it->second;
@@ -217,6 +345,25 @@ Status Jobs::cancel(const std::string& id) {
     if (!*record) return fail(Code::unknown_job, "there is no job " + id, "see `job list`");
     return fail(Code::conflict, "job " + id + " has ended as " + (**record).value("state", ""),
                 "only queued and running jobs can be cancelled");
+}
+
+// A replay is judged by its steps: that the story failed then and fails now is no fault of it.
+Result<Json> Job::verdictOfReplay(const Result<Json>& told) {
+    if (!told && (told.error().code == Code::cancelled || told.error().code == Code::storage_full))
+        return told;
+    std::string differing;
+    for (const Json& line : comparisons_) {
+        if (!line.value("same", false))
+            differing += (differing.empty() ? "" : ", ") + line.value("step", "");
+    }
+    Json result = {{"replay_of", record_.value("replay_of", "")},
+                   {"same_machine", sameMachine_},
+                   {"same", differing.empty()},
+                   {"steps", comparisons_}};
+    if (differing.empty()) return result;
+    record_["result"] = std::move(result);
+    return fail(Code::bad_data, "the replay differs from what was recorded, in " + differing,
+                "the steps say where; another compiler, library or processor may be why");
 }
 
 // The story itself; what it throws is a bug, which must end this job and nothing else.
@@ -252,7 +399,12 @@ Task<void> Jobs::run(std::shared_ptr<Job> job) {
     }
     if (!job->record_.contains("started")) job->record_["started"] = world_.clock.unixMs();
 
-    Result<Json> result = co_await tell(job);
+    if (!job->record_.contains("machine")) job->record_["machine"] = world_.settings.machine;
+
+    const Status recording = loadRecording(*job);
+    Result<Json> result = recording ? Result<Json>(Json()) : std::unexpected(recording.error());
+    if (recording) result = co_await tell(job);
+    if (recording && !job->recorded_.empty()) result = job->verdictOfReplay(result);
     leaveHeavy(*job);
     if (!result && result.error().code == Code::cancelled && !job->token().cancelled()) {
         result.error().code = Code::internal;  // nobody cancelled: a port gave up by itself

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ class Job {
 
     // A line of the story: published on …/job/<job>/log and journalled with the next commit.
     void event(std::string kind, std::string text, Json facts = Json::object());
+    // Waits until Jobs::approve, which the journal remembers over restarts; cancelled otherwise. To
+    // be a step of its own.
+    Task<Result<Json>> approval();
     // Percent of the whole job; published at most five times a second.
     void progress(int percent, std::string text);
     void setAttempt(int attempt) { attempt_ = attempt; }
@@ -71,6 +75,11 @@ class Job {
         std::string digest;
         Json record;
     };
+    [[nodiscard]] Result<const Step*> recordedStep(int ordinal, const std::string& name,
+                                                   const std::string& digest);
+    [[nodiscard]] static bool isTakenOver(const Step& recorded, Weight weight, bool sameMachine);
+    [[nodiscard]] Result<Json> verdictOfReplay(const Result<Json>& told);
+    void compareWithRecorded(const Step& recorded, const Result<Json>& result);
 
     Jobs& jobs_;
     World& world_;
@@ -82,6 +91,11 @@ class Job {
     Json report_;
     CancelSource cancel_;
     std::map<int, Step> stored_;
+    // Of a replay: the steps of the job that is run again, and how each came out now.
+    std::map<int, Step> recorded_;
+    bool sameMachine_ = true;
+    Json comparisons_ = Json::array();
+    std::optional<Completion<bool>> approved_;
     int ordinal_ = 0;
     int eventCount_ = 0;
     std::vector<Write> events_;
@@ -108,6 +122,13 @@ class Jobs {
     // commit.
     [[nodiscard]] Write admit(const std::string& id, const std::string& verb,
                               const std::string& asker, Json request) const;
+    // The same for a job that runs the story of `original` again: light steps (what was asked,
+    // decided, given out or sent) return what they returned then, heavy ones are computed anew and
+    // compared. On another type of machine, where trained weights differ in their last bits,
+    // training returns what it returned then, too. It ends with bad_data where a step came out
+    // differently.
+    [[nodiscard]] Write admitReplay(const std::string& id, const std::string& asker, Json request,
+                                    const std::string& original) const;
     void start(const std::string& id);
     // Starts all unfinished jobs of the journal in the order they were admitted and publishes the
     // states of all.
@@ -115,6 +136,9 @@ class Jobs {
     // Ends a queued or running job as cancelled; fails with unknown_job, or conflict if it has
     // ended.
     [[nodiscard]] Status cancel(const std::string& id);
+    // Lets a job go on that waits for it (Job::approval). Fails with conflict where it does not
+    // wait; again for one that was approved is no error.
+    [[nodiscard]] Status approve(const std::string& id);
     [[nodiscard]] std::size_t unfinished() const { return running_.size(); }
     [[nodiscard]] std::string heavyJob() const { return heavyHolder_; }
     // Called with each job's id and final record, after the commit.
@@ -124,6 +148,7 @@ class Jobs {
     friend class Job;
     Task<void> run(std::shared_ptr<Job> job);
     Task<Result<Json>> tell(std::shared_ptr<Job> job);
+    [[nodiscard]] Status loadRecording(Job& job);
     Task<Status> enterHeavy(Job& job);
     void leaveHeavy(Job& job);
     Task<bool> end(std::shared_ptr<Job> job, Result<Json> result);

@@ -54,6 +54,7 @@ struct Settings {
     std::string board = "mps2-an386";     // when a request names none
     std::size_t requestBytes = 262'144;   // largest request payload
     std::size_t requestsPerMinute = 600;  // an asker's; more is answered `busy`
+    std::string machine;                  // type of processor and version of the program
     std::size_t queuedJobs = 100;         // further long requests are answered `busy`
     std::map<std::string, Rights> askers;
     Retention retention;

@@ -49,11 +49,12 @@ Status datasetExists(const Context& context, const std::string& dataset) {
 bool isLong(const Request& request) {
     if (const auto* drop = std::get_if<DatasetDrop>(&request)) return drop->label || drop->group;
     return isOneOf<RegenerateRequest, RetrainRequest, RequantizeRequest, RolloutStart, ModelImport,
-                   DatasetImport, DatasetRecord, DatasetLabel>(request);
+                   DatasetImport, DatasetRecord, DatasetLabel, JobReplay>(request);
 }
 
 bool changesSomething(const Request& request) {
-    return isOneOf<RolloutAbort, DatasetDrop, DeviceGroup, DeviceRemove, JobCancel>(request);
+    return isOneOf<RolloutAbort, RolloutApprove, DatasetDrop, DeviceGroup, DeviceRemove, JobCancel>(
+        request);
 }
 
 std::vector<std::string> knownBoards(const Settings& settings) {
@@ -100,6 +101,20 @@ Status admissible(const Context& context, const ModelImport& request) {
 
 Status admissible(const Context& context, const RolloutStart& request) {
     return versionExists(context, request.model, request.version);
+}
+
+// A rollout that waits has no record yet; its id is its job's.
+Result<Json> answer(const Context& context, const RolloutApprove& request) {
+    const std::string job = request.rollout.starts_with("r-") ? request.rollout.substr(2) : "";
+    const auto record = context.world.journal.get("job", job);
+    if (!record) return std::unexpected(record.error());
+    if (job.empty() || !*record) {
+        return fail(Code::unknown_rollout, "there is no rollout " + request.rollout,
+                    "the job that waits for approval names it", "/rollout");
+    }
+    if (auto approved = context.jobs.approve(job); !approved)
+        return std::unexpected(approved.error());
+    return Json{{"rollout", request.rollout}, {"state", "approved"}};
 }
 
 Result<Json> answer(const Context& context, const RolloutAbort& request) {

@@ -29,10 +29,12 @@ struct Context {
 [[nodiscard]] Status admissible(const Context& context, const DatasetRecord& request);
 [[nodiscard]] Status admissible(const Context& context, const DatasetLabel& request);
 [[nodiscard]] Status admissible(const Context& context, const DatasetDrop& request);
+[[nodiscard]] Status admissible(const Context& context, const JobReplay& request);
 
 // Short requests: the reply's data, or why not. What changes something may be asked for again and
 // is then no error.
 [[nodiscard]] Result<Json> answer(const Context& context, const RolloutAbort& request);
+[[nodiscard]] Result<Json> answer(const Context& context, const RolloutApprove& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const DatasetInfo& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const DatasetList& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const DatasetDrop& request);
@@ -44,10 +46,12 @@ struct Context {
 [[nodiscard]] Result<Json> answer(const Context& context, const JobList& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const JobShow& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const JobCancel& request);
+[[nodiscard]] Result<Json> answer(const Context& context, const JobReport& request);
+[[nodiscard]] Result<Json> answer(const Context& context, const JobText& request);
 [[nodiscard]] Result<Json> answer(const Context& context, const HealthRequest& request);
 
-// Whether the request starts a job: the learning verbs, model import, rollout start, and what
-// rewrites a dataset.
+// Whether the request starts a job: the learning verbs, model import, rollout start, what rewrites
+// a dataset, and the replay of a job.
 bool isLong(const Request& request);
 // Whether a short request changes something, so that its reply must be remembered.
 bool changesSomething(const Request& request);

@@ -251,7 +251,10 @@ Status Desk::admit(Entry& entry, const Opened& opened, Batch& batch) {
         entry.job = makeJobId(entry.received, entry.key);
         entry.reply = acceptedReply(entry.id, entry.job);
         batch.writes.push_back(entry.record());
-        batch.writes.push_back(jobs_.admit(entry.job, entry.verb, entry.asker, opened.json));
+        const auto* replay = std::get_if<JobReplay>(&*request);
+        batch.writes.push_back(
+            replay ? jobs_.admitReplay(entry.job, entry.asker, opened.json, replay->job)
+                   : jobs_.admit(entry.job, entry.verb, entry.asker, opened.json));
         ++batch.admitted;
     }
     if (entry.held || !entry.job.empty()) batch.known[entry.key] = batch.entries.size();

@@ -89,8 +89,9 @@ Status Housekeeping::dropOldJobs() {
     for (const Record& job : *jobs) {
         if (!hasEnded(job.value) || updatedAt(job.value) >= before) continue;
         if (auto dropped = dropStepsOf(job.key); !dropped) return dropped;
-        if (auto dropped = world_.journal.commit({{"job", job.key, std::nullopt}}); !dropped)
-            return dropped;
+        const std::vector<Write> writes = {{"job", job.key, std::nullopt},
+                                           {"approval", job.key, std::nullopt}};
+        if (auto dropped = world_.journal.commit(writes); !dropped) return dropped;
         world_.broker.publish({topics.job(job.key), "", true});
         gone.insert(job.key);
     }

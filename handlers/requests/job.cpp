@@ -1,7 +1,9 @@
-// job: list, show and cancel.
+// job: list, show, cancel, report, text and replay.
 #include <algorithm>
 
+#include "handlers/flow/artefacts.hpp"
 #include "handlers/requests/answers.hpp"
+#include "handlers/requests/report_text.hpp"
 
 namespace tinsmith {
 
@@ -17,6 +19,28 @@ Result<Json> findJob(Journal& journal, const std::string& id) {
                     "`job` with action list names those that are kept", "/job");
     }
     return std::move(**record);
+}
+
+// More is cut: a reply is one message.
+constexpr std::size_t kTextBytes = 200'000;
+
+Result<Json> reportOf(const Context& context, const Json& job) {
+    if (!job.contains("report")) {
+        return fail(Code::unknown_job, "there is no report of job " + job.value("job", ""),
+                    "learning jobs have one once they ended", "/job");
+    }
+    const auto text = context.world.artefacts.read(job.value("report", ""));
+    if (!text) return std::unexpected(text.error());
+    return parseJson(*text, text->size());
+}
+
+// Prompts and replies of the job, by digest.
+bool saidIn(const std::vector<Record>& steps, const std::string& digest) {
+    return std::ranges::any_of(steps, [&](const Record& step) {
+        const Json result = step.value.value("result", Json());
+        return step.value.value("name", "") == "ask" && result.is_object() &&
+               (result.value("prompt", "") == digest || result.value("reply", "") == digest);
+    });
 }
 
 }  // namespace
@@ -60,6 +84,46 @@ Result<Json> answer(const Context& context, const JobShow& request) {
     (*record)["steps"] = std::move(done);
     (*record)["log"] = std::move(log);
     return std::move(*record);
+}
+
+Result<Json> answer(const Context& context, const JobReport& request) {
+    const auto job = findJob(context.world.journal, request.job);
+    if (!job) return std::unexpected(job.error());
+    auto report = reportOf(context, *job);
+    if (!report) return std::unexpected(report.error());
+    if (request.markdown) return Json{{"job", request.job}, {"markdown", reportMarkdown(*report)}};
+    return Json{{"job", request.job}, {"report", std::move(*report)}};
+}
+
+Result<Json> answer(const Context& context, const JobText& request) {
+    const auto job = findJob(context.world.journal, request.job);
+    if (!job) return std::unexpected(job.error());
+    const auto steps = context.world.journal.list("step", request.job + "/");
+    if (!steps) return std::unexpected(steps.error());
+    if (!saidIn(*steps, request.digest)) {
+        return fail(Code::bad_path, "this job has no prompt and no reply of that digest",
+                    "`job report` names them", "/digest");
+    }
+    auto text = context.world.artefacts.read(request.digest);
+    if (!text) return std::unexpected(text.error());
+    text->resize(std::min(text->size(), kTextBytes));
+    return Json{{"digest", request.digest}, {"text", std::move(*text)}};
+}
+
+Status admissible(const Context& context, const JobReplay& request) {
+    const auto job = findJob(context.world.journal, request.job);
+    if (!job) return std::unexpected(job.error());
+    const std::string verb = job->value("verb", "");
+    if (verb != "regenerate" && verb != "retrain" && verb != "requantize") {
+        return fail(Code::unsupported, "job " + request.job + " learnt nothing: it was " + verb,
+                    "regenerate, retrain and requantize can be replayed", "/job");
+    }
+    const std::string state = job->value("state", "");
+    if (state == "queued" || state == "running") {
+        return fail(Code::conflict, "job " + request.job + " has not ended yet",
+                    "replay it when it has", "/job");
+    }
+    return {};
 }
 
 Result<Json> answer(const Context& context, const JobCancel& request) {

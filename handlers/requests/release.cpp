@@ -405,6 +405,13 @@ Task<Result<Json>> rolloutStep(Job& job, Fleet& fleet, std::string model, int ve
     spec.deadlineS = options.deadlineS.value_or(defaults.deadlineS);
     spec.maxFailures = options.maxFailures.value_or(defaults.maxFailures);
     const Json inputs = {{"model", model}, {"version", version}, {"group", spec.group}};
+    if (options.approve) {
+        job.event("approval", "rollout " + spec.id + " waits for `rollout approve`",
+                  {{"rollout", spec.id}});
+        job.progress(kRolloutFrom, "rollout " + spec.id + " waits for `rollout approve`");
+        Result<Json> approved = co_await job.step("approve", inputs, job.approval());
+        if (!approved) co_return std::unexpected(approved.error());
+    }
     Result<Json> rolled = co_await job.step("rollout", inputs, runRollout(job, fleet, spec));
     if (!rolled) co_return std::unexpected(rolled.error());
     Result<Json> current =

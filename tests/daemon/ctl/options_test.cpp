@@ -32,6 +32,15 @@ TEST(Options, CommandsBecomeRequests) {
               (Json{{"action", "list"}, {"state", "failed"}, {"limit", 3}}));
     EXPECT_EQ(requestOf({"job", "cancel", "j-1"}, "job"),
               (Json{{"action", "cancel"}, {"job", "j-1"}}));
+    EXPECT_EQ(requestOf({"job", "report", "j-1"}, "job"),
+              (Json{{"action", "report"}, {"job", "j-1"}, {"format", "markdown"}}));
+    EXPECT_EQ(requestOf({"job", "report", "j-1", "--json"}, "job"),
+              (Json{{"action", "report"}, {"job", "j-1"}}));
+    EXPECT_EQ(requestOf({"job", "text", "j-1", "ab12"}, "job"),
+              (Json{{"action", "text"}, {"job", "j-1"}, {"digest", "ab12"}}));
+    EXPECT_TRUE(parse({"job", "replay", "j-1"}).line->asking.wait);
+    EXPECT_EQ(requestOf({"rollout", "approve", "r-j-1"}, "rollout"),
+              (Json{{"action", "approve"}, {"rollout", "r-j-1"}}));
     EXPECT_EQ(requestOf({"model", "show", "m", "--version", "2"}, "model"),
               (Json{{"action", "show"}, {"model", "m"}, {"version", 2}}));
     EXPECT_EQ(requestOf({"device", "group", "d-1", "kitchen", "north"}, "device"),

@@ -1,0 +1,220 @@
+// What is left of a job: its report, its prompts and replies, and a replay of it; and a rollout
+// that waits for somebody.
+#include <gtest/gtest.h>
+
+#include "handlers/requests/answers.hpp"
+#include "handlers/requests/report_text.hpp"
+#include "tests/handlers/requests/stories/story.hpp"
+
+namespace tinsmith {
+namespace {
+
+using testing::regenerate;
+using testing::Story;
+
+struct Recorded : Story {
+    Recorded() {
+        fake.settings.machine = "a processor";
+        fake.llm.always = true;
+        stages.ofPlan = [](const Json& plan) { return plan["network"].size() == 1 ? 0.95 : 0.7; };
+        fake.llm.say(
+            R"(Plan: {"version":1,"reason":"`one` | layer","features":[{"block":"statistics"}],
+            "network":[{"layer":"dense","units":20}],"training":{"epochs":5}})");
+        Json request = regenerate();
+        request["task"] = "# tell `a` from b";
+        job = run("regenerate", request);
+        EXPECT_EQ(job["state"], "succeeded") << job.dump();
+    }
+    Context context() {
+        return {fake.world, *jobs, *fleet, [] { return Json(); }};
+    }
+    Json replay(const std::string& id = "j-2") {
+        const Json request = {{"id", "r-2"}, {"action", "replay"}, {"job", "j-1"}};
+        EXPECT_TRUE(fake.journal.commit({jobs->admitReplay(id, "ann", request, "j-1")}));
+        jobs->start(id);
+        settle(id);
+        return fake.journal.records.at({"job", id});
+    }
+    Json job;
+};
+
+TEST(Report, TellsTheWholeStoryAsJsonAndAsMarkdown) {
+    Recorded story;
+    const auto json = answer(story.context(), JobReport{"r", "j-1", false});
+    ASSERT_TRUE(json) << json.error().message;
+    const Json report = (*json)["report"];
+    EXPECT_EQ(report["job"], "j-1");
+    EXPECT_EQ(report["goal"]["task"], "# tell `a` from b");
+    EXPECT_EQ(report["data"]["card"]["classes"], (Json{"a", "b"}));
+    EXPECT_GE(report["attempts"].size(), 2U);
+    EXPECT_EQ(report["calls"].size(), 1U);
+    EXPECT_EQ(report["calls"][0]["template"], "plan 2");
+    EXPECT_EQ(report["result"]["images"].size(), 2U);
+    const auto text = answer(story.context(), JobReport{"r", "j-1", true});
+    ASSERT_TRUE(text);
+    const std::string markdown = (*text)["markdown"];
+    for (const char* part : {"regenerate of `m`", "> # tell `a` from b", "## Result", "95.0 %",
+                             "## Attempts", "by `scripted`", "> `one` | layer", "plan 2"}) {
+        EXPECT_NE(markdown.find(part), std::string::npos) << part << " in\n" << markdown;
+    }
+    EXPECT_EQ(markdown.find("\n# tell"), std::string::npos) << "foreign text became a heading";
+    EXPECT_EQ(answer(story.context(), JobReport{"r", "j-9", false}).error().code,
+              Code::unknown_job);
+}
+
+TEST(Report, FailedJobsHaveOneToo) {
+    Story story;
+    story.stages.test = 0.5;
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["error"]["code"], "target_missed");
+    const auto report = story.fake.artefacts.read(job.value("report", ""));
+    ASSERT_TRUE(report);
+    EXPECT_NE(reportMarkdown(Json::parse(*report)).find("target_missed"), std::string::npos);
+}
+
+TEST(Report, PromptsAndRepliesAreThereByDigestAndNothingElseIs) {
+    Recorded story;
+    const Json report = (*answer(story.context(), JobReport{"r", "j-1", false}))["report"];
+    const Json call = report["calls"][0];
+    const auto reply = answer(story.context(), JobText{"r", "j-1", call["reply"]});
+    ASSERT_TRUE(reply) << reply.error().message;
+    EXPECT_EQ((*reply)["text"].get<std::string>().find("Plan: "), 0U);
+    const auto prompt = answer(story.context(), JobText{"r", "j-1", call["prompt"]});
+    ASSERT_TRUE(prompt);
+    EXPECT_NE((*prompt)["text"].get<std::string>().find("tell `a` from b"), std::string::npos);
+    const auto weights =
+        answer(story.context(), JobText{"r", "j-1", story.job["result"]["tflite"]});
+    EXPECT_EQ(weights.error().code, Code::bad_path);
+}
+
+TEST(Replay, ComesToTheSameAndTouchesNothing) {
+    Recorded story;
+    const auto before = story.fake.journal.records;
+    const std::size_t asked = story.fake.llm.requests.size();
+    const int trained = story.stages.runs["tinsmith-train"];
+    const Json job = story.replay();
+    ASSERT_EQ(job["state"], "succeeded") << job.dump(1);
+    EXPECT_EQ(job["verb"], "job");
+    EXPECT_EQ(job["result"]["same"], true);
+    EXPECT_EQ(job["result"]["replay_of"], "j-1");
+    EXPECT_EQ(story.fake.llm.requests.size(), asked) << "the recorded replies are used";
+    EXPECT_EQ(story.stages.runs["tinsmith-train"], 2 * trained) << "training is done again";
+    EXPECT_EQ(story.fake.signer.signatures, 2) << "nothing is signed";
+    for (const char* kind : {"version", "model", "counter", "group"}) {
+        for (const auto& [key, value] : story.fake.journal.records) {
+            if (key.first == kind) {
+                EXPECT_EQ(before.at(key), value) << kind;
+            }
+        }
+    }
+    std::set<std::string> names;
+    for (const Json& step : job["result"]["steps"]) names.insert(step["step"].get<std::string>());
+    for (const char* name : {"train", "fit", "quantize", "build", "preflight"}) {
+        EXPECT_TRUE(names.contains(name)) << name << " in " << job["result"].dump();
+    }
+}
+
+TEST(Replay, SaysWhichStepCameOutDifferently) {
+    Recorded story;
+    story.stages.payloadPerChannel = 10;  // another compiler, say
+    const Json job = story.replay();
+    EXPECT_EQ(job["state"], "failed");
+    EXPECT_EQ(job["error"]["code"], "bad_data") << job.dump();
+    EXPECT_NE(job["error"]["message"].get<std::string>().find("build"), std::string::npos) << job;
+    EXPECT_EQ(job["result"]["same"], false);
+    const Json steps = job["result"]["steps"];
+    const bool named = std::any_of(steps.begin(), steps.end(), [](const Json& step) {
+        return step["step"] == "build" && !step["same"].get<bool>() && !step["differs_at"].empty();
+    });
+    EXPECT_TRUE(named) << steps.dump(1);
+}
+
+TEST(Replay, OnAnotherMachineTheRecordedWeightsAreUsed) {
+    Recorded story;
+    story.fake.settings.machine = "another processor";
+    const int trained = story.stages.runs["tinsmith-train"];
+    const Json job = story.replay();
+    ASSERT_EQ(job["state"], "succeeded") << job.dump(1);
+    EXPECT_EQ(job["result"]["same_machine"], false);
+    EXPECT_EQ(story.stages.runs["tinsmith-train"], trained);
+    EXPECT_GT(story.stages.runs["quantize"], 1);
+}
+
+TEST(Replay, OfWhatFailedFailsAlike) {
+    Story story;
+    story.stages.preflightError = {{"code", "preflight_failed"}, {"message", "m"}, {"hint", "h"}};
+    ASSERT_EQ(story.run("regenerate", regenerate())["state"], "failed");
+    const Json request = {{"id", "r-2"}, {"action", "replay"}, {"job", "j-1"}};
+    ASSERT_TRUE(story.fake.journal.commit({story.jobs->admitReplay("j-2", "ann", request, "j-1")}));
+    story.jobs->start("j-2");
+    story.settle("j-2");
+    const Json job = story.fake.journal.records.at({"job", "j-2"});
+    EXPECT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(story.fake.journal.records.at({"model", "m"}).at("latest"), 1);
+}
+
+TEST(Replay, IsRefusedForWhatCannotBe) {
+    Recorded story;
+    EXPECT_TRUE(admissible(story.context(), JobReplay{"r", "j-1"}));
+    EXPECT_EQ(admissible(story.context(), JobReplay{"r", "j-9"}).error().code, Code::unknown_job);
+    story.fake.journal.records[{"job", "j-3"}] = {
+        {"job", "j-3"}, {"verb", "dataset"}, {"state", "succeeded"}};
+    EXPECT_EQ(admissible(story.context(), JobReplay{"r", "j-3"}).error().code, Code::unsupported);
+    story.fake.journal.records[{"job", "j-4"}] = {
+        {"job", "j-4"}, {"verb", "retrain"}, {"state", "running"}};
+    EXPECT_EQ(admissible(story.context(), JobReplay{"r", "j-4"}).error().code, Code::conflict);
+    // Steps that retention dropped.
+    std::erase_if(story.fake.journal.records,
+                  [](const auto& entry) { return entry.first.first == "step"; });
+    EXPECT_EQ(story.replay()["error"]["code"], "unknown_job");
+}
+
+TEST(Approval, ARolloutWaitsForItAlsoOverARestart) {
+    Story story;
+    Json request = regenerate();
+    request["rollout"] = {{"group", "nobody"}, {"approve", true}};
+    ASSERT_TRUE(
+        story.fake.journal.commit({story.jobs->admit("j-1", "regenerate", "ann", request)}));
+    const auto state = [&] {
+        return story.fake.journal.records.at({"job", "j-1"}).value("state", "");
+    };
+    const auto context = [&] {
+        return Context{story.fake.world, *story.jobs, *story.fleet, [] { return Json(); }};
+    };
+    story.jobs->start("j-1");
+    while (story.fake.clock.advanceToNext()) {
+    }
+    ASSERT_EQ(state(), "running");
+    const Json shown = Json::parse(story.fake.broker.retained.at("tinsmith/gw/job/j-1"));
+    EXPECT_NE(shown["text"].get<std::string>().find("r-j-1"), std::string::npos) << shown;
+    EXPECT_EQ(shown["step"], "approve");
+    story.restart();
+    ASSERT_TRUE(story.jobs->resume());
+    EXPECT_EQ(state(), "running") << "it goes on waiting";
+    EXPECT_EQ(answer(context(), RolloutApprove{"r", "r-j-7"}).error().code, Code::unknown_rollout);
+    ASSERT_TRUE(answer(context(), RolloutApprove{"r", "r-j-1"}));
+    story.settle("j-1");
+    const Json job = story.fake.journal.records.at({"job", "j-1"});
+    EXPECT_EQ(job["error"]["code"], "no_devices") << "the rollout began: " << job.dump();
+    EXPECT_TRUE(answer(context(), RolloutApprove{"r", "r-j-1"})) << "again is no error";
+}
+
+TEST(Approval, WhatDoesNotWaitCannotBeApprovedAndCancellingEndsTheWait) {
+    Story story;
+    ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+    const Context context{story.fake.world, *story.jobs, *story.fleet, [] { return Json(); }};
+    EXPECT_EQ(answer(context, RolloutApprove{"r", "r-j-1"}).error().code, Code::conflict);
+    Json request = regenerate();
+    request["rollout"] = {{"group", "nobody"}, {"approve", true}};
+    ASSERT_TRUE(
+        story.fake.journal.commit({story.jobs->admit("j-2", "regenerate", "ann", request)}));
+    story.jobs->start("j-2");
+    while (story.fake.clock.advanceToNext()) {
+    }
+    ASSERT_TRUE(story.jobs->cancel("j-2"));
+    story.settle("j-2");
+    EXPECT_EQ(story.fake.journal.records.at({"job", "j-2"}).value("state", ""), "cancelled");
+}
+
+}  // namespace
+}  // namespace tinsmith
