@@ -14,7 +14,7 @@
 #include "daemon/clock.hpp"
 #include "daemon/house.hpp"
 #include "daemon/journal.hpp"
-#include "daemon/llm.hpp"
+#include "daemon/llm/chain.hpp"
 #include "daemon/log.hpp"
 #include "daemon/loop.hpp"
 #include "daemon/machine.hpp"
@@ -59,7 +59,7 @@ class Daemon {
           workers_(loop_, {.bubblewrap = settings_.bubblewrap,
                            .helper = settings_.house.programDir / "tinsmith-cage"}),
           broker_(loop_, std::move(brokerOptions)),
-          llm_(loop_, clock_, settings_.llm),
+          llm_(loop_, clock_, journal_.get(), settings_.llm),
           signer_(loop_, workers_,
                   {.program = settings_.house.programDir / "tinsmith-sign",
                    .key = settings_.signingKey,
@@ -137,7 +137,7 @@ class Daemon {
     Artefacts artefacts_;
     ChildWorkers workers_;
     MosquittoBroker broker_;
-    CurlLlm llm_;
+    LlmChain llm_;
     ChildSigner signer_;
     World world_;
     std::unique_ptr<House> house_;
@@ -150,9 +150,11 @@ Result<DaemonSettings> withSecrets(DaemonSettings settings) {
     auto password = readSecret(settings.brokerPasswordFile, "broker-password", "");
     if (!password) return std::unexpected(password.error());
     settings.broker.password = *password;
-    auto key = readSecret(settings.llmKeyFile, "llm-key", settings.llmKeyVariable);
-    if (!key) return std::unexpected(key.error());
-    settings.llm.key = *key;
+    for (LlmOptions& model : settings.llm) {
+        auto complete = withKey(model);
+        if (!complete) return std::unexpected(complete.error());
+        model = std::move(*complete);
+    }
     return settings;
 }
 

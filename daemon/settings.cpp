@@ -3,39 +3,16 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <limits>
 #include <set>
-#include <sstream>
-#include <stdexcept>
 #include <system_error>
-#include <toml.hpp>
 
-#include "handlers/api/names.hpp"
+#include "daemon/settings_reader.hpp"
 
 namespace tinsmith::daemon {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr const char* kAuto = "auto";
-
-// Leaves through loadSettings only, as an Error.
-struct Refusal : std::runtime_error {
-    Refusal(const std::string& what, std::string remedy)
-        : std::runtime_error(what), hint(std::move(remedy)) {}
-    Refusal(const toml::value& value, const std::string& what, std::string remedy)
-        : std::runtime_error(value.location().file_name() + ":" +
-                             std::to_string(value.location().line()) + ": " + what),
-          hint(std::move(remedy)) {}
-    std::string hint;
-};
-
-std::string shortest(double number) {
-    std::ostringstream out;
-    out << number;
-    return out.str();
-}
 
 // Visits every key with its place in the structs: one list serves reading, listing and the test
 // that both agree.
@@ -73,14 +50,6 @@ void visitKeys(DaemonSettings& s, Visitor&& visit) {
     visit("planner.calls", s.house.planner.calls, 0, 1000);
     visit("planner.tokens", s.house.planner.tokens, 0, 100'000'000);
     visit("planner.minutes", s.house.planner.minutes, 0.1, 10'000.0);
-    visit("llm.url", s.llm.url);
-    visit("llm.model", s.llm.model);
-    visit("llm.key_file", s.llmKeyFile);
-    visit("llm.key_variable", s.llmKeyVariable);
-    visit("llm.timeout_s", s.llm.timeoutS, 1, 3600);
-    visit("llm.retries", s.llm.retries, 0, 20);
-    visit("llm.json_schema", s.llm.jsonSchema);
-    visit("llm.reply_bytes", s.llm.replyBytes, 10'000, 100'000'000);
     visit("rollout.deadline_s", s.house.rollout.deadlineS, 10, 31'536'000);
     visit("rollout.soak_s", s.house.rollout.soakS, 0, 31'536'000);
     visit("rollout.canary", s.house.rollout.canary, 0, 100'000);
@@ -92,192 +61,31 @@ void visitKeys(DaemonSettings& s, Visitor&& visit) {
     visit("signing.public_key_file", s.signingPublicKey);
 }
 
-class Reader {
-  public:
-    Reader(const toml::value& root, fs::path base) : root_(root), base_(std::move(base)) {}
-
-    void operator()(const char* key, std::string& place) {
-        if (const auto* value = find(key)) place = text(key, *value);
-    }
-    void operator()(const char* key, fs::path& place) {
-        const auto* value = find(key);
-        if (!value) return;
-        const std::string given = text(key, *value);
-        place =
-            given.empty() || given == kAuto ? fs::path(given) : (base_ / given).lexically_normal();
-    }
-    void operator()(const char* key, bool& place) {
-        const auto* value = find(key);
-        if (!value) return;
-        if (!value->is_boolean())
-            throw Refusal(*value, std::string(key) + " must be true or false",
-                          "write it without quotes");
-        place = value->as_boolean();
-    }
-    void operator()(const char* key, Level& place) {
-        const auto* value = find(key);
-        if (!value) return;
-        const auto level = levelFromName(text(key, *value));
-        if (!level)
-            throw Refusal(*value, std::string(key) + " is unknown",
-                          "one of error, warning, notice, info, debug");
-        place = *level;
-    }
-    void operator()(const char* key, double& place, double least, double most) {
-        const auto* value = find(key);
-        if (!value) return;
-        if (!value->is_floating() && !value->is_integer()) {
-            throw Refusal(*value, std::string(key) + " must be a number",
-                          "write it without quotes");
-        }
-        const double number =
-            value->is_floating() ? value->as_floating() : static_cast<double>(value->as_integer());
-        if (!(number >= least && number <= most)) {
-            throw Refusal(*value, std::string(key) + " is out of range",
-                          shortest(least) + " to " + shortest(most));
-        }
-        place = number;
-    }
-    template <std::integral Number>
-    void operator()(const char* key, Number& place, std::int64_t least, std::int64_t most) {
-        const auto* value = find(key);
-        if (!value) return;
-        if (!value->is_integer()) {
-            throw Refusal(*value, std::string(key) + " must be a whole number",
-                          "write it without quotes and without a point");
-        }
-        if (value->as_integer() < least || value->as_integer() > most) {
-            throw Refusal(*value, std::string(key) + " is out of range",
-                          std::to_string(least) + " to " + std::to_string(most));
-        }
-        place = static_cast<Number>(value->as_integer());
-    }
-    void operator()(const char* key, std::vector<double>& place) {
-        const auto* value = find(key);
-        if (!value) return;
-        const std::string remedy = "shares of the group, rising to 1.0, like [0.25, 1.0]";
-        if (!value->is_array() || value->as_array().empty())
-            throw Refusal(*value, std::string(key) + " must be a list", remedy);
-        std::vector<double> shares;
-        for (const auto& entry : value->as_array()) {
-            const double share = entry.is_floating()  ? entry.as_floating()
-                                 : entry.is_integer() ? static_cast<double>(entry.as_integer())
-                                                      : -1;
-            const double before = shares.empty() ? 0 : shares.back();
-            if (!(share > before && share <= 1))
-                throw Refusal(*value, std::string(key) + " must rise", remedy);
-            shares.push_back(share);
-        }
-        if (shares.back() < 1) throw Refusal(*value, std::string(key) + " must end at 1.0", remedy);
-        place = std::move(shares);
-    }
-
-    // [askers.NAME] allow = ["…"]
-    void askers(std::map<std::string, Rights>& place) {
-        used_.insert("askers");
-        if (!root_.contains("askers")) return;
-        const toml::value& all = root_.at("askers");
-        if (!all.is_table()) throw Refusal(all, "askers must be a table", "write [askers.NAME]");
-        for (const auto& [name, asker] : all.as_table()) {
-            if (!isId(name))
-                throw Refusal(asker, "'" + name + "' is no name for an asker",
-                              std::string(kIdRule));
-            if (!asker.is_table() || asker.as_table().size() != 1 || !asker.contains("allow") ||
-                !asker.at("allow").is_array()) {
-                throw Refusal(asker, "askers." + name + " needs `allow`, a list, and nothing else",
-                              "allow = [\"*\"]");
-            }
-            Rights rights;
-            for (const auto& entry : asker.at("allow").as_array())
-                rights.allow.push_back(right(name, entry));
-            place[name] = std::move(rights);
-        }
-    }
-
-    void refuseUnknown() const {
-        for (const auto& [section, table] : root_.as_table()) {
-            if (used_.contains(section)) continue;
-            if (!table.is_table() || !sections_.contains(section))
-                throw Refusal(table, "unknown key " + section, nearest(section));
-            for (const auto& [key, value] : table.as_table()) {
-                const std::string name = section + "." + key;
-                if (!used_.contains(name))
-                    throw Refusal(value, "unknown key " + name, nearest(name));
-            }
-        }
-    }
-
-  private:
-    static std::string text(const char* key, const toml::value& value) {
-        if (!value.is_string())
-            throw Refusal(value, std::string(key) + " must be a string", "write it in quotes");
-        return value.as_string().str;
-    }
-
-    static std::string right(const std::string& asker, const toml::value& entry) {
-        static const std::set<std::string> verbs = {"regenerate", "retrain", "requantize",
-                                                    "rollout",    "dataset", "model",
-                                                    "device",     "job",     "health"};
-        const std::string given = entry.is_string() ? entry.as_string().str : std::string();
-        const auto point = given.find('.');
-        if (given != "*" && (!verbs.contains(given.substr(0, point)) ||
-                             (point != std::string::npos && !isId(given.substr(point + 1))))) {
-            throw Refusal(entry, "askers." + asker + ".allow: '" + given + "' is no right",
-                          "\"*\", a verb like \"regenerate\", or a verb and an action like "
-                          "\"dataset.import\"");
-        }
-        return given;
-    }
-
-    const toml::value* find(const std::string& key) {
-        used_.insert(key);
-        const auto point = key.find('.');
-        const std::string section = key.substr(0, point);
-        sections_.insert(section);
-        if (!root_.contains(section)) return nullptr;
-        const toml::value& table = root_.at(section);
-        if (!table.is_table())
-            throw Refusal(table, section + " must be a table",
-                          "write [" + section + "] on a line of its own");
-        const std::string name = key.substr(point + 1);
-        return table.contains(name) ? &table.at(name) : nullptr;
-    }
-
-    // The known key with the fewest letters changed, for typing mistakes.
-    std::string nearest(const std::string& unknown) const {
-        std::string best;
-        std::size_t least = 4;
-        std::set<std::string> names = used_;
-        names.insert(sections_.begin(), sections_.end());
-        for (const auto& known : names) {
-            const std::size_t changes = distance(unknown, known);
-            if (changes < least) {
-                least = changes;
-                best = known;
-            }
-        }
-        return best.empty() ? "see the documented keys in the shipped tinsmithd.toml"
-                            : "did you mean " + best + "?";
-    }
-
-    static std::size_t distance(const std::string& a, const std::string& b) {
-        std::vector<std::size_t> row(b.size() + 1);
-        for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-        for (std::size_t i = 1; i <= a.size(); ++i) {
-            std::size_t diagonal = std::exchange(row[0], i);
-            for (std::size_t j = 1; j <= b.size(); ++j) {
-                const std::size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-                diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
-            }
-        }
-        return row[b.size()];
-    }
-
-    const toml::value& root_;
-    fs::path base_;
-    std::set<std::string> used_;
-    std::set<std::string> sections_;
-};
+// The same for one table of [[llm]].
+template <class Visitor>
+void visitModelKeys(LlmOptions& m, Visitor&& visit) {
+    constexpr std::int64_t large = 1'000'000'000'000;
+    visit("llm.name", m.name);
+    visit("llm.kind", m.kind);
+    visit("llm.url", m.url);
+    visit("llm.model", m.model);
+    visit("llm.key_file", m.keyFile);
+    visit("llm.key_credential", m.keyCredential);
+    visit("llm.key_variable", m.keyVariable);
+    visit("llm.timeout_s", m.timeoutS, 1, 3600);
+    visit("llm.stall_s", m.stallS, 1, 3600);
+    visit("llm.retries", m.retries, 0, 20);
+    visit("llm.stream", m.stream);
+    visit("llm.json_schema", m.jsonSchema);
+    visit("llm.context_tokens", m.contextTokens, 1024, 100'000'000);
+    visit("llm.max_tokens", m.maxTokens, 256, 1'000'000);
+    visit("llm.reply_bytes", m.replyBytes, 10'000, 100'000'000);
+    visit("llm.calls_per_day", m.callsPerDay, 0, large);
+    visit("llm.tokens_per_day", m.tokensPerDay, 0, large);
+    visit("llm.failures", m.failures, 1, 1000);
+    visit("llm.pause_s", m.pauseS, 1, 86'400);
+    visit("llm.pause_max_s", m.pauseMaxS, 1, 604'800);
+}
 
 class Lister {
   public:
@@ -296,6 +104,9 @@ class Lister {
             if (levelFromName(name) == value)
                 list_.emplace_back(key, std::string("\"") + name + "\"");
         }
+    }
+    void operator()(const char* key, LlmKind value) {
+        list_.emplace_back(key, "\"" + std::string(llmKindName(value)) + "\"");
     }
     void operator()(const char* key, double value, double, double) {
         list_.emplace_back(key, shortest(value));
@@ -324,12 +135,41 @@ void checkValues(const DaemonSettings& settings, const std::string& file) {
         refuse("gateway.root must be a topic without wildcards and without a slash at its ends",
                "like \"tinsmith/kitchen\"");
     }
-    const std::string& url = settings.llm.url;
-    if (!url.empty() && !url.starts_with("http://") && !url.starts_with("https://")) {
+}
+
+// One provider of [[llm]], the `index`th.
+void checkModel(const LlmOptions& model, const std::string& file, std::size_t index) {
+    const auto refuse = [&](const std::string& what, const std::string& hint) {
+        throw Refusal(file + ": [[llm]] number " + std::to_string(index + 1) + ": " + what, hint);
+    };
+    if (!model.url.starts_with("http://") && !model.url.starts_with("https://")) {
         refuse("llm.url must begin with http:// or https://", "like \"http://127.0.0.1:11434/v1\"");
     }
-    if (!url.empty() && settings.llm.model.empty())
-        refuse("llm.url without llm.model", "name the model that the server shall use");
+    if (model.url.find_first_of("@?# ") != std::string::npos) {
+        refuse("llm.url must be an address and a path, without a password or a query",
+               "keys come from key_file, a credential or the environment");
+    }
+    if (model.model.empty())
+        refuse("llm.model is missing", "name the model that the server shall use");
+    if (model.pauseMaxS < model.pauseS)
+        refuse("llm.pause_max_s is shorter than llm.pause_s", "make it at least as long");
+}
+
+// Names that are not given, and where keys come from. Only the first provider has a key without
+// saying so: the key of one server must not reach another by oversight.
+void completeModels(std::vector<LlmOptions>& models, const std::string& file) {
+    std::set<std::string> names;
+    for (std::size_t i = 0; i < models.size(); ++i) {
+        LlmOptions& model = models[i];
+        checkModel(model, file, i);
+        if (model.name.empty()) model.name = model.model;
+        if (!names.insert(model.name).second) {
+            throw Refusal(file + ": two of [[llm]] are called " + model.name,
+                          "give each a `name` of its own");
+        }
+        if (model.keyCredential == kAuto) model.keyCredential = i == 0 ? "llm-key" : "";
+        if (model.keyVariable == kAuto) model.keyVariable = i == 0 ? "TINSMITH_LLM_KEY" : "";
+    }
 }
 
 void resolvePaths(DaemonSettings& settings) {
@@ -385,11 +225,14 @@ Result<DaemonSettings> loadSettings(const fs::path& file) {
     try {
         const toml::value root = toml::parse(in, file.string());
         DaemonSettings settings = withAuto();
-        Reader reader(root, fs::absolute(file).parent_path());
+        SettingsReader reader(root, fs::absolute(file).parent_path());
         visitKeys(settings, reader);
         reader.askers(settings.house.askers);
+        reader.tables("llm", settings.llm,
+                      [](LlmOptions& model, SettingsReader& keys) { visitModelKeys(model, keys); });
         reader.refuseUnknown();
         checkValues(settings, file.string());
+        completeModels(settings.llm, file.string());
         resolvePaths(settings);
         return settings;
     } catch (const Refusal& refusal) {
@@ -410,7 +253,19 @@ std::vector<std::pair<std::string, std::string>> listSettings(const DaemonSettin
     std::vector<std::pair<std::string, std::string>> list;
     DaemonSettings copy = settings;
     visitKeys(copy, Lister(list));
+    for (LlmOptions& model : copy.llm) visitModelKeys(model, Lister(list));
     return list;
+}
+
+Result<LlmOptions> withKey(LlmOptions model) {
+    auto key = readSecret(model.keyFile, model.keyCredential, model.keyVariable);
+    if (!key) return std::unexpected(key.error());
+    if (std::ranges::any_of(*key, [](unsigned char c) { return c < 0x20 || c > 0x7e; })) {
+        return fail(Code::schema, "the key of " + model.name + " has characters that no key has",
+                    "it is the first line of its file, in ASCII");
+    }
+    model.key = std::move(*key);
+    return model;
 }
 
 Result<std::string> readSecret(const fs::path& file, const std::string& credential,
@@ -418,7 +273,8 @@ Result<std::string> readSecret(const fs::path& file, const std::string& credenti
     const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
     fs::path place = file;
     std::error_code error;
-    if (place.empty() && folder && fs::exists(fs::path(folder) / credential, error))
+    if (place.empty() && folder && !credential.empty() &&
+        fs::exists(fs::path(folder) / credential, error))
         place = fs::path(folder) / credential;
     if (!place.empty()) {
         std::ifstream in(place);

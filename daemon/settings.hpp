@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "daemon/broker.hpp"
-#include "daemon/llm.hpp"
+#include "daemon/llm/options.hpp"
 #include "daemon/log.hpp"
 #include "handlers/flow/settings.hpp"
 
@@ -17,10 +17,8 @@ struct DaemonSettings {
     Settings house;
     BrokerOptions broker;  // without will, subscriptions and password
     std::filesystem::path
-        brokerPasswordFile;            // empty = the credential broker-password, where there is one
-    LlmOptions llm;                    // without the key
-    std::filesystem::path llmKeyFile;  // empty = the credential llm-key, where there is one
-    std::string llmKeyVariable = "TINSMITH_LLM_KEY";
+        brokerPasswordFile;       // empty = the credential broker-password, where there is one
+    std::vector<LlmOptions> llm;  // in the order in which they are asked; without keys
     std::filesystem::path
         signingKey;  // "auto" = the credential signing-key, else <state>/signing.key
     std::filesystem::path signingPublicKey;  // "auto" = beside the key, with .pub
@@ -37,6 +35,9 @@ struct DaemonSettings {
 // shipped file. Askers are left out.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> listSettings(
     const DaemonSettings& settings);
+
+// The same with its key, where it has one.
+[[nodiscard]] Result<LlmOptions> withKey(LlmOptions model);
 
 // A secret from a file, a credential of the service manager or an environment variable, the first
 // that is there; without line end. Empty when there is none. Fails where a named file cannot be

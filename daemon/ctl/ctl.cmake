@@ -4,7 +4,7 @@ if(TARGET tinsmith_desk)
     add_library(tinsmith_ctl STATIC
         ctl/client.cpp ctl/commands.cpp ctl/doctor.cpp ctl/doctor_local.cpp ctl/options.cpp ctl/print.cpp
         ctl/run.cpp ctl/watch.cpp)
-    target_link_libraries(tinsmith_ctl PUBLIC tinsmith_daemon tinsmith_desk tinsmith_image PRIVATE CLI11::CLI11 CURL::libcurl)
+    target_link_libraries(tinsmith_ctl PUBLIC tinsmith_daemon tinsmith_desk tinsmith_image PRIVATE CLI11::CLI11)
     add_executable(tinsmith ctl/main.cpp)
     target_link_libraries(tinsmith PRIVATE tinsmith_ctl)
     set_target_properties(tinsmith PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${TINSMITH_PROGRAM_DIR})

@@ -1,5 +1,4 @@
 // What can be seen on the gateway itself: programs, planner, disk, clock, key.
-#include <curl/curl.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
 #include <unistd.h>
@@ -7,10 +6,15 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
+#include <optional>
+#include <utility>
 
+#include "daemon/clock.hpp"
 #include "daemon/ctl/doctor.hpp"
 #include "daemon/ctl/print.hpp"
 #include "daemon/ctl/run.hpp"
+#include "daemon/llm/provider.hpp"
+#include "daemon/llm/transport.hpp"
 #include "handlers/requests/answers.hpp"
 
 namespace tinsmith::ctl {
@@ -37,51 +41,37 @@ Finding examineProgram(const std::string& subject, const std::vector<std::string
             "apt-get install " + package};
 }
 
-struct Fetched {
-    long status = 0;
-    std::string body;
-    std::string problem;
-};
-
-std::size_t keep(char* bytes, std::size_t, std::size_t count, void* target) {
-    auto& body = *static_cast<std::string*>(target);
-    if (body.size() < (1u << 20)) body.append(bytes, count);
-    return count;
+Task<void> keep(Task<Result<LlmReply>> task, std::optional<Result<LlmReply>>* place) {
+    place->emplace(co_await std::move(task));
 }
 
-Fetched fetch(const std::string& url, const std::string& key) {
-    Fetched fetched;
-    CURL* curl = curl_easy_init();
-    if (curl == nullptr) return fetched;
-    curl_slist* headers = nullptr;
-    if (!key.empty())
-        headers = curl_slist_append(headers, ("Authorization: Bearer " + key).c_str());
-    char problem[CURL_ERROR_SIZE] = "";
-    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 10L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, problem);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &fetched.body);
-    const CURLcode error = curl_easy_perform(curl);
-    if (error == CURLE_OK)
-        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &fetched.status);
-    else
-        fetched.problem = problem[0] != '\0' ? problem : curl_easy_strerror(error);
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(curl);
-    return fetched;
+// A short question: address, key, model and form of the answer are tried at once.
+Result<LlmReply> tryModel(daemon::LlmOptions model) {
+    model.retries = 0;
+    model.jsonSchema = false;
+    daemon::Loop loop;
+    daemon::LoopClock clock(loop);
+    daemon::LlmTransport transport(loop);
+    daemon::LlmProvider provider(transport, clock, nullptr, std::move(model));
+    LlmRequest request;
+    request.messages = {{"user", "Answer with one word: ready."}};
+    request.maxTokens = 512;  // some models think before they speak
+    daemon::LlmSpent spent;
+    std::optional<Result<LlmReply>> reply;
+    Nursery nursery;
+    nursery.spawn(keep(provider.ask(std::move(request), &spent, {}), &reply));
+    while (!reply) loop.turn(1000);
+    return *reply;
 }
 
-bool listsModel(const std::string& body, const std::string& model) {
-    const auto json = parseJson(body, 1u << 20);
-    if (!json || !json->is_object() || !json->contains("data") || !(*json)["data"].is_array())
-        return true;
-    for (const Json& entry : (*json)["data"]) {
-        if (entry.is_object() && entry.contains("id") && entry["id"] == model) return true;
+std::string remedyFor(const std::string& problem, const daemon::LlmOptions& model) {
+    if (problem.starts_with("HTTP 401") || problem.starts_with("HTTP 403")) {
+        return "put the key into key_file, a credential" +
+               (model.keyVariable.empty() ? std::string() : " or $" + model.keyVariable);
     }
-    return false;
+    if (problem.starts_with("HTTP 404"))
+        return "mend model or url of [[llm]]; kind \"openai\" needs a url that often ends with /v1";
+    return "start the server, or mend url and kind of [[llm]]; until then others plan";
 }
 
 }  // namespace
@@ -136,32 +126,29 @@ std::vector<Finding> examineTools(const daemon::DaemonSettings& settings) {
 }
 
 std::vector<Finding> examinePlanner(const daemon::DaemonSettings& settings) {
-    if (settings.llm.url.empty()) {
+    if (settings.llm.empty()) {
         return {good("planner", "the built-in search; no language model is configured")};
     }
-    auto key = daemon::readSecret(settings.llmKeyFile, "llm-key", settings.llmKeyVariable);
-    if (!key) return {{"planner", Verdict::fail, key.error().message, key.error().hint}};
-    const Fetched models = fetch(settings.llm.url + "/models", *key);
-    if (models.status == 0) {
-        return {{"planner", Verdict::fail, settings.llm.url + ": " + printable(models.problem),
-                 "start the server, or mend llm.url; until then the built-in search plans"}};
+    std::vector<Finding> findings;
+    for (const daemon::LlmOptions& model : settings.llm) {
+        const std::string subject = "planner " + model.name;
+        const auto complete = daemon::withKey(model);
+        if (!complete) {
+            findings.push_back(
+                {subject, Verdict::fail, complete.error().message, complete.error().hint});
+            continue;
+        }
+        const std::string place = model.model + " at " + model.url;
+        const auto reply = tryModel(*complete);
+        if (reply) {
+            findings.push_back(good(subject, place + " answers"));
+        } else {
+            const std::string& problem = reply.error().message;
+            findings.push_back({subject, Verdict::fail, place + ": " + printable(problem),
+                                remedyFor(problem, model)});
+        }
     }
-    if (models.status == 401 || models.status == 403) {
-        return {{"planner", Verdict::fail, settings.llm.url + " refuses the key",
-                 "put the key into llm.key_file or $" + settings.llmKeyVariable}};
-    }
-    if (models.status != 200) {
-        return {{"planner", Verdict::warn,
-                 settings.llm.url + " answers, but with status " + std::to_string(models.status) +
-                     " for /models",
-                 "llm.url should end where /chat/completions begins, often with /v1"}};
-    }
-    if (!listsModel(models.body, settings.llm.model)) {
-        return {{"planner", Verdict::warn,
-                 "the server does not list the model " + settings.llm.model,
-                 "mend llm.model, or load that model there"}};
-    }
-    return {good("planner", settings.llm.model + " at " + settings.llm.url)};
+    return findings;
 }
 
 std::vector<Finding> examineDisk(const daemon::DaemonSettings& settings) {

@@ -148,32 +148,51 @@ struct ChatMessage {
 
 struct LlmRequest {
     std::vector<ChatMessage> messages;
-    // The same in at most 3000 tokens, for servers with a small context; empty = there is none.
+    // The same in at most 3000 tokens, for models with a small context; empty = there is no such
+    // form.
     std::vector<ChatMessage> compact;
     Json schema;  // JSON Schema that the reply should fit; a hint to servers that can constrain
                   // output
-    std::string schemaName;
+    std::string schemaName = "reply";  // letters, digits, _ and -
     int maxTokens = 4096;
     double temperature = 0.2;
 };
 
 struct LlmReply {
     std::string text;
-    std::string provider;
-    std::string model;
-    std::string finish;  // "stop", "length", "cut" (by us, at the cap)
+    std::string provider;  // by its name in the settings
+    std::string model;     // as its server calls it
+    std::string finish;    // "stop"; "length": ended by the model's limit; "cut": ended here
+    // Everything that this reply took, replies that were not used included; estimated where a
+    // server does not count.
     std::int64_t promptTokens = 0;
     std::int64_t completionTokens = 0;
-    bool compact = false;  // the short form was sent
+    bool compact = false;  // the compact messages were sent
+    int calls = 1;         // completions that it took
+};
+
+// One provider of the chain, for …/health.
+struct LlmHealth {
+    std::string name;
+    std::string kind;
+    std::string model;
+    std::string state;         // "closed": asked as usual; "open": not asked; "half-open": next
+                               // call is a try
+    std::int64_t sinceMs = 0;  // unix time at which that state began
+    std::string lastError;     // empty after a success
+    std::int64_t calls = 0;    // of this day (UTC)
+    std::int64_t tokens = 0;
+    bool spent = false;  // the day's calls or tokens are used up
 };
 
 class Llm {
   public:
     virtual ~Llm() = default;
     [[nodiscard]] virtual bool configured() const = 0;
-    [[nodiscard]] virtual std::string model() const = 0;
-    // Retries 429 and 5xx with back-off within its time-out. Fails with llm_unavailable or
-    // cancelled.
+    [[nodiscard]] virtual std::string model() const = 0;  // of the first provider
+    [[nodiscard]] virtual std::vector<LlmHealth> health() const = 0;
+    // Asks the providers in their order until one answers; each retries 429, 5xx and lost
+    // connections with back-off. Fails with llm_unavailable or cancelled.
     virtual Task<Result<LlmReply>> complete(LlmRequest request, CancelToken cancel) = 0;
 };
 

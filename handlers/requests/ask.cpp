@@ -44,6 +44,7 @@ Task<Result<Json>> call(Job& job, LlmRequest request, std::string version) {
                    {"model", reply->model},
                    {"finish", reply->finish},
                    {"compact", reply->compact},
+                   {"calls", reply->calls},
                    {"prompt_tokens", reply->promptTokens},
                    {"completion_tokens", reply->completionTokens}};
 }
@@ -76,6 +77,8 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
     line["call"] = spent.calls;
     job.report()["calls"].push_back(std::move(line));
     if (!record) co_return std::unexpected(record.error());
+    // A prompt that was cut on its way was asked again in its short form.
+    spent.calls += record->value("calls", 1) - 1;
     spent.tokens += record->value("prompt_tokens", std::int64_t{0}) +
                     record->value("completion_tokens", std::int64_t{0});
     const auto text = job.world().artefacts.read(record->value("reply", ""));

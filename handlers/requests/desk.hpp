@@ -49,6 +49,7 @@ class Desk {
     void send(const Entry& entry);
     void jobEnded(const std::string& id, const Json& record);
     void publishHealth();
+    [[nodiscard]] Json planner() const;
     [[nodiscard]] Json warnings(const Space& space) const;
     [[nodiscard]] Context context() const;
 

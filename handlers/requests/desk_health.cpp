@@ -24,6 +24,24 @@ std::uint64_t residentBytes() {
 
 }  // namespace
 
+Json Desk::planner() const {
+    Json planner = {{"configured", world_.llm.configured()}};
+    if (world_.llm.configured()) planner["model"] = world_.llm.model();
+    if (!plannerError_.empty()) planner["last_error"] = plannerError_;
+    Json providers = Json::array();
+    for (const LlmHealth& each : world_.llm.health()) {
+        Json one = {{"name", each.name},          {"kind", each.kind},
+                    {"model", each.model},        {"state", each.state},
+                    {"since", each.sinceMs},      {"calls_today", each.calls},
+                    {"tokens_today", each.tokens}};
+        if (!each.lastError.empty()) one["last_error"] = each.lastError;
+        if (each.spent) one["spent"] = true;
+        providers.push_back(std::move(one));
+    }
+    if (!providers.empty()) planner["providers"] = std::move(providers);
+    return planner;
+}
+
 Json Desk::warnings(const Space& space) const {
     Json list = Json::array();
     const auto warn = [&](const char* code, const std::string& text, const char* hint) {
@@ -46,6 +64,17 @@ Json Desk::warnings(const Space& space) const {
         warn("planner", "the language model failed: " + plannerError_,
              "see `tinsmith doctor`; the built-in search does its work meanwhile");
     }
+    for (const LlmHealth& each : world_.llm.health()) {
+        if (each.state == "open") {
+            warn("planner",
+                 "the language model " + each.name +
+                     " is not asked after failures: " + each.lastError,
+                 "see `tinsmith doctor`; the next one of [[llm]], or the search, works meanwhile");
+        } else if (each.spent) {
+            warn("planner", "the language model " + each.name + " has used up this day",
+                 "raise calls_per_day or tokens_per_day, or wait for the next day (UTC)");
+        }
+    }
     if (counters_.retained > 0) {
         warn("retained", "retained requests were published and not run",
              "publish requests without the retain flag and clear those topics");
@@ -61,9 +90,6 @@ Json Desk::warnings(const Space& space) const {
 
 Json Desk::health() const {
     const Space space = keeper_.space();
-    Json planner = {{"configured", world_.llm.configured()}};
-    if (world_.llm.configured()) planner["model"] = world_.llm.model();
-    if (!plannerError_.empty()) planner["last_error"] = plannerError_;
     Json queue = {{"unfinished", jobs_.unfinished()}};
     if (!jobs_.heavyJob().empty()) queue["heavy"] = jobs_.heavyJob();
     // Megabytes, so that what is published changes only when something did.
@@ -73,7 +99,7 @@ Json Desk::health() const {
             {"queue", queue},
             {"disk", {{"free_mb", space.free / 1'000'000}, {"used_mb", space.used / 1'000'000}}},
             {"rss_mb", residentBytes() / 1'000'000},
-            {"planner", planner},
+            {"planner", planner()},
             {"requests",
              {{"received", counters_.requests},
               {"accepted", counters_.accepted},

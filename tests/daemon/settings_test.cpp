@@ -57,6 +57,30 @@ TEST_F(SettingsTest, ShippedFileDocumentsEveryKeyWithItsDefault) {
     EXPECT_TRUE(empty->house.askers.empty());
 }
 
+// The example of a provider in the shipped file, as a file of its own.
+TEST_F(SettingsTest, ShippedFileDocumentsEveryKeyOfAProviderWithItsDefault) {
+    std::ifstream in(kShipped);
+    std::string text;
+    std::size_t keys = 0;
+    for (std::string line; std::getline(in, line);) {
+        if (line == "# [[llm]]") text = "[[llm]]\n";
+        if (text.empty() || !line.starts_with("# ") || !line.contains(" = ")) continue;
+        ++keys;
+        if (line.starts_with("# url = \"\"") || line.starts_with("# model = \"\"")) continue;
+        text += line.substr(2) + "\n";
+    }
+    const std::string given = "url = \"http://x\"\nmodel = \"m\"\n";
+    const auto shipped = load(text + given);
+    ASSERT_TRUE(shipped.has_value()) << shipped.error().message << text;
+    const auto bare = load("[[llm]]\n" + given);
+    ASSERT_TRUE(bare.has_value()) << bare.error().message;
+    EXPECT_EQ(listSettings(*shipped), listSettings(*bare));
+    const auto none = load("");
+    ASSERT_TRUE(none.has_value()) << none.error().message;
+    EXPECT_EQ(keys, listSettings(*bare).size() - listSettings(*none).size())
+        << "some key is not documented";
+}
+
 TEST_F(SettingsTest, ReadsEverySort) {
     const auto settings = load(R"(
 [gateway]
@@ -69,10 +93,17 @@ level = "debug"
 port = 18830
 [planner]
 minutes = 0.5
-[llm]
+[[llm]]
+kind = "anthropic"
+url = "https://models.example/v1"
+model = "large"
+key_file = "key"
+[[llm]]
+name = "gpu"
 url = "http://127.0.0.1:11434/v1"
 model = "m"
 json_schema = false
+key_credential = "llm-key-gpu"
 [rollout]
 waves = [0.25, 1]
 [askers.alice]
@@ -89,7 +120,17 @@ allow = ["health", "job.list"]
     EXPECT_EQ(settings->logLevel, Level::debug);
     EXPECT_EQ(settings->broker.port, 18830);
     EXPECT_EQ(settings->house.planner.minutes, 0.5);
-    EXPECT_FALSE(settings->llm.jsonSchema);
+    ASSERT_EQ(settings->llm.size(), 2u);
+    const LlmOptions& cloud = settings->llm[0];
+    EXPECT_EQ(cloud.name, "large") << "the model's name where it has none of its own";
+    EXPECT_EQ(cloud.kind, LlmKind::anthropic);
+    EXPECT_EQ(cloud.keyFile, folder_.path() / "key");
+    EXPECT_EQ(cloud.keyCredential + "," + cloud.keyVariable, "llm-key,TINSMITH_LLM_KEY");
+    const LlmOptions& gpu = settings->llm[1];
+    EXPECT_EQ(gpu.name, "gpu");
+    EXPECT_FALSE(gpu.jsonSchema);
+    EXPECT_EQ(gpu.keyCredential + "," + gpu.keyVariable, "llm-key-gpu,")
+        << "the first server's key is not for the second";
     EXPECT_EQ(settings->house.rollout.waves, (std::vector<double>{0.25, 1}));
     EXPECT_EQ(settings->house.askers.at("panel").allow,
               (std::vector<std::string>{"health", "job.list"}));
@@ -111,7 +152,10 @@ TEST_F(SettingsTest, RefusesWithLineAndRemedy) {
         {"[broker]\nport = 1.5\n", ":2:", "whole number", "point"},
         {"[broker]\nport = 70000\n", ":2:", "out of range", "65535"},
         {"[gateway]\nroot = 3\n", ":2:", "string", "quotes"},
-        {"[llm]\njson_schema = \"yes\"\n", ":2:", "true or false", "quotes"},
+        {"[[llm]]\njson_schema = \"yes\"\n", ":2:", "true or false", "quotes"},
+        {"[[llm]]\n\nmodle = \"m\"\n", ":3:", "unknown key llm.modle", "llm.model"},
+        {"[llm]\nurl = \"http://x\"\n", ":1:", "list of tables", "[[llm]]"},
+        {"[[llm]]\nkind = \"other\"\n", ":2:", "llm.kind is unknown", "ollama"},
         {"[planner]\nminutes = -1\n", ":2:", "out of range", "0.1"},
         {"[log]\nlevel = \"loud\"\n", ":2:", "log.level", "debug"},
         {"[rollout]\nwaves = [0.5, 0.25]\n", ":2:", "rise", "1.0"},
@@ -122,8 +166,13 @@ TEST_F(SettingsTest, RefusesWithLineAndRemedy) {
         {"[askers.\"a/b\"]\nallow = [\"*\"]\n", ":1:", "no name", ""},
         {"[askers.al]\nallow = [\"*\"]\nmore = 1\n", "", "nothing else", "allow"},
         {"[gateway]\nroot = \"a/#\"\n", "", "wildcards", "kitchen"},
-        {"[llm]\nurl = \"ftp://x\"\nmodel = \"m\"\n", "", "http", "11434"},
-        {"[llm]\nurl = \"http://x\"\n", "", "llm.model", "model"},
+        {"[[llm]]\nurl = \"ftp://x\"\nmodel = \"m\"\n", "", "http", "11434"},
+        {"[[llm]]\nurl = \"http://x\"\n", "", "llm.model", "model"},
+        {"[[llm]]\nurl = \"http://me:secret@x\"\nmodel = \"m\"\n", "", "password", "key_file"},
+        {"[[llm]]\nurl = \"http://x\"\nmodel = \"m\"\n[[llm]]\nurl = \"http://y\"\nmodel = \"m\"\n",
+         "", "two of [[llm]] are called m", "name"},
+        {"[[llm]]\nurl = \"http://x\"\nmodel = \"m\"\npause_s = 10\npause_max_s = 9\n", "",
+         "pause_max_s", "long"},
         {"[broker\nport = 1\n", ":1:", "not TOML", "toml.io"},
     };
     for (const auto& bad : cases) {
@@ -152,6 +201,11 @@ TEST_F(SettingsTest, SecretsComeFromFileCredentialOrVariable) {
     ::unsetenv("CREDENTIALS_DIRECTORY");
     EXPECT_FALSE(readSecret(folder_.path() / "absent", "llm-key", "").has_value());
     EXPECT_EQ(*readSecret({}, "llm-key", ""), "");
+    LlmOptions model;
+    model.keyFile = secretFile;
+    EXPECT_EQ(withKey(model)->key, "from-file");
+    std::ofstream(secretFile) << "two\twords\n";
+    EXPECT_FALSE(withKey(model).has_value()) << "it would go into a header";
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ class Cancel : public testing::Test {
   protected:
     static House::Options withModel(const ScriptedModel& model) {
         House::Options options;
-        options.extraSettings = "[llm]\nurl = \"" + model.url() +
+        options.extraSettings = "[[llm]]\nurl = \"" + model.url() +
                                 "\"\nmodel = \"scripted\"\nretries = 0\ntimeout_s = 60\n";
         return options;
     }

@@ -59,7 +59,7 @@ std::string settingsFromEnvironment() {
     const char* url = std::getenv("TINSMITH_LLM_URL");
     const char* model = std::getenv("TINSMITH_LLM_MODEL");
     if (url == nullptr || model == nullptr) return "";
-    std::string toml = "[llm]\nurl = \"" + std::string(url) + "\"\nmodel = \"" + model + "\"\n";
+    std::string toml = "[[llm]]\nurl = \"" + std::string(url) + "\"\nmodel = \"" + model + "\"\n";
     if (std::getenv("TINSMITH_LLM_KEY") != nullptr) toml += "key_variable = \"TINSMITH_LLM_KEY\"\n";
     return toml;
 }

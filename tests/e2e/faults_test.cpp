@@ -121,8 +121,9 @@ class LlmFaults : public testing::Test {
     static void SetUpTestSuite() {
         model_ = new ScriptedModel();
         House::Options options;
-        options.extraSettings = "[llm]\nurl = \"" + model_->url() +
-                                "\"\nmodel = \"scripted\"\nretries = 1\ntimeout_s = 2\n";
+        options.extraSettings = "[[llm]]\nurl = \"" + model_->url() +
+                                "\"\nmodel = \"scripted\"\nretries = 1\ntimeout_s = 2\n"
+                                "failures = 1000\n";
         house_ = new House(options);
         writeFile(house_->dataDir() / "blobs.csv", blobs(8));
         house_->client()->runJob("dataset", importBlobs("blobs", "blobs.csv"), 30000);

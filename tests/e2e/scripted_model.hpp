@@ -65,14 +65,11 @@ class ScriptedModel {
         return bodies_;
     }
 
-    // A chat completion that says `text`.
+    // A chat completion that says `text`; it counts no tokens.
     static std::string saying(const std::string& text) {
         const Json choice = {{"message", {{"role", "assistant"}, {"content", text}}},
                              {"finish_reason", "stop"}};
-        return Json{{"model", "scripted"},
-                    {"choices", Json::array({choice})},
-                    {"usage", {{"prompt_tokens", 10}, {"completion_tokens", 10}}}}
-            .dump();
+        return Json{{"model", "scripted"}, {"choices", Json::array({choice})}}.dump();
     }
 
   private:

@@ -166,6 +166,7 @@ class FakeLlm : public Llm {
   public:
     bool configured() const override { return !replies.empty() || always; }
     std::string model() const override { return "scripted"; }
+    std::vector<LlmHealth> health() const override { return providers; }
     Task<Result<LlmReply>> complete(LlmRequest request, CancelToken) override {
         requests.push_back(request);
         if (onRequest) onRequest(requests.size() - 1);
@@ -181,6 +182,7 @@ class FakeLlm : public Llm {
     std::deque<Result<LlmReply>> replies;
     std::vector<LlmRequest> requests;
     std::function<void(std::size_t n)> onRequest;  // may add the reply to the n-th one
+    std::vector<LlmHealth> providers;
     bool always = false;
 };
 

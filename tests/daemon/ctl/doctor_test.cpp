@@ -59,8 +59,14 @@ TEST(Doctor, NamesTheRemedyForEverythingThatIsMissing) {
     EXPECT_EQ(examineDisk(settings).at(0).verdict, Verdict::fail);
 
     EXPECT_EQ(examinePlanner(settings).at(0).verdict, Verdict::ok) << "the built-in search";
-    settings.llm.url = "http://127.0.0.1:1/v1";
-    EXPECT_EQ(examinePlanner(settings).at(0).verdict, Verdict::fail);
+    settings.llm.resize(2);
+    settings.llm[0].name = "near";
+    settings.llm[1].name = "far";
+    for (daemon::LlmOptions& model : settings.llm) model.url = "http://127.0.0.1:1/v1";
+    const auto planners = examinePlanner(settings);
+    ASSERT_EQ(planners.size(), 2u) << "each is tried";
+    EXPECT_EQ(planners[0].verdict, Verdict::fail);
+    EXPECT_EQ(planners[1].subject, "planner far");
     EXPECT_FALSE(examineClock().empty());
     std::filesystem::remove_all(folder);
 }

@@ -269,6 +269,22 @@ TEST_F(DeskTest, TheGatewaysOwnCardsAreRetained) {
     EXPECT_EQ(Json::parse(world.broker.retained.at("tinsmith/gw/state"))["boot"], 2);
 }
 
+TEST_F(DeskTest, HealthShowsEachLanguageModel) {
+    world.llm.always = true;
+    world.llm.providers = {
+        {"cloud", "anthropic", "large", "open", 1'700'000'000'000, "HTTP 401: no", 3, 900, false},
+        {"gpu", "ollama", "small", "closed", 1'600'000'000'000, "", 7, 2000, true}};
+    const Json health = ask("ada", "health", R"({"id":"h"})")["data"];
+    EXPECT_EQ(health["planner"]["providers"], Json::parse(R"([
+        {"name":"cloud","kind":"anthropic","model":"large","state":"open","since":1700000000000,
+         "calls_today":3,"tokens_today":900,"last_error":"HTTP 401: no"},
+        {"name":"gpu","kind":"ollama","model":"small","state":"closed","since":1600000000000,
+         "calls_today":7,"tokens_today":2000,"spent":true}])"));
+    const std::string warnings = health["warnings"].dump();
+    EXPECT_NE(warnings.find("cloud is not asked"), std::string::npos) << warnings;
+    EXPECT_NE(warnings.find("gpu has used up"), std::string::npos) << warnings;
+}
+
 TEST_F(DeskTest, HealthIsPublishedOnChangeAndAtMostEveryMinute) {
     const auto published = [&] { return world.broker.to("tinsmith/gw/health").size(); };
     const std::size_t before = published();

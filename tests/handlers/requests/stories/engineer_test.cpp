@@ -186,8 +186,16 @@ TEST(Engineer, CallsAndTokensAreBudgeted) {
         story.run("regenerate", request);
         EXPECT_EQ(story.fake.llm.requests.size(), 1U) << budget;
     }
-    Engineer story;
+    Engineer twice;
+    for (int i = 0; i < 5; ++i) {
+        twice.say(planWith(20 + i));
+        twice.fake.llm.replies.back()->calls = 2;  // the first was cut on its way
+    }
     Json request = regenerate(0.999);
+    request["budget"] = {{"minutes", 1}, {"llm_calls", 2}};
+    twice.run("regenerate", request);
+    EXPECT_EQ(twice.fake.llm.requests.size(), 1U) << "both calls count";
+    Engineer story;
     request["budget"] = {{"minutes", 1}, {"llm_calls", 0}};
     story.run("regenerate", request);
     EXPECT_TRUE(story.fake.llm.requests.empty());
