@@ -32,6 +32,7 @@ struct Entry {
 constexpr Entry kStages[] = {
     {"import", tinsmith::dataset::importStage},
     {"profile", tinsmith::dataset::profileStage},
+    {"look", tinsmith::dataset::lookStage},
     {"append", tinsmith::dataset::appendStage},
     {"edit", tinsmith::dataset::editStage},
     {"quantize", tinsmith::quantize::quantizeStage},

@@ -5,6 +5,8 @@
 #include <cstring>
 
 #include "handlers/dataset/edit.hpp"
+#include "handlers/dataset/look.hpp"
+#include "handlers/dataset/plots.hpp"
 #include "handlers/flow/files.hpp"
 
 namespace tinsmith::dataset {
@@ -74,7 +76,10 @@ Result<Json> store(const fs::path& jobDir, const Dataset& d, const std::vector<W
     const Status saved = save(jobDir / kOutput, d);
     if (!saved) return std::unexpected(saved.error());
     tell(progress, 100, "done");
-    return Json{{"dataset", kOutput}, {"sha256", description["sha256"]}, {"card", description}};
+    return Json{{"dataset", kOutput},
+                {"sha256", description["sha256"]},
+                {"card", description},
+                {"plots", plots(d, kMaxPlotsBytes)}};
 }
 
 Result<std::vector<float>> readFloats(const fs::path& path, std::size_t maxBytes) {
@@ -169,7 +174,23 @@ Result<Json> profileStage(const fs::path& jobDir, const Progress& progress) {
     if (!dataset) return std::unexpected(dataset.error());
     tell(progress, 50, "profiling");
     Json description = card(*dataset);
-    return Json{{"sha256", description["sha256"]}, {"card", description}};
+    return Json{{"sha256", description["sha256"]},
+                {"card", description},
+                {"plots", plots(*dataset, kMaxPlotsBytes)}};
+}
+
+Result<Json> lookStage(const fs::path& jobDir, const Progress& progress) {
+    const auto input = readInput(jobDir);
+    if (!input) return std::unexpected(input.error());
+    if (!input->contains("query")) return badInput("query is missing");
+    const Json& query = (*input)["query"];
+    if (const Status good = checkLook(query); !good) return std::unexpected(good.error());
+    const auto dataset = loadNeeded(*input);
+    if (!dataset) return std::unexpected(dataset.error());
+    tell(progress, 50, "looking");
+    const auto text = look(*dataset, query);
+    if (!text) return std::unexpected(text.error());
+    return Json{{"text", *text}};
 }
 
 Result<Json> appendStage(const fs::path& jobDir, const Progress& progress) {

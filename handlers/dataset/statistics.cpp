@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace tinsmith::dataset {
 
@@ -36,6 +37,17 @@ double Moments::deviation(std::size_t c) const {
     const double n = static_cast<double>(count_);
     const double mean = sums_[c] / n;
     return std::sqrt(std::max(0.0, squares_[c] / n - mean * mean));
+}
+
+std::uint64_t fingerprint(const float* samples, std::size_t count) {
+    std::uint64_t hash = 14695981039346656037ULL;
+    for (std::size_t i = 0; i < count; ++i) {
+        std::uint32_t bits = 0;
+        std::memcpy(&bits, samples + i, sizeof bits);
+        hash = (hash ^ bits) * 1099511628211ULL;
+        hash ^= hash >> 29;
+    }
+    return hash;
 }
 
 std::optional<std::size_t> findGravity(const Moments& moments) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -30,6 +31,10 @@ class Moments {
     std::vector<float> minima_;
     std::vector<float> maxima_;
 };
+
+// FNV-1a over the samples' bits, a float at a time. Two windows with one fingerprint count as
+// equal.
+std::uint64_t fingerprint(const float* samples, std::size_t count);
 
 // The channel on which gravity sits: exactly three channels whose mean vector is as long as 1 g
 // (0.8 to 1.2 g or 7.8 to 11.8 m/s^2) with at least 0.8 of it on one channel.

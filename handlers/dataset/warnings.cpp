@@ -3,7 +3,6 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstring>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -42,18 +41,6 @@ std::string firstNames(const Names& names) {
     return text;
 }
 
-// FNV-1a over the samples' bits, a float at a time. Two windows with one hash count as equal.
-std::uint64_t hashOf(const float* samples, std::size_t count) {
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (std::size_t i = 0; i < count; ++i) {
-        std::uint32_t bits = 0;
-        std::memcpy(&bits, samples + i, sizeof bits);
-        hash = (hash ^ bits) * 1099511628211ULL;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
 void findDuplicates(const Dataset& d, Warnings& out) {
     const std::size_t size = d.windowLength * d.channels.size();
     std::unordered_map<std::uint64_t, int> train;  // label
@@ -61,7 +48,7 @@ void findDuplicates(const Dataset& d, Warnings& out) {
     std::size_t contradicting = 0;
     const auto trainWindows = windows(d, Part::train);
     for (const WindowRef& w : trainWindows) {
-        const auto [it, fresh] = train.try_emplace(hashOf(w.samples, size), w.label);
+        const auto [it, fresh] = train.try_emplace(fingerprint(w.samples, size), w.label);
         if (fresh) continue;
         ++repeated;
         if (it->second != w.label) ++contradicting;
@@ -69,7 +56,7 @@ void findDuplicates(const Dataset& d, Warnings& out) {
     for (const Part part : {Part::validation, Part::test}) {
         const auto others = windows(d, part);
         std::size_t known = 0;
-        for (const WindowRef& w : others) known += train.count(hashOf(w.samples, size));
+        for (const WindowRef& w : others) known += train.count(fingerprint(w.samples, size));
         if (known == 0) continue;
         const std::string name(partName(part));
         out.push_back({part == Part::test ? "test_leakage" : "leakage",

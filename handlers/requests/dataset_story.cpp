@@ -84,6 +84,7 @@ Task<Result<Json>> change(Job& job, Change wanted) {
                          {"digest", *digest},
                          {"bytes", bytes},
                          {"card", output->value("card", Json::object())},
+                         {"plots", output->value("plots", "")},
                          {"updated", world.clock.unixMs()},
                          {"edits", edits}};
     const Status stored = world.journal.commit({{"dataset", wanted.dataset, record}});

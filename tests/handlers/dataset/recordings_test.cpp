@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include "handlers/dataset/import.hpp"
+#include "handlers/dataset/plots.hpp"
 #include "handlers/dataset/split_list.hpp"
 #include "handlers/flow/files.hpp"
 
@@ -43,6 +44,10 @@ class Recordings : public testing::Test {
                       << w["text"].get<std::string>() << "\n";
         }
         EXPECT_LE(canonical(json).size(), kMaxCardBytes);
+        const std::string drawn = plots(got->dataset, kMaxPlotsBytes);
+        EXPECT_LE(drawn.size(), kMaxPlotsBytes);
+        for (const std::string& label : got->dataset.classes)
+            EXPECT_NE(drawn.find(label), std::string::npos) << label << " is not drawn";
         return got;
     }
     static std::size_t count(const Dataset& d, Part part) { return windows(d, part).size(); }

@@ -28,12 +28,24 @@ TEST(Stage, ImportWritesADatasetThatProfileReads) {
     const auto dataset = load(job.path() / "dataset.tsd");
     ASSERT_TRUE(dataset);
     EXPECT_EQ((*out)["sha256"], digest(*dataset));
+    EXPECT_NE((*out)["plots"].get<std::string>().find("a wave "), std::string::npos);
 
     const Folder second;
     second.write("input.json", Json{{"dataset", (job.path() / "dataset.tsd").string()}}.dump());
     const auto profile = profileStage(second.path(), {});
     ASSERT_TRUE(profile) << profile.error().message;
     EXPECT_EQ((*profile)["card"]["windows"], (*out)["card"]["windows"]);
+    EXPECT_EQ((*profile)["plots"], (*out)["plots"]);
+
+    Json input = {{"dataset", (job.path() / "dataset.tsd").string()},
+                  {"query", {{"look", "histogram"}, {"channel", "x"}}}};
+    second.write("input.json", input.dump());
+    const auto looked = lookStage(second.path(), {});
+    ASSERT_TRUE(looked) << looked.error().message;
+    EXPECT_NE((*looked)["text"].get<std::string>().find("values of x"), std::string::npos);
+    input["query"]["channel"] = "z";
+    second.write("input.json", input.dump());
+    EXPECT_EQ(lookStage(second.path(), {}).error().path, "/channel");
 }
 
 TEST(Stage, AppendThenEdit) {
@@ -82,7 +94,7 @@ TEST(Stage, AppendThenEdit) {
 
 TEST(Stage, BadInputIsAnError) {
     const Folder job;
-    for (const auto stage : {importStage, profileStage, appendStage, editStage}) {
+    for (const auto stage : {importStage, profileStage, lookStage, appendStage, editStage}) {
         std::filesystem::remove(job.path() / "input.json");
         EXPECT_FALSE(stage(job.path(), {}));
         for (const char* text :

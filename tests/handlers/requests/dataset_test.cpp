@@ -34,7 +34,8 @@ class DatasetStoryTest : public DeskTest {
         std::ofstream(child.folder / "output.json") << Json{
             {"dataset", "dataset.tsd"},
             {"sha256", sha256Hex(bytes)},
-            {"card", {{"from", stages.back()}}}}.dump();
+            {"card", {{"from", stages.back()}}},
+            {"plots", "plots of " + stages.back()}}.dump();
         return Result<Exit>(Exit{});
     }
     Json jobRecord(const Json& reply) {
@@ -61,6 +62,9 @@ TEST_F(DatasetStoryTest, AnImportBecomesAnArtefactAndARecord) {
     EXPECT_EQ(inputs.at(0)["request"]["label"], "folder");
     EXPECT_EQ(dataset("nuts")["digest"], sha256Hex("import1"));
     EXPECT_EQ(dataset("nuts")["bytes"], 7);
+    const Json info =
+        ask("ada", "dataset", R"({"id":"i-1","action":"info","dataset":"nuts"})").at("data");
+    EXPECT_EQ(info.value("plots", ""), "plots of import");
     EXPECT_EQ(*world.artefacts.read(sha256Hex("import1")), "import1");
     EXPECT_FALSE(std::filesystem::exists(world.settings.stateDir / "jobs" / job.value("job", "")));
     const auto log = world.broker.to("tinsmith/gw/job/" + job.value("job", "") + "/log");
