@@ -6,30 +6,32 @@
 namespace tinsmith::plan {
 namespace {
 
-dsp::Block raw(bool magnitude, bool center, int decimate = 1) {
-    return {dsp::BlockKind::raw,
-            magnitude,
-            center,
-            false,
-            static_cast<std::uint16_t>(decimate),
-            0,
-            0,
-            0};
+Feature block(dsp::BlockKind kind) {
+    Feature feature{};
+    feature.kind = kind;
+    feature.decimate = 1;
+    return feature;
 }
 
-dsp::Block statistics() {
-    return {dsp::BlockKind::statistics, false, false, false, 1, 0, 0, 0};
+Feature raw(bool magnitude, bool center, int decimate = 1) {
+    Feature feature = block(dsp::BlockKind::raw);
+    feature.magnitude = magnitude;
+    feature.center = center;
+    feature.decimate = static_cast<std::uint16_t>(decimate);
+    return feature;
 }
 
-dsp::Block spectrum(int fft, int hop, int bins) {
-    return {dsp::BlockKind::spectrum,
-            false,
-            false,
-            true,
-            1,
-            static_cast<std::uint16_t>(fft),
-            static_cast<std::uint16_t>(hop),
-            static_cast<std::uint16_t>(bins)};
+Feature statistics() {
+    return block(dsp::BlockKind::statistics);
+}
+
+Feature spectrum(int fft, int hop, int bins) {
+    Feature feature = block(dsp::BlockKind::spectrum);
+    feature.log = true;
+    feature.fft = static_cast<std::uint16_t>(fft);
+    feature.hop = static_cast<std::uint16_t>(hop);
+    feature.bins = static_cast<std::uint16_t>(bins);
+    return feature;
 }
 
 Layer conv(int filters, int kernel, int stride = 1) {
@@ -90,7 +92,7 @@ struct Space {
     const SearchInput& input;
     std::vector<Plan> plans;
 
-    void add(const char* reason, std::vector<dsp::Block> features, std::vector<Layer> network,
+    void add(const char* reason, std::vector<Feature> features, std::vector<Layer> network,
              Training training) {
         Plan plan;
         plan.reason = reason;
@@ -119,7 +121,7 @@ Training signalTraining(const SearchInput& input) {
     t.learningRate = 0.015;
     t.weightDecay = 0.0005;
     t.patience = std::max(6, t.epochs / 2);
-    t.shift = std::max(1, input.window.length / 2);
+    t.augment.shift = std::max(1, input.window.length / 2);
     return t;
 }
 
@@ -127,7 +129,7 @@ Training featureTraining(const SearchInput& input) {
     Training t = signalTraining(input);
     t.epochs = epochsFor(input, 60000, 10, 120);
     t.learningRate = 0.005;
-    t.noise = 0.05;
+    t.augment.noise = 0.05;
     return t;
 }
 

@@ -54,6 +54,10 @@ plan::WindowShape Goal::window() const {
     shape.length = cardInt(card, "window", "length");
     shape.channels = static_cast<int>(card.value("channels", Json::array()).size());
     shape.classes = static_cast<int>(card.value("classes", Json::array()).size());
+    if (const auto rate = card.find("rate_hz"); rate != card.end() && rate->is_number())
+        shape.rateHz = rate->get<double>();
+    shape.pictureRows = cardInt(card, "picture", "rows");
+    shape.pictureColumns = cardInt(card, "picture", "columns");
     return shape;
 }
 
