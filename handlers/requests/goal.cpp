@@ -69,6 +69,8 @@ plan::SearchInput Goal::searchInput() const {
     }
     input.limits = limits;
     input.fixed = fixed;
+    const int stride = cardInt(card, "window", "stride");
+    input.contiguous = input.window.pictureRows == 0 && stride > 0 && stride < input.window.length;
     return input;
 }
 
