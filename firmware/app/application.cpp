@@ -35,6 +35,17 @@ std::size_t longestOwnWindow(const Model* model) {
     return ownWindow(model).empty() ? 0 : model->inputBytes;
 }
 
+std::span<float> ownSamples(const Model* model) {
+    if (model == nullptr || model->samples == nullptr) return {};
+    return {model->samples, model->sampleFloats};
+}
+
+std::size_t longestOwnSamples(const Model* model) {
+    return ownSamples(model).empty()
+               ? 0
+               : std::size_t{model->pipeline->length} * model->pipeline->channels;
+}
+
 }  // namespace
 
 Application::Application(const ConfigPage& config, const Model* model, const BoardHooks& board,
@@ -46,7 +57,8 @@ Application::Application(const ConfigPage& config, const Model* model, const Boa
       mqtt_(net_, *this, incoming_),
       net_(outgoing_, board.random),
       agent_(flash, rom, identityOf(config, model, board), *this, *this),
-      quantized_(ownWindow(model_), longestOwnWindow(model_)) {}
+      quantized_(ownWindow(model_), longestOwnWindow(model_)),
+      samples_(ownSamples(model_), longestOwnSamples(model_)) {}
 
 bool Application::start() {
     nowMs_ = board_.milliseconds();
@@ -169,6 +181,7 @@ void Application::onSample(std::span<const float> values) {
             dsp::quantizeSample(*model_->pipeline, values.data(), bytes.data());
             quantized_.push({bytes.data(), values.size()});
         }
+        if (model_->samples != nullptr) samples_.push(values);
         if (inferenceDue_.due()) classify();
     }
     if (recorder_.windowDue(values.size())) {
@@ -184,7 +197,8 @@ bool Application::inferNewest(Inference& out) {
         if (window.empty()) return false;
         infer(*model_, window.data(), board_.ticks, out);
     } else {
-        const std::span<const float> window = buffer_.latest(length);
+        const std::span<const float> window =
+            model_->samples != nullptr ? samples_.latest(length) : buffer_.latest(length);
         if (window.empty()) return false;
         infer(*model_, window.data(), board_.ticks, out);
     }

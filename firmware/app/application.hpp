@@ -93,7 +93,9 @@ class Application final : public agent::MqttHandler, public agent::Outbox, publi
     agent::UpdateAgent agent_;
     wire::SensorDecoder sensor_;
     WindowBuffer buffer_;
-    Sliding<std::int8_t> quantized_;  // for a model that keeps its window itself
+    // For a model that keeps its window itself, as input bytes or as floats.
+    Sliding<std::int8_t> quantized_;
+    Sliding<float> samples_;
     WindowCounter inferenceDue_;
     Recorder recorder_;
     agent::MqttOptions options_;

@@ -10,6 +10,7 @@ namespace {
 
 bool windowFits(const Model& model) {
     const std::size_t values = std::size_t{model.pipeline->length} * model.pipeline->channels;
+    if (model.samples != nullptr) return model.sampleFloats >= slidingSize(values);
     if (model.window == nullptr) return values <= kMaxWindowFloats;
     return dsp::isWindowItself(*model.pipeline) && model.windowBytes >= slidingSize(values);
 }

@@ -28,10 +28,13 @@ struct Model {
     void (*infer)(const std::int8_t* input, std::int8_t* output);
     const Golden* golden;
     std::uint16_t goldenCount;
-    // Where the newest samples are kept as input bytes, of a window that is too long for floats
-    // (slidingSize of its values); null: the application keeps floats.
+    // Where the newest samples are kept of a window that is too long for the application's memory
+    // (slidingSize of its values): as input bytes where the window itself is the input, else as
+    // floats. Null: the application keeps them.
     std::int8_t* window = nullptr;
     std::uint32_t windowBytes = 0;
+    float* samples = nullptr;
+    std::uint32_t sampleFloats = 0;
 };
 
 extern const Model* const kModel;

@@ -1,5 +1,8 @@
 #include "firmware/dsp/pipeline.hpp"
 
+#include "firmware/dsp/condition.hpp"
+#include "firmware/dsp/image.hpp"
+#include "firmware/dsp/mel.hpp"
 #include "firmware/dsp/numeric.hpp"
 #include "firmware/dsp/spectrum.hpp"
 
@@ -12,6 +15,15 @@ bool isPowerOfTwo(std::uint32_t value) {
     return value != 0 && (value & (value - 1)) == 0;
 }
 
+bool validFrames(const Block& block, std::uint32_t length) {
+    return isPowerOfTwo(block.fft) && block.fft >= kMinFft && block.fft <= kMaxFft &&
+           block.fft <= length && block.hop >= 1 && block.bins >= 1;
+}
+
+bool validSide(std::uint32_t side) {
+    return side >= 1 && side <= kMaxPictureSide;
+}
+
 bool valid(const Block& block, std::uint32_t length) {
     switch (block.kind) {
         case BlockKind::raw:
@@ -19,9 +31,14 @@ bool valid(const Block& block, std::uint32_t length) {
         case BlockKind::statistics:
             return true;
         case BlockKind::spectrum:
-            return isPowerOfTwo(block.fft) && block.fft >= kMinFft && block.fft <= kMaxFft &&
-                   block.fft <= length && block.hop >= 1 && block.bins >= 1 &&
-                   (block.fft / 2u) % block.bins == 0;
+            return validFrames(block, length) && (block.fft / 2u) % block.bins == 0;
+        case BlockKind::mel:
+            return validFrames(block, length) && block.bins <= kMaxBands &&
+                   validEdges(block.edges, block.bins, block.fft);
+        case BlockKind::image:
+            return validSide(block.rows) && validSide(block.columns) &&
+                   validSide(block.pictureRows) && validSide(block.pictureColumns) &&
+                   std::uint32_t{block.pictureRows} * block.pictureColumns == length;
     }
     return false;
 }
@@ -32,7 +49,10 @@ Shape shapeOf(const Block& block, std::uint32_t length, std::uint32_t channels) 
             return {length / block.decimate, channels + (block.magnitude ? 1u : 0u)};
         case BlockKind::statistics:
             return {1, channels * kStatistics};
+        case BlockKind::image:
+            return {block.rows, block.columns * (block.grey ? 1u : channels)};
         case BlockKind::spectrum:
+        case BlockKind::mel:
             break;
     }
     return {1 + (length - block.fft) / block.hop, channels * block.bins};
@@ -43,8 +63,10 @@ std::uint32_t workOf(const Block& block, std::uint32_t channels) {
         case BlockKind::raw:
             return 2 * channels;  // means, then sums
         case BlockKind::statistics:
+        case BlockKind::image:
             return 0;
         case BlockKind::spectrum:
+        case BlockKind::mel:
             break;
     }
     return block.fft;
@@ -172,13 +194,30 @@ void spectrum(const Block& block, const float* window, std::uint32_t length, std
     }
 }
 
+// Samples that the blocks see.
+std::uint32_t seenLength(const Pipeline& pipeline) {
+    return pipeline.length / pipeline.conditioning.resample;
+}
+
+std::size_t conditionedFloats(const Pipeline& pipeline) {
+    return conditions(pipeline.conditioning) ? std::size_t{seenLength(pipeline)} * pipeline.channels
+                                             : 0;
+}
+
+Shape shapeOf(const Block& block, const Pipeline& pipeline) {
+    return shapeOf(block, seenLength(pipeline), pipeline.channels);
+}
+
+bool valid(const Conditioning& conditioning, std::uint32_t length) {
+    const bool range = !conditioning.clip || conditioning.low < conditioning.high;
+    return range && conditioning.resample >= 1 && conditioning.resample <= length;
+}
+
 // Equal steps: blocks stand side by side in each row. Else: one row, block after block.
 bool sideBySide(const Pipeline& pipeline) {
-    const std::uint32_t steps =
-        shapeOf(pipeline.blocks[0], pipeline.length, pipeline.channels).steps;
+    const std::uint32_t steps = shapeOf(pipeline.blocks[0], pipeline).steps;
     for (std::uint32_t b = 1; b < pipeline.blockCount; ++b) {
-        if (shapeOf(pipeline.blocks[b], pipeline.length, pipeline.channels).steps != steps)
-            return false;
+        if (shapeOf(pipeline.blocks[b], pipeline).steps != steps) return false;
     }
     return true;
 }
@@ -201,30 +240,32 @@ bool valid(const Pipeline& pipeline) {
         return false;
     }
     if (pipeline.length > kMaxLength && !isWindowItself(pipeline)) return false;
+    if (!valid(pipeline.conditioning, pipeline.length)) return false;
     std::uint64_t values = 0;
     for (std::uint32_t b = 0; b < pipeline.blockCount; ++b) {
-        if (!valid(pipeline.blocks[b], pipeline.length)) return false;
-        const Shape shape = shapeOf(pipeline.blocks[b], pipeline.length, pipeline.channels);
+        if (!valid(pipeline.blocks[b], seenLength(pipeline))) return false;
+        const Shape shape = shapeOf(pipeline.blocks[b], pipeline);
         values += static_cast<std::uint64_t>(shape.steps) * shape.features;
     }
     return values <= kMaxFeatures;
 }
 
 Shape outputShape(const Pipeline& pipeline) {
-    const bool joined = sideBySide(pipeline);
-    Shape total{1, 0};
-    for (std::uint32_t b = 0; b < pipeline.blockCount; ++b) {
-        const Shape shape = shapeOf(pipeline.blocks[b], pipeline.length, pipeline.channels);
-        if (joined) total.steps = shape.steps;
-        total.features += joined ? shape.features : shape.steps * shape.features;
-    }
+    Shape total{sideBySide(pipeline) ? shapeOf(pipeline.blocks[0], pipeline).steps : 1, 0};
+    for (std::uint32_t b = 0; b < pipeline.blockCount; ++b)
+        total.features += columnsOf(pipeline, b);
     return total;
+}
+
+std::uint32_t columnsOf(const Pipeline& pipeline, std::uint32_t index) {
+    const Shape shape = shapeOf(pipeline.blocks[index], pipeline);
+    return sideBySide(pipeline) ? shape.features : shape.steps * shape.features;
 }
 
 bool isWindowItself(const Pipeline& pipeline) {
     const Block& block = pipeline.blocks[0];
     return pipeline.blockCount == 1 && block.kind == BlockKind::raw && block.decimate == 1 &&
-           !block.center && !block.magnitude;
+           !block.center && !block.magnitude && !conditions(pipeline.conditioning);
 }
 
 void quantizeSample(const Pipeline& pipeline, const float* sample, std::int8_t* output) {
@@ -237,28 +278,41 @@ void quantizeSample(const Pipeline& pipeline, const float* sample, std::int8_t* 
 std::size_t scratchFloats(const Pipeline& pipeline) {
     if (isWindowItself(pipeline)) return workFloats(pipeline);
     const Shape shape = outputShape(pipeline);
-    return static_cast<std::size_t>(shape.steps) * shape.features + workFloats(pipeline);
+    return static_cast<std::size_t>(shape.steps) * shape.features + conditionedFloats(pipeline) +
+           workFloats(pipeline);
 }
 
 void extract(const Pipeline& pipeline, const float* window, float* scratch, float* features) {
     const bool joined = sideBySide(pipeline);
     const std::uint32_t total = outputShape(pipeline).features;
+    const std::uint32_t length = seenLength(pipeline);
+    const std::uint32_t channels = pipeline.channels;
+    if (conditions(pipeline.conditioning)) {
+        condition(pipeline.conditioning, window, pipeline.length, channels, scratch);
+        window = scratch;
+        scratch += conditionedFloats(pipeline);
+    }
     std::uint32_t offset = 0;
     for (std::uint32_t b = 0; b < pipeline.blockCount; ++b) {
         const Block& block = pipeline.blocks[b];
-        const Shape shape = shapeOf(block, pipeline.length, pipeline.channels);
+        const Shape shape = shapeOf(block, length, channels);
         const std::uint32_t rowStride = joined ? total : shape.features;
         float* out = features + offset;
         switch (block.kind) {
             case BlockKind::raw:
-                raw(block, window, pipeline.length, pipeline.channels, scratch, out, rowStride);
+                raw(block, window, length, channels, scratch, out, rowStride);
                 break;
             case BlockKind::statistics:
-                statistics(window, pipeline.length, pipeline.channels, out);
+                statistics(window, length, channels, out);
                 break;
             case BlockKind::spectrum:
-                spectrum(block, window, pipeline.length, pipeline.channels, scratch, out,
-                         rowStride);
+                spectrum(block, window, length, channels, scratch, out, rowStride);
+                break;
+            case BlockKind::mel:
+                mel(block, window, length, channels, scratch, out, rowStride);
+                break;
+            case BlockKind::image:
+                image(block, window, channels, out, rowStride);
                 break;
         }
         offset += joined ? shape.features : shape.steps * shape.features;

@@ -12,13 +12,17 @@ namespace tinsmith::dsp {
 inline constexpr std::uint16_t kMaxChannels = 16;
 inline constexpr std::uint16_t kMaxBlocks = 8;
 inline constexpr std::uint16_t kMaxLength =
-    4096;                                       // samples in a window, unless it is taken as it is
+    16384;                                      // samples in a window, unless it is taken as it is
 inline constexpr std::uint16_t kMaxFft = 1024;  // the twiddle table is cut for this size
 inline constexpr std::uint16_t kMinFft = 8;
 inline constexpr std::uint32_t kMaxFeatures = 65536;  // steps * features
 inline constexpr std::uint32_t kStatistics = 10;      // columns of `statistics` a channel
+inline constexpr std::uint16_t kMaxBands = 128;
+inline constexpr std::uint16_t kMaxPictureSide = 256;
+// Edges of mel bands count in parts of a line of the transform.
+inline constexpr std::uint32_t kEdgeParts = 256;
 
-enum class BlockKind : std::uint8_t { raw, statistics, spectrum };
+enum class BlockKind : std::uint8_t { raw, statistics, spectrum, mel, image };
 
 // One way to look at a window of [length][channels]. Fields that do not belong to the kind are
 // ignored.
@@ -33,10 +37,34 @@ enum class BlockKind : std::uint8_t { raw, statistics, spectrum };
 //   spectrum    [1 + (length - fft) / hop][channels * bins]: mean-free frame, Hann window,
 //   magnitude of lines 1 … fft/2,
 //               averaged in `bins` equal groups, natural logarithm if `log`.
+//   mel         [1 + (length - fft) / hop][bins * channels], channels innermost: power of the lines
+//   of the same frames, summed
+//               in `bins` triangles between `edges`, natural logarithm; `relative`: less the
+//               window's largest, and at least kFaintest.
+//   image       [rows][columns * channels (1 if `grey`)]: the window is a picture of pictureRows x
+//   pictureColumns pixels, averaged
+//               over equal areas; `normalise` makes it free of its mean and divides by its
+//               deviation.
 struct Block {
     BlockKind kind;
     bool magnitude, center, log;
     std::uint16_t decimate, fft, hop, bins;
+    const std::uint32_t* edges = nullptr;  // bins + 2, rising, kEdgeParts a line
+    bool relative = false;
+    bool grey = false, normalise = false;
+    std::uint16_t rows = 0, columns = 0;
+    std::uint16_t pictureRows = 0, pictureColumns = 0;
+};
+
+enum class Loudness : std::uint8_t { none, peak, rms };
+
+// What is done to every window before the blocks look at it, in this order.
+struct Conditioning {
+    bool clip = false;  // to [low, high]
+    float low = 0, high = 0;
+    bool detrend = false;                // less the straight line through each channel
+    std::uint16_t resample = 1;          // box average over so many samples
+    Loudness loudness = Loudness::none;  // divided by the peak or root mean square of all channels
 };
 
 // Blocks of equal steps are joined feature by feature; otherwise everything is laid out as one row,
@@ -50,6 +78,7 @@ struct Pipeline {
     const float* inverseDeviation;  // likewise
     float inverseScale;             // of the network's int8 input
     std::int32_t zeroPoint;
+    Conditioning conditioning = {};
 };
 
 struct Shape {
@@ -62,9 +91,12 @@ bool valid(const Pipeline& pipeline);
 
 Shape outputShape(const Pipeline& pipeline);
 
+// Columns of the features that block number `index` fills, from where the one before it ends.
+std::uint32_t columnsOf(const Pipeline& pipeline, std::uint32_t index);
+
 // True where the window itself is the network's input: one raw block that neither averages, centers
-// nor appends. Each sample then becomes input bytes on its own, and the window may be longer than
-// kMaxLength.
+// nor appends, of windows that are not conditioned. Each sample then becomes input bytes on its
+// own, and the window may be longer than kMaxLength.
 bool isWindowItself(const Pipeline& pipeline);
 
 // The input bytes of one sample of such a pipeline; `output` receives one a channel.

@@ -5,6 +5,7 @@
 
 #include "firmware/app/window_buffer.hpp"
 #include "handlers/build/infer_source.hpp"
+#include "handlers/build/pipeline_source.hpp"
 #include "handlers/build/source_text.hpp"
 
 namespace tinsmith::build {
@@ -19,13 +20,6 @@ Status check(const GenerateInput& input) {
     const dsp::Pipeline& pipeline = input.pipeline;
     if (!dsp::valid(pipeline)) return fail(Code::bad_data, "the feature pipeline is not valid");
     const dsp::Shape shape = dsp::outputShape(pipeline);
-    if (windowValues(pipeline) > app::kMaxWindowFloats && !dsp::isWindowItself(pipeline)) {
-        return fail(Code::not_feasible,
-                    "the window has " + std::to_string(windowValues(pipeline)) +
-                        " values, features can be computed of " +
-                        std::to_string(app::kMaxWindowFloats),
-                    "use a shorter window or fewer channels");
-    }
     if (input.graph.inputs.size() != 1 || input.graph.outputs.size() != 1) {
         return fail(Code::unsupported, "the network must have one input and one output");
     }
@@ -60,28 +54,6 @@ Status check(const GenerateInput& input) {
     return {};
 }
 
-std::string blockText(const dsp::Block& block) {
-    constexpr const char* kKinds[] = {"raw", "statistics", "spectrum"};
-    const auto flag = [](bool value) { return value ? "true" : "false"; };
-    return std::string("    {dsp::BlockKind::") + kKinds[static_cast<std::size_t>(block.kind)] +
-           ", " + flag(block.magnitude) + ", " + flag(block.center) + ", " + flag(block.log) +
-           ", " + std::to_string(block.decimate) + ", " + std::to_string(block.fft) + ", " +
-           std::to_string(block.hop) + ", " + std::to_string(block.bins) + "},\n";
-}
-
-std::string pipelineText(const dsp::Pipeline& p) {
-    const std::size_t columns = dsp::outputShape(p).features;
-    std::string text = "constexpr dsp::Block kBlocks[] = {\n";
-    for (std::uint16_t i = 0; i < p.blockCount; ++i) text += blockText(p.blocks[i]);
-    text += "};\n" + arrayOf("float", "kMean", std::span(p.mean, columns)) +
-            arrayOf("float", "kInverseDeviation", std::span(p.inverseDeviation, columns)) +
-            "constexpr dsp::Pipeline kPipeline = {" + std::to_string(p.length) + ", " +
-            std::to_string(p.channels) + ", kBlocks, " + std::to_string(p.blockCount) +
-            ", kMean, kInverseDeviation, " + literal(p.inverseScale) + ", " +
-            std::to_string(p.zeroPoint) + "};\n";
-    return text;
-}
-
 std::string goldenText(const std::vector<GoldenVector>& golden) {
     if (golden.empty()) return "constexpr const app::Golden* kGolden = nullptr;\n";
     std::string text;
@@ -107,7 +79,8 @@ std::string digestText(const std::vector<std::uint8_t>& digest) {
     return text + "}";
 }
 
-// The memory of a window that is kept as input bytes, and how the model names it.
+// The memory of a window that is too long for the application's, and how the model names it: input
+// bytes where the window itself is the input, else floats.
 struct OwnWindow {
     std::string text;
     std::string members = "nullptr, 0";
@@ -117,9 +90,11 @@ struct OwnWindow {
 OwnWindow ownWindow(const dsp::Pipeline& pipeline) {
     OwnWindow own;
     if (windowValues(pipeline) <= app::kMaxWindowFloats) return own;
-    own.bytes = app::slidingSize(windowValues(pipeline));
-    own.text = "std::int8_t window[" + std::to_string(own.bytes) + "];\n\n";
-    own.members = "window, " + std::to_string(own.bytes);
+    const std::string size = std::to_string(app::slidingSize(windowValues(pipeline)));
+    const bool bytes = dsp::isWindowItself(pipeline);
+    own.bytes = app::slidingSize(windowValues(pipeline)) * (bytes ? 1 : sizeof(float));
+    own.text = std::string(bytes ? "std::int8_t" : "float") + " window[" + size + "];\n\n";
+    own.members = bytes ? "window, " + size : "nullptr, 0, window, " + size;
     return own;
 }
 
@@ -145,7 +120,7 @@ Result<Generated> generate(const GenerateInput& input) {
         "namespace app = tinsmith::app;\n"
         "namespace dsp = tinsmith::dsp;\n"
         "namespace nn = tinsmith::nn;\n\n" +
-        pipelineText(input.pipeline) + infer->text + "\n" + goldenText(input.golden) +
+        pipelineSource(input.pipeline) + infer->text + "\n" + goldenText(input.golden) +
         labelText(input.labels) + "\nfloat scratch[" + std::to_string(scratch) + "];\n\n" +
         window.text + "constexpr app::Model kOwnModel = {\n    " +
         literal(std::string_view(input.name)) + ",\n    " +

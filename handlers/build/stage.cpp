@@ -6,6 +6,7 @@
 #include "handlers/build/generate.hpp"
 #include "handlers/flow/digest.hpp"
 #include "handlers/flow/files.hpp"
+#include "handlers/plan/cost.hpp"
 #include "handlers/quantize/features.hpp"
 #include "handlers/quantize/stage_input.hpp"
 #include "handlers/quantize/tflite.hpp"
@@ -15,8 +16,6 @@ namespace tinsmith::build {
 namespace {
 
 constexpr std::size_t kMaxGolden = 64;
-// Of the windows inside the image; one is always there.
-constexpr std::size_t kMaxGoldenBytes = 32768;
 
 Result<std::string> textMember(const Json& json, const char* key) {
     const auto it = json.find(key);
@@ -32,8 +31,7 @@ struct Outside {
     std::vector<std::string> labels;
 };
 
-Result<Outside> outsideOfPlan(const quantize::StageData& input,
-                              const std::filesystem::path& jobDir) {
+Result<Outside> outsideOfPlan(quantize::StageData& input, const std::filesystem::path& jobDir) {
     auto plan = quantize::planMember(input);
     if (!plan) return std::unexpected(plan.error());
     auto network = quantize::networkMember(input.json, jobDir);
@@ -65,7 +63,7 @@ Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageData& input
     }
     const auto windows = dataset::windows(input.data, dataset::Part::validation);
     const std::size_t values = input.data.windowLength * input.data.channels.size();
-    const std::size_t room = kMaxGoldenBytes / (values * sizeof(float));
+    const std::size_t room = plan::kMaxGoldenBytes / (values * sizeof(float));
     count = std::min(count, std::max<std::size_t>(room, 1));
     std::vector<GoldenVector> result;
     for (std::size_t i = 0; i < std::min(count, windows.size()); ++i) {

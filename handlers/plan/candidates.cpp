@@ -3,108 +3,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "handlers/plan/candidate_parts.hpp"
+
 namespace tinsmith::plan {
 namespace {
 
-dsp::Block raw(bool magnitude, bool center, int decimate = 1) {
-    return {dsp::BlockKind::raw,
-            magnitude,
-            center,
-            false,
-            static_cast<std::uint16_t>(decimate),
-            0,
-            0,
-            0};
-}
-
-dsp::Block statistics() {
-    return {dsp::BlockKind::statistics, false, false, false, 1, 0, 0, 0};
-}
-
-dsp::Block spectrum(int fft, int hop, int bins) {
-    return {dsp::BlockKind::spectrum,
-            false,
-            false,
-            true,
-            1,
-            static_cast<std::uint16_t>(fft),
-            static_cast<std::uint16_t>(hop),
-            static_cast<std::uint16_t>(bins)};
-}
-
-Layer conv(int filters, int kernel, int stride = 1) {
-    Layer layer;
-    layer.kind = LayerKind::conv1d;
-    layer.filters = filters;
-    layer.kernel = kernel;
-    layer.stride = stride;
-    layer.batchNorm = true;
-    return layer;
-}
-
-Layer pool(LayerKind kind, int size = 2) {
-    Layer layer;
-    layer.kind = kind;
-    layer.size = size;
-    return layer;
-}
-
-Layer dense(int units, bool batchNorm = false) {
-    Layer layer;
-    layer.kind = LayerKind::dense;
-    layer.units = units;
-    layer.batchNorm = batchNorm;
-    return layer;
-}
-
-Layer dropout(double rate) {
-    Layer layer;
-    layer.kind = LayerKind::dropout;
-    layer.rate = rate;
-    return layer;
-}
-
-Layer just(LayerKind kind) {
-    Layer layer;
-    layer.kind = kind;
-    return layer;
-}
-
-int powerOfTwoUpTo(int most) {
-    int value = 1;
-    while (value * 2 <= most) value *= 2;
-    return value;
-}
-
-// Enough windows seen for a small network to settle, whatever the size of the dataset.
-int epochsFor(const SearchInput& input, double windowsToSee, int least, int most) {
-    const double windows = static_cast<double>(std::max<std::size_t>(input.trainWindows, 1));
-    return std::clamp(static_cast<int>(std::lround(windowsToSee / windows)), least, most);
-}
-
-int batchFor(const SearchInput& input) {
-    return input.trainWindows < 400 ? 16 : input.trainWindows < 1200 ? 32 : 64;
-}
-
-struct Space {
-    const SearchInput& input;
-    std::vector<Plan> plans;
-
-    void add(const char* reason, std::vector<dsp::Block> features, std::vector<Layer> network,
-             Training training) {
-        Plan plan;
-        plan.reason = reason;
-        plan.features = std::move(features);
-        plan.network = std::move(network);
-        plan.training = training;
-        plan.training.batchSize = batchFor(input);
-        if (validate(plan, input.window)) plans.push_back(std::move(plan));
-    }
-};
+// Windows that are heard rather than looked at.
+constexpr double kSoundRate = 4000;
+constexpr int kSoundLength = 1024;
 
 Training tableTraining(const SearchInput& input) {
     Training t;
     t.epochs = epochsFor(input, 20000, 30, 200);
+    t.batchSize = batchFor(input);
     t.learningRate = 0.01;
     t.weightDecay = 0.0005;
     t.patience = std::max(20, t.epochs / 3);
@@ -116,10 +27,11 @@ Training tableTraining(const SearchInput& input) {
 Training signalTraining(const SearchInput& input) {
     Training t;
     t.epochs = epochsFor(input, 60000, 6, 80);
+    t.batchSize = batchFor(input);
     t.learningRate = 0.015;
     t.weightDecay = 0.0005;
     t.patience = std::max(6, t.epochs / 2);
-    t.shift = std::max(1, input.window.length / 2);
+    t.augment.shift = std::max(1, input.window.length / 2);
     return t;
 }
 
@@ -127,7 +39,7 @@ Training featureTraining(const SearchInput& input) {
     Training t = signalTraining(input);
     t.epochs = epochsFor(input, 60000, 10, 120);
     t.learningRate = 0.005;
-    t.noise = 0.05;
+    t.augment.noise = 0.05;
     return t;
 }
 
@@ -147,7 +59,9 @@ std::vector<Layer> with(std::vector<Layer> layers, Layer more) {
     return layers;
 }
 
-void tables(Space& space) {
+}  // namespace
+
+void addTables(Space& space) {
     const Training t = tableTraining(space.input);
     const bool oneRow = space.input.window.length == 1;
     const auto start = [&](std::vector<Layer> layers) {
@@ -164,7 +78,7 @@ void tables(Space& space) {
     }
 }
 
-void signals(Space& space) {
+void addSignals(Space& space) {
     const WindowShape& window = space.input.window;
     const int length = window.length;
     const bool many = window.channels >= 2;  // a norm of one channel says nothing new
@@ -204,49 +118,20 @@ void signals(Space& space) {
     }
 }
 
-Plan scaled(Plan plan, double factor) {
-    for (auto& layer : plan.network) {
-        const auto times = [&](int value, int most) {
-            return std::clamp(static_cast<int>(std::lround(value * factor)), 4, most);
-        };
-        if (layer.kind == LayerKind::conv1d) layer.filters = times(layer.filters, 128);
-        if (layer.kind == LayerKind::dense) layer.units = times(layer.units, 256);
-    }
-    return plan;
-}
-
-}  // namespace
-
 std::vector<Plan> candidates(const SearchInput& input) {
     Space space{input, {}};
-    if (input.window.length < 16) tables(space);
-    if (input.window.length >= 8) signals(space);
-    return std::move(space.plans);
-}
-
-std::vector<Plan> variations(const Plan& plan, const SearchInput& input) {
-    std::vector<Plan> found;
-    const auto add = [&](Plan changed, const char* how) {
-        changed.reason = plan.reason.substr(0, 400) + " " + how;
-        if (validate(changed, input.window)) found.push_back(std::move(changed));
-    };
-    add(scaled(plan, 1.5), "Wider.");
-    const bool drops =
-        std::any_of(plan.network.begin(), plan.network.end(),
-                    [](const Layer& layer) { return layer.kind == LayerKind::dropout; });
-    if (!drops && !plan.network.empty()) {
-        Plan changed = plan;
-        changed.network.push_back(dropout(0.25));
-        add(std::move(changed), "With dropout.");
+    const WindowShape& window = input.window;
+    const bool sound =
+        window.channels <= 2 && window.length >= kSoundLength && window.rateHz >= kSoundRate;
+    if (window.pictureRows > 0) {
+        addPictures(space);
+    } else if (sound) {
+        addSounds(space);
     }
-    Plan longer = plan;
-    longer.training.epochs = std::min(1000, plan.training.epochs * 3 / 2);
-    longer.training.learningRate = plan.training.learningRate * 0.6;
-    add(std::move(longer), "Longer, in smaller steps.");
-    Plan decayed = plan;
-    decayed.training.weightDecay = std::min(0.1, plan.training.weightDecay * 20);
-    add(std::move(decayed), "With more weight decay.");
-    return found;
+    if (!space.plans.empty()) return std::move(space.plans);
+    if (window.length < 16) addTables(space);
+    if (window.length >= 8) addSignals(space);
+    return std::move(space.plans);
 }
 
 }  // namespace tinsmith::plan

@@ -4,52 +4,23 @@
 #include <cmath>
 #include <cstdio>
 
+#include "firmware/app/window_buffer.hpp"
+#include "handlers/plan/feature_cost.hpp"
+#include "handlers/plan/front_end.hpp"
 #include "handlers/plan/kernel_costs.hpp"
 
 namespace tinsmith::plan {
 namespace {
 
-// Instructions on a Cortex-M4F at -O2, beside those of kernel_costs.hpp; the blocks' are from
-// tests/firmware/dsp/board_test.cpp.
+// Instructions on a Cortex-M4F at -O2, beside those of kernel_costs.hpp.
 constexpr std::uint64_t kPerSoftmaxClass = 350;
 constexpr std::uint64_t kPerLayer = 40;
-constexpr std::uint64_t kPerQuantised = 45;  // normalise and quantise one feature
-constexpr std::uint64_t kPerRawValue = 30;
-constexpr std::uint64_t kPerNorm = 30;
-constexpr std::uint64_t kPerStatisticsSample = 110;
-constexpr std::uint64_t kPerButterfly = 40;
-constexpr std::uint64_t kPerFrameSample = 75;  // copy, window, separation, magnitude
-constexpr std::uint64_t kPerLogarithm = 45;
-
 // Code that a model pulls in, bytes.
-constexpr std::uint64_t kBlockCode = 2600;
-constexpr std::uint64_t kSpectrumCode = 2200;
 constexpr std::uint64_t kPoolCode = 700;
 constexpr std::uint64_t kSoftmaxCode = 1800;
 constexpr std::uint64_t kPerLayerGlue = 120;
 constexpr std::uint64_t kModelTables = 600;  // names, digest, labels, descriptors
 constexpr std::uint64_t kPerFilter = 13;     // bias, multiplier and shift
-
-std::uint64_t blockInstructions(const dsp::Block& block, const WindowShape& window) {
-    const auto length = static_cast<std::uint64_t>(window.length);
-    const auto channels = static_cast<std::uint64_t>(window.channels);
-    switch (block.kind) {
-        case dsp::BlockKind::raw:
-            return length * (channels * kPerRawValue + (block.magnitude ? kPerNorm : 0)) +
-                   (block.center ? length * channels * kPerRawValue / 2 : 0);
-        case dsp::BlockKind::statistics:
-            return length * channels * kPerStatisticsSample;
-        case dsp::BlockKind::spectrum:
-            break;
-    }
-    const std::uint64_t frames = 1 + (length - block.fft) / block.hop;
-    const auto size = static_cast<std::uint64_t>(block.fft);
-    std::uint64_t levels = 0;
-    while ((size >> (levels + 1)) > 1) ++levels;  // of the half-size transform
-    const std::uint64_t frame = size / 4 * levels * kPerButterfly + size * kPerFrameSample +
-                                (block.log ? block.bins * kPerLogarithm : 0);
-    return frames * channels * frame;
-}
 
 // The parts of Cost that the network adds; `shapes` as layerShapes() gives them.
 struct NetworkCost {
@@ -267,7 +238,19 @@ void judge(Feasibility& result, const BoardLimits& limits) {
     }
 }
 
+// Memory of the newest samples. The platform has room for short windows; a longer one brings its
+// own.
+std::uint64_t windowMemory(std::uint64_t values) {
+    return 4 *
+           (values > app::kMaxWindowFloats ? app::slidingSize(values) : kWindowBuffers * values);
+}
+
 }  // namespace
+
+std::size_t goldenWindows(std::size_t windowValues) {
+    return std::clamp<std::size_t>(kMaxGoldenBytes / (sizeof(float) * windowValues), 1,
+                                   kGoldenWindows);
+}
 
 Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits& limits) {
     Feasibility result;
@@ -277,30 +260,26 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
         result.sentence = shapes.error().message;
         return result;
     }
-    const dsp::Pipeline pipeline = pipelineOf(plan, window);
+    const FrontEnd frontEnd(plan, window);
+    const dsp::Pipeline& pipeline = frontEnd.pipeline();
     const auto inputValues = static_cast<std::uint64_t>(shapes->front().values());
-    const std::uint64_t windowBytes =
-        static_cast<std::uint64_t>(window.length) * window.channels * 4;
+    const std::uint64_t windowValues = std::uint64_t{pipeline.length} * pipeline.channels;
+    const std::uint64_t windowBytes = 4 * windowValues;
     Cost& cost = result.cost;
     const NetworkCost network =
         networkCost(plan, window, *shapes, kernelCosts(limits.kernels), cost.layers);
     cost.parameters = network.parameters;
     cost.macs = network.macs;
-    bool spectrum = false;
-    std::uint64_t features = inputValues * kPerQuantised;
-    for (const auto& block : plan.features) {
-        features += blockInstructions(block, window);
-        spectrum = spectrum || block.kind == dsp::BlockKind::spectrum;
-    }
+    const std::uint64_t features = featureInstructions(pipeline);
     cost.networkInstructions = network.instructions;
     cost.instructions =
         network.instructions +
         static_cast<std::uint64_t>(static_cast<double>(features) * limits.featureCost);
-    cost.flashBytes = network.flash + kBlockCode + (spectrum ? kSpectrumCode : 0) + kModelTables +
-                      8ull * shapes->front().channels +
-                      kGoldenWindows * (windowBytes + static_cast<std::uint64_t>(window.classes));
+    cost.flashBytes =
+        network.flash + featureFlash(pipeline) + kModelTables + 8ull * shapes->front().channels +
+        goldenWindows(windowValues) * (windowBytes + static_cast<std::uint64_t>(window.classes));
     cost.ramBytes = network.peak + inputValues + 4ull * dsp::scratchFloats(pipeline) +
-                    kWindowBuffers * windowBytes;
+                    windowMemory(windowValues);
     cost.latency = latencyOf(cost.instructions, limits.speed);
     result.flashBytes = limits.platformFlash + cost.flashBytes;
     result.ramBytes = limits.platformRam + cost.ramBytes;
@@ -317,14 +296,18 @@ std::string costText(const BoardLimits& limits) {
     };
     return "- flash: 1 byte a weight, " + n(kPerFilter) +
            " bytes a filter or unit, 8 bytes a feature column, code " +
-           std::to_string(kBlockCode + k.denseCode + kSoftmaxCode + kModelTables) + " bytes, + " +
-           std::to_string(k.convCode) + " with convolutions, + " + std::to_string(kSpectrumCode) +
-           " with spectrum, + " + n(kGoldenWindows) +
-           " windows of length * channels * 4 bytes\n"
+           std::to_string(k.denseCode + kSoftmaxCode + kModelTables) + " bytes, + " +
+           std::to_string(k.convCode) + " with convolutions, " + featureFlashText() + ", + " +
+           n(kGoldenWindows) +
+           " windows of length * channels * 4 bytes (fewer, but one, where these are more than " +
+           std::to_string(kMaxGoldenBytes) +
+           " bytes)\n"
            "- RAM: the largest sum of one layer's input and output values (1 byte each), the "
            "features as floats, and " +
            n(kWindowBuffers) +
-           " windows of length * channels * 4 bytes\n"
+           " windows of length * channels * 4 bytes (1.25, where a window has more than " +
+           std::to_string(app::kMaxWindowFloats) +
+           " values)\n"
            "- instructions: conv1d and conv2d " +
            n(k.convMac) + " a multiplication, " + n(k.convOutput) + " an output, " +
            n(k.convOutputRow) + " an output and kernel row, " + n(k.convPlaceRow) +
@@ -339,9 +322,7 @@ std::string costText(const BoardLimits& limits) {
            n(k.poolInput) + " a value, " + n(k.poolOutput) + " an output (" + n(k.poolOddInput) +
            " and " + n(k.poolOddOutput) +
            " where 4 does not divide the channels), global_average_pool " +
-           n(k.globalAverageInput) + " a value; " + n(kPerRawValue) + " a raw value, " +
-           n(kPerStatisticsSample) + " a sample and channel of statistics, about 8 * log2(fft) + " +
-           n(kPerFrameSample) + " a sample of a spectrum frame and channel" +
+           n(k.globalAverageInput) + " a value; " + featureText() +
            (limits.featureCost != 1
                 ? ", all features times " + n(limits.featureCost) + " on this board"
                 : "") +

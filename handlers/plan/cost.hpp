@@ -33,7 +33,9 @@ struct BoardLimits {
 
 // What the firmware keeps beside the network for each model; handlers/build and firmware/app follow
 // these.
-inline constexpr int kGoldenWindows = 4;  // self-test windows inside the image
+inline constexpr int kGoldenWindows = 4;               // self-test windows inside the image
+inline constexpr std::size_t kMaxGoldenBytes = 32768;  // of those windows; one is always there
+std::size_t goldenWindows(std::size_t windowValues);
 inline constexpr int kWindowBuffers = 2;  // the ring that fills and the window that is worked on
 
 struct LayerCost {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "handlers/plan/data_checks.hpp"
+#include "handlers/plan/front_end.hpp"
+
 namespace tinsmith::plan {
 namespace {
 
@@ -16,40 +19,6 @@ std::string at(const char* list, std::size_t index) {
 
 std::string number(std::int64_t value) {
     return std::to_string(value);
-}
-
-Status checkBlock(const dsp::Block& block, std::size_t index, const WindowShape& window) {
-    const auto length = static_cast<std::uint32_t>(window.length);
-    switch (block.kind) {
-        case dsp::BlockKind::raw:
-            if (block.decimate < 1 || block.decimate > length) {
-                return fail(Code::schema, "decimate is larger than the window",
-                            "use at most " + number(window.length),
-                            at("features", index) + "/decimate");
-            }
-            return {};
-        case dsp::BlockKind::statistics:
-            return {};
-        case dsp::BlockKind::spectrum:
-            break;
-    }
-    if (block.fft > length) {
-        return fail(
-            Code::schema, "fft " + number(block.fft) + " is longer than the window",
-            "use a power of two of at most " + number(window.length) +
-                (window.length < dsp::kMinFft ? "; this window is too short for a spectrum" : ""),
-            at("features", index) + "/fft");
-    }
-    if (block.bins < 1 || (block.fft / 2u) % block.bins != 0) {
-        return fail(Code::schema, "bins must divide fft/2 = " + number(block.fft / 2),
-                    "use a power of two of at most " + number(block.fft / 2),
-                    at("features", index) + "/bins");
-    }
-    if (block.hop < 1) {
-        return fail(Code::schema, "hop must be at least 1", "use fft/2",
-                    at("features", index) + "/hop");
-    }
-    return {};
 }
 
 // SAME padding: ceil(size / stride).
@@ -206,37 +175,23 @@ std::string_view blockName(dsp::BlockKind kind) {
             return "statistics";
         case dsp::BlockKind::spectrum:
             return "spectrum";
+        case dsp::BlockKind::mel:
+            return "mel";
+        case dsp::BlockKind::image:
+            return "image";
     }
     return "";
 }
 
-dsp::Pipeline pipelineOf(const Plan& plan, const WindowShape& window) {
-    dsp::Pipeline pipeline{};
-    pipeline.length = static_cast<std::uint16_t>(window.length);
-    pipeline.channels = static_cast<std::uint16_t>(window.channels);
-    pipeline.blocks = plan.features.data();
-    pipeline.blockCount = static_cast<std::uint16_t>(plan.features.size());
-    return pipeline;
+WindowShape windowOf(const Plan& plan, WindowShape window) {
+    if (plan.windowing) window.length = plan.windowing->length;
+    return window;
 }
 
 Result<std::vector<Shape>> layerShapes(const Plan& plan, const WindowShape& window) {
-    if (window.length < 1 || window.length > dsp::kMaxLength || window.channels < 1 ||
-        window.channels > dsp::kMaxChannels || window.classes < 2) {
-        return fail(Code::unsupported,
-                    "windows of " + number(window.length) + " samples, " + number(window.channels) +
-                        " channels and " + number(window.classes) +
-                        " classes are beyond what the blocks take",
-                    "use at most " + number(dsp::kMaxLength) + " samples, " +
-                        number(dsp::kMaxChannels) + " channels, and at least 2 classes");
-    }
-    if (plan.features.empty() || plan.features.size() > dsp::kMaxBlocks) {
-        return fail(Code::schema, "a plan has 1 to 8 feature blocks", "", "/features");
-    }
-    for (std::size_t i = 0; i < plan.features.size(); ++i) {
-        if (auto ok = checkBlock(plan.features[i], i, window); !ok)
-            return std::unexpected(ok.error());
-    }
-    const dsp::Pipeline pipeline = pipelineOf(plan, window);
+    if (auto ok = checkData(plan, window); !ok) return std::unexpected(ok.error());
+    const FrontEnd frontEnd(plan, window);
+    const dsp::Pipeline& pipeline = frontEnd.pipeline();
     if (!dsp::valid(pipeline)) {
         return fail(Code::schema,
                     "the feature blocks yield more than " + number(dsp::kMaxFeatures) + " values",

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,39 @@ struct WindowShape {
     int length = 1;
     int channels = 1;
     int classes = 2;
+    double rateHz = 0;    // 0 = unknown
+    int pictureRows = 0;  // of a picture, row after row in the window; 0 = it is none
+    int pictureColumns = 0;
+};
+
+// One look at a window, with what its tables are made of.
+struct Feature : dsp::Block {
+    // mel: ends of the filter bank in Hz, or in cycles a sample where the dataset has no rate;
+    // highHz 0 = half the rate.
+    double lowHz = 0;
+    double highHz = 0;
+};
+
+// Other windows than the dataset's, of recordings that are longer than a window.
+struct Windowing {
+    int length = 1;
+    int stride = 1;
+    bool operator==(const Windowing&) const = default;
+};
+
+// What is left out of the train part.
+enum class CleaningKind {
+    drop,      // all windows of a class, of a group, or of a class in a group
+    dedupe,    // windows that another one repeats to the bit
+    outliers,  // windows with a sample farther than `deviations` from the mean of its channel
+};
+
+struct Cleaning {
+    CleaningKind kind = CleaningKind::dedupe;
+    std::string className;  // drop; empty = any
+    std::string group;      // likewise
+    double deviations = 6;
+    bool operator==(const Cleaning&) const = default;
 };
 
 enum class LayerKind {
@@ -57,15 +91,36 @@ struct Layer {
     bool operator==(const Layer&) const = default;
 };
 
+// Random changes to train windows, each drawn anew every time that a window is shown. 0 = none.
+struct Augmentation {
+    double noise = 0;   // deviation of added noise, in deviations of the normalised feature column
+    int shift = 0;      // most samples that a window is moved inside its recording
+    double scale = 0;   // largest share by which all samples grow or shrink
+    double rotate = 0;  // largest angle in degrees, about any axis; channels in threes
+    double timeWarp = 0;  // largest share by which a window runs faster or slower
+    double pitch = 0;     // of frequency alone: how far `mel` bands move
+    double gainDb = 0;    // loudest and softest
+    double mix = 0;       // alpha of mixup: windows and their labels are blended in pairs
+    int shiftPixels = 0;  // pictures, as recorded
+    double zoom = 0;      // largest share by which a picture grows or shrinks
+    bool mirror = false;  // left and right
+    double erase = 0;     // largest share of a picture's sides that is blanked
+    bool operator==(const Augmentation&) const = default;
+};
+
+// What evens out classes of different size.
+enum class Balance { none, weights, oversample };
+
+std::string_view balanceName(Balance balance);
+
 struct Training {
     int epochs = 60;
     int batchSize = 32;
     double learningRate = 0.003;
     double weightDecay = 0.0001;
     int patience = 15;
-    bool classWeights = true;
-    double noise = 0;  // deviation of added noise, in deviations of the normalised feature column
-    int shift = 0;     // most samples that a window is moved inside its recording
+    Balance balance = Balance::weights;
+    Augmentation augment;
     bool operator==(const Training&) const = default;
 };
 
@@ -86,7 +141,10 @@ struct Quantization {
 
 struct Plan {
     std::string reason;
-    std::vector<dsp::Block> features;
+    std::optional<Windowing> windowing;
+    std::vector<Cleaning> cleaning;
+    dsp::Conditioning conditioning;
+    std::vector<Feature> features;
     std::vector<Layer> network;
     Training training;
     Quantization quantization;
@@ -128,9 +186,8 @@ struct Shape {
     }
 };
 
-// A dsp pipeline over `plan.features` (which must outlive it); tables are null and the quantiser is
-// empty.
-dsp::Pipeline pipelineOf(const Plan& plan, const WindowShape& window);
+// The plan's own windows where it has any.
+WindowShape windowOf(const Plan& plan, WindowShape window);
 
 // The network's input, then the output of each layer (dropout included); the final dense layer is
 // not in it.

@@ -5,6 +5,7 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "handlers/plan/data_json.hpp"
 #include "handlers/plan/plan.hpp"
 
 namespace tinsmith::plan {
@@ -66,22 +67,6 @@ T valueOr(const Json& object, const char* key, T otherwise) {
     return it == object.end() ? otherwise : it->template get<T>();
 }
 
-dsp::Block blockFrom(const Json& json) {
-    dsp::Block block{};
-    const auto name = json.at("block").get<std::string>();
-    block.kind = name == "raw"          ? dsp::BlockKind::raw
-                 : name == "statistics" ? dsp::BlockKind::statistics
-                                        : dsp::BlockKind::spectrum;
-    block.magnitude = valueOr(json, "magnitude", false);
-    block.center = valueOr(json, "center", false);
-    block.decimate = valueOr<std::uint16_t>(json, "decimate", 1);
-    block.log = valueOr(json, "log", block.kind == dsp::BlockKind::spectrum);
-    block.fft = valueOr<std::uint16_t>(json, "fft", 0);
-    block.hop = valueOr<std::uint16_t>(json, "hop", 0);
-    block.bins = valueOr<std::uint16_t>(json, "bins", 0);
-    return block;
-}
-
 constexpr LayerKind kAllLayers[] = {LayerKind::conv1d,
                                     LayerKind::image,
                                     LayerKind::conv2d,
@@ -127,26 +112,12 @@ Training trainingFrom(const Json& json) {
     training.learningRate = valueOr(json, "learning_rate", training.learningRate);
     training.weightDecay = valueOr(json, "weight_decay", training.weightDecay);
     training.patience = valueOr(json, "patience", training.patience);
-    training.classWeights = valueOr(json, "class_weights", training.classWeights);
-    const Json augment = json.value("augment", Json::object());
-    training.noise = valueOr(augment, "noise", 0.0);
-    training.shift = valueOr(augment, "shift", 0);
-    return training;
-}
-
-Json blockJson(const dsp::Block& block) {
-    Json json = {{"block", blockName(block.kind)}};
-    if (block.kind == dsp::BlockKind::raw) {
-        json["magnitude"] = block.magnitude;
-        json["center"] = block.center;
-        json["decimate"] = block.decimate;
-    } else if (block.kind == dsp::BlockKind::spectrum) {
-        json["fft"] = block.fft;
-        json["hop"] = block.hop;
-        json["bins"] = block.bins;
-        json["log"] = block.log;
+    const auto balance = valueOr<std::string>(json, "balance", "weights");
+    for (const Balance each : {Balance::none, Balance::weights, Balance::oversample}) {
+        if (balanceName(each) == balance) training.balance = each;
     }
-    return json;
+    training.augment = augmentationFrom(json.value("augment", Json::object()));
+    return training;
 }
 
 Json layerJson(const Layer& layer) {
@@ -193,25 +164,42 @@ Json layerJson(const Layer& layer) {
 
 }  // namespace
 
+std::string_view balanceName(Balance balance) {
+    switch (balance) {
+        case Balance::none:
+            return "none";
+        case Balance::weights:
+            return "weights";
+        case Balance::oversample:
+            return "oversample";
+    }
+    return "";
+}
+
 Json toJson(const Plan& plan) {
     Json features = Json::array();
-    for (const auto& block : plan.features) features.push_back(blockJson(block));
+    for (const auto& block : plan.features) features.push_back(toJson(block));
     Json network = Json::array();
     for (const auto& layer : plan.network) network.push_back(layerJson(layer));
     const Training& t = plan.training;
-    return {{"version", kPlanVersion},
-            {"reason", plan.reason},
-            {"features", std::move(features)},
-            {"network", std::move(network)},
-            {"training",
-             {{"epochs", t.epochs},
-              {"batch_size", t.batchSize},
-              {"learning_rate", t.learningRate},
-              {"weight_decay", t.weightDecay},
-              {"patience", t.patience},
-              {"class_weights", t.classWeights},
-              {"augment", {{"noise", t.noise}, {"shift", t.shift}}}}},
-            {"quantization", toJson(plan.quantization)}};
+    Json json = {{"version", kPlanVersion},
+                 {"reason", plan.reason},
+                 {"features", std::move(features)},
+                 {"network", std::move(network)},
+                 {"training",
+                  {{"epochs", t.epochs},
+                   {"batch_size", t.batchSize},
+                   {"learning_rate", t.learningRate},
+                   {"weight_decay", t.weightDecay},
+                   {"patience", t.patience},
+                   {"balance", balanceName(t.balance)},
+                   {"augment", toJson(t.augment)}}},
+                 {"quantization", toJson(plan.quantization)}};
+    if (plan.windowing) json["windowing"] = toJson(*plan.windowing);
+    for (const Cleaning& each : plan.cleaning) json["cleaning"].push_back(toJson(each));
+    const Json conditioning = toJson(plan.conditioning);
+    if (!conditioning.empty()) json["conditioning"] = conditioning;
+    return json;
 }
 
 Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
@@ -227,7 +215,11 @@ Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
     try {
         Plan plan;
         plan.reason = json.value("reason", std::string());
-        for (const auto& block : json.at("features")) plan.features.push_back(blockFrom(block));
+        if (json.contains("windowing")) plan.windowing = windowingFrom(json["windowing"]);
+        for (const auto& each : json.value("cleaning", Json::array()))
+            plan.cleaning.push_back(cleaningFrom(each));
+        plan.conditioning = conditioningFrom(json.value("conditioning", Json::object()));
+        for (const auto& block : json.at("features")) plan.features.push_back(featureFrom(block));
         for (const auto& layer : json.at("network")) plan.network.push_back(layerFrom(layer));
         plan.training = trainingFrom(json.at("training"));
         auto recipe = quantizationFrom(json.value("quantization", Json::object()));

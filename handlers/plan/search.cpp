@@ -1,6 +1,6 @@
 // Successive halving (Jamieson and Talwalkar, 2016): many plans get a short look, the better ones
-// are trained in full, and the best of all is varied once. The plan that usually wins is trained in
-// full before anything else, because most jobs are done with it.
+// are trained in full, and the best of all is varied as long as that helps. The plan that usually
+// wins is trained in full before anything else, because most jobs are done with it.
 #include "handlers/plan/search.hpp"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ namespace {
 
 constexpr std::size_t kFirst = 6;        // candidates: the favourite and those of rung 0
 constexpr std::size_t kLater = 2;        // of rung 1
-constexpr std::size_t kRefinements = 3;  // of rung 2
+constexpr std::size_t kRefinements = 4;  // of rung 2, each time that the best plan is a new one
+constexpr std::size_t kMostRefinements = 12;
 constexpr double kShortLook = 0.35;
 constexpr std::size_t kTinyData =
     600;  // train windows: a full training is as quick as a short look
@@ -80,7 +81,8 @@ std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcom
         return next;  // validation cannot tell anything better apart
     std::size_t refined = 0;
     for (const auto& outcome : soFar) refined += outcome.trial.rung == 2 ? 1 : 0;
-    if (refined > 0) return next;
+    const bool helped = soFar[*best].trial.rung == 2;
+    if (refined >= kMostRefinements || (refined > 0 && !helped)) return next;
     for (auto& plan : feasible(variations(soFar[*best].trial.plan, input), input)) {
         if (next.size() == kRefinements) break;
         if (!trained.contains(keyOf(plan))) next.push_back({std::move(plan), 1, 2});

@@ -30,7 +30,8 @@ struct SearchInput {
     WindowShape window;
     std::size_t trainWindows = 0;  // as cut for training
     BoardLimits limits;
-    Json fixed;  // what a person fixed of every plan; null = nothing
+    Json fixed;               // what a person fixed of every plan; null = nothing
+    bool contiguous = false;  // windows are cut from recordings that are longer
 };
 
 // The next trials, best first, all valid and feasible and none tried before; to be run in that

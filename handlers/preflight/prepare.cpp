@@ -6,6 +6,7 @@
 #include "firmware/image/keys.hpp"
 #include "firmware/nn/graph.hpp"
 #include "handlers/dataset/dataset.hpp"
+#include "handlers/dataset/windowing.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/preflight/area.hpp"
 #include "handlers/preflight/fields.hpp"
@@ -41,6 +42,15 @@ Result<Sources> readSources(const Json& input, const fs::path& folder) {
     auto data = dataset::load(below(folder, input["dataset"].get<std::string>()));
     if (!data) return std::unexpected(data.error());
     sources.data = std::move(*data);
+    if (const auto windowing = input.find("windowing"); windowing != input.end()) {
+        const auto length = numberIn(*windowing, "length", 1, dataset::kMaxWindowLength, 1);
+        const auto stride = numberIn(*windowing, "stride", 1, dataset::kMaxWindowLength, 1);
+        for (const auto* number : {&length, &stride}) {
+            if (!*number) return std::unexpected(number->error());
+        }
+        if (auto cut = dataset::recut(sources.data, *length, *stride); !cut)
+            return std::unexpected(cut.error());
+    }
     const auto part = dataset::partFromName(input["part"].get<std::string>());
     if (!part) return fail(Code::schema, "\"part\" must be train, validation or test", "", "/part");
     sources.windows = dataset::windows(sources.data, *part);

@@ -13,7 +13,8 @@ namespace tinsmith::preflight {
 
 // JOBDIR/input.json:
 //   {"boot":"boot.elf","images":{"a":path,"b":path},"tflite":path,"dataset":path,"part":"validation"|"test",
-//    "outputs":path,"max_windows":N?,"second_windows":32?,"instructions_per_tick":40?}
+//    "outputs":path,"max_windows":N?,"second_windows":32?,"instructions_per_tick":40?,
+//    "windowing":{"length","stride"}? where the plan cuts other windows than the dataset}
 // images: unsigned, one a slot. outputs: int8 scores, window after window, in the order of
 // dataset::windows, at least as many as are run; windows beyond them are left out. Slot a runs all
 // windows (spread evenly if max_windows is less), slot b `second_windows` of them. Paths are

@@ -6,12 +6,9 @@ namespace tinsmith::quantize {
 
 Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShape& window,
                                   const train::Normalisation& normalisation) {
-    Features result;
-    result.blocks_ = plan.features;
+    Features result(plan::FrontEnd(plan, window));
     result.mean_ = normalisation.mean;
     result.inverseDeviation_ = normalisation.inverseDeviation;
-    result.pipeline_ = plan::pipelineOf(plan, window);
-    result.pipeline_.blocks = result.blocks_.data();
     result.pipeline_.mean = result.mean_.data();
     result.pipeline_.inverseDeviation = result.inverseDeviation_.data();
     if (!dsp::valid(result.pipeline_))
@@ -31,10 +28,10 @@ Result<Features> Features::ofWindow(const plan::WindowShape& window) {
         return fail(Code::bad_data, "the window has " + std::to_string(window.length) + " samples");
     }
     plan::Plan plan;
-    dsp::Block block{};
-    block.kind = dsp::BlockKind::raw;
-    block.decimate = 1;
-    plan.features.push_back(block);
+    plan::Feature raw{};
+    raw.kind = dsp::BlockKind::raw;
+    raw.decimate = 1;
+    plan.features.push_back(raw);
     const auto channels = static_cast<std::size_t>(window.channels);
     return create(plan, window,
                   {std::vector<float>(channels, 0.0F), std::vector<float>(channels, 1.0F)});

@@ -8,7 +8,7 @@
 #include "firmware/dsp/pipeline.hpp"
 #include "firmware/nn/graph.hpp"
 #include "handlers/flow/result.hpp"
-#include "handlers/plan/plan.hpp"
+#include "handlers/plan/front_end.hpp"
 #include "handlers/train/samples.hpp"
 
 namespace tinsmith::quantize {
@@ -41,11 +41,12 @@ class Features {
     std::size_t count() const { return count_; }  // steps * features of the input
 
   private:
-    Features() = default;
+    explicit Features(plan::FrontEnd frontEnd)
+        : frontEnd_(std::move(frontEnd)), pipeline_(frontEnd_.pipeline()) {}
 
-    std::vector<dsp::Block> blocks_;
+    plan::FrontEnd frontEnd_;
     std::vector<float> mean_, inverseDeviation_, scratch_;
-    dsp::Pipeline pipeline_{};
+    dsp::Pipeline pipeline_;  // the front end's, with these tables
     std::size_t count_ = 0;
 };
 

@@ -85,9 +85,13 @@ Result<StageData> readStageData(const std::filesystem::path& jobDir) {
     return input;
 }
 
-Result<plan::Plan> planMember(const StageData& data) {
+Result<plan::Plan> planMember(StageData& data) {
     const auto member = data.json.find("plan");
-    return plan::parsePlan(member == data.json.end() ? Json::object() : *member, data.window);
+    auto plan = plan::parsePlan(member == data.json.end() ? Json::object() : *member, data.window);
+    if (!plan) return plan;
+    if (auto cut = train::useWindowing(*plan, data.data); !cut) return std::unexpected(cut.error());
+    data.window = train::windowShape(data.data);
+    return plan;
 }
 
 Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {

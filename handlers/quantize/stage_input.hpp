@@ -25,7 +25,7 @@ struct StageInput : StageData {
 // Reads JOBDIR/input.json with the member "dataset"; what loading the dataset fails with.
 [[nodiscard]] Result<StageData> readStageData(const std::filesystem::path& jobDir);
 // The member "plan", which must fit the window; `schema` with the path of what is wrong.
-[[nodiscard]] Result<plan::Plan> planMember(const StageData& data);
+[[nodiscard]] Result<plan::Plan> planMember(StageData& data);
 
 // Both.
 [[nodiscard]] Result<StageInput> readStageInput(const std::filesystem::path& jobDir);

@@ -187,7 +187,7 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
             world.artefacts.path(image.value("unsigned", "")).string();
     }
     const Json outputs = spec.quantized.value("outputs", Json::object());
-    const Json prepareInput = {
+    Json prepareInput = {
         {"boot", (board.folder / "boot.elf").string()},
         {"images", images},
         {"tflite", world.artefacts.path(spec.quantized.value("tflite", "")).string()},
@@ -195,6 +195,7 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
         {"part", part},
         {"outputs", world.artefacts.path(outputs.value(part, "")).string()},
         {"instructions_per_tick", board.instructionsPerTick}};
+    if (spec.plan.contains("windowing")) prepareInput["windowing"] = spec.plan["windowing"];
     const std::string name = "preflight-" + part;
     Result<Json> prepared = co_await runStage(job, "tinsmith-work", "preflight-prepare",
                                               prepareInput, name, from, from);

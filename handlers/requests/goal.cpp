@@ -54,6 +54,10 @@ plan::WindowShape Goal::window() const {
     shape.length = cardInt(card, "window", "length");
     shape.channels = static_cast<int>(card.value("channels", Json::array()).size());
     shape.classes = static_cast<int>(card.value("classes", Json::array()).size());
+    if (const auto rate = card.find("rate_hz"); rate != card.end() && rate->is_number())
+        shape.rateHz = rate->get<double>();
+    shape.pictureRows = cardInt(card, "picture", "rows");
+    shape.pictureColumns = cardInt(card, "picture", "columns");
     return shape;
 }
 
@@ -65,6 +69,8 @@ plan::SearchInput Goal::searchInput() const {
     }
     input.limits = limits;
     input.fixed = fixed;
+    const int stride = cardInt(card, "window", "stride");
+    input.contiguous = input.window.pictureRows == 0 && stride > 0 && stride < input.window.length;
     return input;
 }
 

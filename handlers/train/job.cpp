@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "handlers/dataset/windowing.hpp"
 #include "handlers/flow/files.hpp"
 
 namespace tinsmith::train {
@@ -73,6 +74,12 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
         return std::unexpected(error);
     }
     job.plan = std::move(*plan);
+    if (auto cut = useWindowing(job.plan, job.data); !cut) {
+        Error error = cut.error();
+        error.path = "/plan" + error.path;
+        return std::unexpected(error);
+    }
+    job.window = windowShape(job.data);
     job.seed = input.value("seed", std::uint64_t{1});
     auto both = withValidation(input);
     if (!both) return std::unexpected(both.error());
@@ -97,8 +104,22 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
 }  // namespace
 
 plan::WindowShape windowShape(const dataset::Dataset& data) {
-    return {static_cast<int>(data.windowLength), static_cast<int>(data.channels.size()),
-            static_cast<int>(data.classes.size())};
+    plan::WindowShape shape;
+    shape.length = static_cast<int>(data.windowLength);
+    shape.channels = static_cast<int>(data.channels.size());
+    shape.classes = static_cast<int>(data.classes.size());
+    shape.rateHz = data.rateHz.value_or(0);
+    if (data.picture) {
+        shape.pictureRows = data.picture->rows;
+        shape.pictureColumns = data.picture->columns;
+    }
+    return shape;
+}
+
+Status useWindowing(const plan::Plan& plan, dataset::Dataset& data) {
+    if (!plan.windowing) return {};
+    return dataset::recut(data, static_cast<std::size_t>(plan.windowing->length),
+                          static_cast<std::size_t>(plan.windowing->stride));
 }
 
 Result<Job> readJob(const std::filesystem::path& folder) {

@@ -44,4 +44,7 @@ struct Job {
 
 plan::WindowShape windowShape(const dataset::Dataset& data);
 
+// The dataset cut as the plan says, if it does; an error's path is below the plan.
+[[nodiscard]] Status useWindowing(const plan::Plan& plan, dataset::Dataset& data);
+
 }  // namespace tinsmith::train

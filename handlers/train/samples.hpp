@@ -1,5 +1,4 @@
-// Windows to network inputs: features through firmware/dsp, normalisation, and what augmentation
-// does to a window.
+// Windows to network inputs: features through firmware/dsp, and normalisation.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +6,8 @@
 #include <vector>
 
 #include "handlers/dataset/dataset.hpp"
-#include "handlers/plan/plan.hpp"
+#include "handlers/plan/front_end.hpp"
+#include "handlers/train/augment.hpp"
 
 namespace tinsmith::train {
 
@@ -31,35 +31,36 @@ class Extractor {
 
     int steps() const { return steps_; }
     int features() const { return features_; }
+    // For each feature column the one whose mean and deviation it shares.
+    const std::vector<std::size_t>& sharedColumns() const { return sharedColumns_; }
 
     Samples extract(const std::vector<dataset::WindowRef>& windows);
 
+    // True where augmented() gives other features than extract().
+    bool augments() const { return augmenter_.any() || !pitches_.empty(); }
+
     // Replaces `out` by augmented features of the windows that `order` names, before normalisation.
-    // Shift moves a window by up to +-n samples inside its own recording, so it meets samples it
-    // really could have had. Noise goes on the samples where the features are raw only (its
-    // deviation is a share of the channel's own); else the caller adds it to the normalised
-    // features, because noise on samples changes what a spectrum means.
+    // Noise goes on the samples where the features are raw only; else the caller adds it to the
+    // normalised features, because noise on samples changes what a spectrum means.
     void augmented(const std::vector<dataset::WindowRef>& windows,
                    const std::vector<std::size_t>& order, std::mt19937_64& random, Samples& out);
 
     bool rawOnly() const { return rawOnly_; }
 
   private:
-    void one(const float* window, float* features);
-
     const plan::Plan& plan_;
-    const dataset::Dataset& data_;
-    dsp::Pipeline pipeline_;
+    bool rawOnly_ = true;
+    plan::FrontEnd frontEnd_;
+    std::vector<plan::FrontEnd> pitches_;  // with mel bands moved up and down
+    Augmenter augmenter_;
+    std::vector<std::size_t> sharedColumns_;
     std::vector<float> scratch_;
-    std::vector<float> noisy_;
-    std::vector<float> channelDeviation_;  // of the train part
     int steps_ = 0;
     int features_ = 0;
-    bool rawOnly_ = true;
 };
 
-// One mean and deviation a feature column (steps share a column).
-Normalisation fit(const Samples& samples, int features);
+// One mean and deviation for all columns that share them (steps share a column).
+Normalisation fit(const Samples& samples, const std::vector<std::size_t>& sharedColumns);
 void apply(const Normalisation& normalisation, Samples& samples);
 
 }  // namespace tinsmith::train

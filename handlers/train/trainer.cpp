@@ -10,6 +10,7 @@
 #include <limits>
 #include <numeric>
 
+#include "handlers/train/cleaning.hpp"
 #include "handlers/train/fake_quant.hpp"
 #include "handlers/train/samples.hpp"
 #include "handlers/train/torch_net.hpp"
@@ -66,12 +67,20 @@ class Fit {
 
   private:
     Status prepare();
+    Status takeWindows(const dataset::Dataset& data);
     // `Net` computes logits and has parameters, as TorchNet and FakeQuantNet do.
     template <class Net>
     Result<Fitted> fitted(Net& net);
     template <class Net>
     EpochNote epoch(Net& net, torch::optim::AdamW& optimizer, int number);
     torch::Tensor batch(const std::vector<std::size_t>& order, torch::Tensor& labels);
+    std::vector<std::size_t> shuffled();
+    // The share of other windows in a batch, and their labels.
+    struct Blend {
+        double share = 0;
+        torch::Tensor labels;
+    };
+    Blend blend(torch::Tensor& x, const torch::Tensor& labels);
     template <class Net>
     Evaluated evaluate(Net& net);
     [[nodiscard]] double rateShare() const;
@@ -91,8 +100,16 @@ class Fit {
     std::int64_t stepsTotal_ = 1;
 };
 
+// The windows that teach.
+Status Fit::takeWindows(const dataset::Dataset& data) {
+    auto kept = cleaned(job_.plan.cleaning, data, dataset::windows(data, Part::train));
+    if (!kept) return std::unexpected(kept.error());
+    windows_ = std::move(*kept);
+    return {};
+}
+
 Status Fit::prepare() {
-    windows_ = dataset::windows(job_.data, Part::train);
+    if (auto ok = takeWindows(job_.data); !ok) return ok;
     const auto validationWindows = dataset::windows(job_.data, Part::validation);
     if (windows_.empty())
         return fail(Code::bad_data, "the train part holds no window", "record more data");
@@ -106,14 +123,14 @@ Status Fit::prepare() {
     }
     // Continued weights mean what they meant under their own normalisation.
     normalisation_ = job_.start ? Normalisation{job_.start->mean, job_.start->inverseDeviation}
-                                : fit(train_, extractor_.features());
+                                : fit(train_, extractor_.sharedColumns());
     if (job_.withValidation) {
         // All recordings teach now, so validation is cut as densely as train.
         dataset::Dataset all = job_.data;
         for (auto& segment : all.segments) {
             if (segment.part == Part::validation) segment.part = Part::train;
         }
-        windows_ = dataset::windows(all, Part::train);
+        if (auto ok = takeWindows(all); !ok) return ok;
         // The copy's samples end here: point into the job's own.
         for (auto& window : windows_)
             window.samples = job_.data.samples.data() + (window.samples - all.samples.data());
@@ -122,7 +139,8 @@ Status Fit::prepare() {
     apply(normalisation_, train_);
     validation_ = extractor_.extract(validationWindows);
     apply(normalisation_, validation_);
-    weights_ = classWeights(train_.labels, job_.window.classes, job_.plan.training.classWeights);
+    weights_ = classWeights(train_.labels, job_.window.classes,
+                            job_.plan.training.balance == plan::Balance::weights);
     const auto perEpoch =
         (windows_.size() + job_.plan.training.batchSize - 1) / job_.plan.training.batchSize;
     stepsTotal_ = static_cast<std::int64_t>(perEpoch) * job_.epochs;
@@ -130,10 +148,9 @@ Status Fit::prepare() {
 }
 
 torch::Tensor Fit::batch(const std::vector<std::size_t>& order, torch::Tensor& labels) {
-    const plan::Training& training = job_.plan.training;
-    const bool fromSamples = training.shift > 0 || (training.noise > 0 && extractor_.rawOnly());
+    const double noise = job_.plan.training.augment.noise;
     fresh_.labels.resize(order.size());
-    if (fromSamples) {
+    if (extractor_.augments()) {
         extractor_.augmented(windows_, order, random_, fresh_);
         apply(normalisation_, fresh_);
     } else {
@@ -149,8 +166,41 @@ torch::Tensor Fit::batch(const std::vector<std::size_t>& order, torch::Tensor& l
     }
     labels = labelsOf(fresh_.labels);
     torch::Tensor x = tensorOf(fresh_, extractor_);
-    if (training.noise > 0 && !extractor_.rawOnly()) x = x + torch::randn_like(x) * training.noise;
+    if (noise > 0 && !extractor_.rawOnly()) x = x + torch::randn_like(x) * noise;
     return x;
+}
+
+// Which windows an epoch shows, in which order. Oversampled, each class in turn gives one.
+std::vector<std::size_t> Fit::shuffled() {
+    std::vector<std::size_t> order(windows_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::shuffle(order.begin(), order.end(), random_);
+    if (job_.plan.training.balance != plan::Balance::oversample) return order;
+    std::vector<std::vector<std::size_t>> ofClass(static_cast<std::size_t>(job_.window.classes));
+    for (const std::size_t i : order)
+        ofClass[static_cast<std::size_t>(windows_[i].label)].push_back(i);
+    std::erase_if(ofClass, [](const auto& list) { return list.empty(); });
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const auto& list = ofClass[i % ofClass.size()];
+        order[i] = list[i / ofClass.size() % list.size()];
+    }
+    return order;
+}
+
+// Windows blended in pairs (H. Zhang et al., "mixup: Beyond Empirical Risk Minimization", ICLR
+// 2018).
+Fit::Blend Fit::blend(torch::Tensor& x, const torch::Tensor& labels) {
+    const double alpha = job_.plan.training.augment.mix;
+    if (alpha <= 0) return {};
+    std::gamma_distribution<double> gamma(alpha);
+    const double a = gamma(random_);
+    const double b = gamma(random_);
+    Blend blend;
+    blend.share = a + b > 0 ? b / (a + b) : 0;
+    const torch::Tensor other = torch::randperm(x.size(0));
+    blend.labels = labels.index_select(0, other);
+    x = x * (1 - blend.share) + x.index_select(0, other) * blend.share;
+    return blend;
 }
 
 double Fit::rateShare() const {
@@ -161,9 +211,7 @@ double Fit::rateShare() const {
 template <class Net>
 EpochNote Fit::epoch(Net& net, torch::optim::AdamW& optimizer, int number) {
     net.train();
-    std::vector<std::size_t> order(windows_.size());
-    std::iota(order.begin(), order.end(), std::size_t{0});
-    std::shuffle(order.begin(), order.end(), random_);
+    const std::vector<std::size_t> order = shuffled();
     EpochNote note;
     note.epoch = number;
     const auto size = static_cast<std::size_t>(job_.plan.training.batchSize);
@@ -181,12 +229,17 @@ EpochNote Fit::epoch(Net& net, torch::optim::AdamW& optimizer, int number) {
             static_cast<torch::optim::AdamWOptions&>(group.options()).lr(rate);
         }
         torch::Tensor labels;
-        const torch::Tensor x = batch({order.begin() + static_cast<std::ptrdiff_t>(at),
-                                       order.begin() + static_cast<std::ptrdiff_t>(at + count)},
-                                      labels);
+        torch::Tensor x = batch({order.begin() + static_cast<std::ptrdiff_t>(at),
+                                 order.begin() + static_cast<std::ptrdiff_t>(at + count)},
+                                labels);
+        const Blend blended = blend(x, labels);
         optimizer.zero_grad();
         const torch::Tensor logits = net.forward(x);
-        const torch::Tensor loss = torch::cross_entropy_loss(logits, labels, weights_);
+        torch::Tensor loss = torch::cross_entropy_loss(logits, labels, weights_);
+        if (blended.share > 0) {
+            loss = loss * (1 - blended.share) +
+                   torch::cross_entropy_loss(logits, blended.labels, weights_) * blended.share;
+        }
         loss.backward();
         optimizer.step();
         note.trainLoss += loss.item<double>() * static_cast<double>(count);

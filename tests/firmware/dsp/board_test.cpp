@@ -63,8 +63,7 @@ TEST_P(DspBoard, GivesTheBitsOfTheGateway) {
             "--specs=nano.specs "
             "-Wl,--gc-sections -Wno-register -I'" +
             root + "' -T '" + board + "link.ld' '" + board + "start.cpp' '" + board +
-            "main.cpp' '" + root + "/firmware/dsp/pipeline.cpp' '" + root +
-            "/firmware/dsp/spectrum.cpp' -o '" + elf + "' 2>&1",
+            "main.cpp' '" + root + "/firmware/dsp/'*.cpp -o '" + elf + "' 2>&1",
         status);
     ASSERT_EQ(status, 0) << log;
     const std::string text =

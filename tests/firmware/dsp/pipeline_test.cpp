@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include "firmware/dsp/mel.hpp"
 #include "firmware/dsp/numeric.hpp"
 #include "tests/firmware/dsp/windows.hpp"
 
@@ -13,9 +15,12 @@ namespace tinsmith::dsp {
 namespace {
 
 std::vector<float> features(std::vector<Block> blocks, std::uint16_t length, std::uint16_t channels,
-                            const std::vector<float>& window) {
-    Pipeline pipeline{length,  channels, blocks.data(), static_cast<std::uint16_t>(blocks.size()),
-                      nullptr, nullptr,  1.0f,          0};
+                            const std::vector<float>& window,
+                            const Conditioning& conditioning = {}) {
+    Pipeline pipeline{
+        length,      channels, blocks.data(), static_cast<std::uint16_t>(blocks.size()),
+        nullptr,     nullptr,  1.0f,          0,
+        conditioning};
     EXPECT_TRUE(valid(pipeline));
     const Shape shape = outputShape(pipeline);
     std::vector<float> scratch(scratchFloats(pipeline)), out(shape.steps * shape.features);
@@ -154,6 +159,130 @@ TEST(Dsp, BlocksOfOtherStepsAreLaidOutAsOneRow) {
     EXPECT_EQ(sideBySide[4], window[2]);
 }
 
+// Against the definition in double, from the lines' magnitudes.
+TEST(Dsp, MelBandsAreTrianglesOverPowers) {
+    std::vector<float> window(256);
+    cases::fill(window.data(), 256, 0, 5);
+    Block mel = cases::kMel256;
+    mel.relative = false;
+    const auto levels = features({mel}, 256, 1, window);
+    const Block lines{BlockKind::spectrum, false, false, false, 0, 256, 256, 128};
+    const auto magnitudes = features({lines}, 256, 1, window);
+    ASSERT_EQ(levels.size(), 10u);
+    for (std::size_t band = 0; band < 10; ++band) {
+        const double left = cases::kEdges256[band];
+        const double centre = cases::kEdges256[band + 1];
+        const double right = cases::kEdges256[band + 2];
+        double power = 0;
+        for (int k = 1; k <= 128; ++k) {
+            const double weight =
+                std::min((k * 256 - left) / (centre - left), (right - k * 256) / (right - centre));
+            if (weight > 0) power += weight * magnitudes[k - 1] * magnitudes[k - 1];
+        }
+        EXPECT_NEAR(levels[band], std::log(power), 1e-5) << band;
+    }
+}
+
+TEST(Dsp, RelativeMelLevelsDoNotDependOnLoudness) {
+    std::vector<float> window(1024), softer(1024);
+    cases::fill(window.data(), 1024, 0, 9);
+    for (std::size_t i = 0; i < 1024; ++i) softer[i] = window[i] / 16;
+    const auto loud = features({cases::kMel256}, 1024, 1, window);
+    const auto soft = features({cases::kMel256}, 1024, 1, softer);
+    ASSERT_EQ(loud.size(), 7u * 10);
+    EXPECT_EQ(*std::max_element(loud.begin(), loud.end()), 0.0f);
+    for (std::size_t i = 0; i < loud.size(); ++i) EXPECT_NEAR(loud[i], soft[i], 1e-5f) << i;
+    const auto silent = features({cases::kMel256}, 1024, 1, std::vector<float>(1024, 0.25f));
+    for (const float level : silent) EXPECT_EQ(level, kFaintest);
+}
+
+TEST(Dsp, BandsOfChannelsStandSideBySide) {
+    std::vector<float> both(512), first(256), second(256);
+    cases::fill(both.data(), 512, 0, 2);
+    for (std::size_t i = 0; i < 256; ++i) {
+        first[i] = both[2 * i];
+        second[i] = both[2 * i + 1];
+    }
+    Block mel = cases::kMel256;
+    mel.relative = false;
+    const auto joined = features({mel}, 256, 2, both);
+    const auto one = features({mel}, 256, 1, first);
+    const auto two = features({mel}, 256, 1, second);
+    for (std::size_t band = 0; band < 10; ++band) {
+        EXPECT_EQ(joined[2 * band], one[band]);
+        EXPECT_EQ(joined[2 * band + 1], two[band]);
+    }
+}
+
+Block picture(std::uint16_t rows, std::uint16_t columns, std::uint16_t fromRows,
+              std::uint16_t fromColumns) {
+    Block block{BlockKind::image, false, false, false, 1, 0, 0, 0};
+    block.rows = rows;
+    block.columns = columns;
+    block.pictureRows = fromRows;
+    block.pictureColumns = fromColumns;
+    return block;
+}
+
+TEST(Dsp, PicturesAreAveragedOverEqualAreas) {
+    const std::vector<float> window = {0, 2, 4, 8, 10, 20};  // 2 rows of 3
+    EXPECT_EQ(features({picture(2, 3, 2, 3)}, 6, 1, window), window);
+    EXPECT_EQ(features({picture(1, 3, 2, 3)}, 6, 1, window), (std::vector<float>{4, 6, 12}));
+    // Half of the middle pixel on either side.
+    EXPECT_EQ(features({picture(1, 2, 2, 3)}, 6, 1, window),
+              (std::vector<float>{(4 * 2 + 6) / 3.0f, (6 + 12 * 2) / 3.0f}));
+    // A pixel that is spread over more places is in each of them.
+    EXPECT_EQ(features({picture(1, 4, 1, 2)}, 2, 1, {3, 7}), (std::vector<float>{3, 3, 7, 7}));
+}
+
+TEST(Dsp, PicturesBecomeGreyAndNormal) {
+    Block block = picture(1, 2, 1, 2);
+    EXPECT_EQ(features({block}, 2, 3, {1, 2, 3, 4, 5, 6}), (std::vector<float>{1, 2, 3, 4, 5, 6}));
+    block.grey = true;
+    const auto grey = features({block}, 2, 3, {100, 0, 0, 0, 100, 100});
+    ASSERT_EQ(grey.size(), 2u);
+    EXPECT_NEAR(grey[0], 29.9f, 1e-4);
+    EXPECT_NEAR(grey[1], 70.1f, 1e-4);
+    block.normalise = true;
+    EXPECT_EQ(features({block}, 2, 1, {10, 30}), (std::vector<float>{-1, 1}));
+    EXPECT_EQ(features({block}, 2, 1, {30, 30}), (std::vector<float>{0, 0}));
+}
+
+TEST(Dsp, WindowsAreConditionedInOrder) {
+    const std::vector<float> window = {1, 3, 5, 7, 9, 11};
+    Conditioning conditioning;
+    conditioning.resample = 2;
+    EXPECT_EQ(features({cases::kRaw}, 6, 1, window, conditioning), (std::vector<float>{2, 6, 10}));
+    conditioning.clip = true;
+    conditioning.low = 2;
+    conditioning.high = 8;
+    EXPECT_EQ(features({cases::kRaw}, 6, 1, window, conditioning),
+              (std::vector<float>{2.5f, 6, 8}));
+    Conditioning straight;
+    straight.detrend = true;
+    for (const float rest : features({cases::kRaw}, 6, 1, window, straight))
+        EXPECT_NEAR(rest, 0, 1e-5f);
+    Conditioning loud;
+    loud.loudness = Loudness::peak;
+    EXPECT_EQ(features({cases::kRaw}, 2, 2, {1, -4, 2, 0}, loud),
+              (std::vector<float>{0.25f, -1, 0.5f, 0}));
+    loud.loudness = Loudness::rms;
+    EXPECT_EQ(features({cases::kRaw}, 4, 1, {2, -2, 2, -2}, loud),
+              (std::vector<float>{1, -1, 1, -1}));
+    EXPECT_EQ(features({cases::kRaw}, 2, 1, {0, 0}, loud), (std::vector<float>{0, 0}));
+}
+
+TEST(Dsp, InvalidConditioningIsKnown) {
+    const auto isValid = [](Conditioning conditioning) {
+        return valid(Pipeline{6, 1, &cases::kRaw, 1, nullptr, nullptr, 1, 0, conditioning});
+    };
+    EXPECT_TRUE(isValid({true, 0, 1}));
+    EXPECT_FALSE(isValid({true, 1, 1}));
+    EXPECT_FALSE(isValid({false, 0, 0, false, 0}));
+    EXPECT_FALSE(isValid({false, 0, 0, false, 7}));
+    EXPECT_TRUE(isValid({false, 0, 0, false, 6}));
+}
+
 TEST(Dsp, InvalidPipelinesAreKnown) {
     const auto isValid = [](Block block, std::uint16_t length, std::uint16_t channels) {
         return valid(Pipeline{length, channels, &block, 1, nullptr, nullptr, 1, 0});
@@ -168,6 +297,19 @@ TEST(Dsp, InvalidPipelinesAreKnown) {
     EXPECT_FALSE(isValid({BlockKind::spectrum, false, false, false, 0, 48, 8, 4}, 64, 1));
     EXPECT_FALSE(isValid({BlockKind::spectrum, false, false, false, 0, 32, 0, 4}, 64, 1));
     EXPECT_FALSE(isValid({BlockKind::spectrum, false, false, false, 0, 32, 8, 3}, 64, 1));
+    EXPECT_TRUE(isValid(cases::kMel256, 256, 1));
+    EXPECT_TRUE(isValid(cases::kMel256, kMaxLength, 1));
+    EXPECT_FALSE(isValid(cases::kMel256, 255, 1));
+    const std::uint32_t falling[] = {0, 256, 256};
+    const std::uint32_t tooFar[] = {0, 256, 128 * 256 + 1};
+    for (const std::uint32_t* edges :
+         {falling, tooFar, static_cast<const std::uint32_t*>(nullptr)}) {
+        EXPECT_FALSE(isValid({BlockKind::mel, false, false, false, 0, 256, 8, 1, edges}, 256, 1));
+    }
+    EXPECT_TRUE(isValid(picture(3, 3, 2, 4), 8, 1));
+    EXPECT_FALSE(isValid(picture(3, 3, 2, 4), 9, 1));
+    EXPECT_FALSE(isValid(picture(0, 3, 2, 4), 8, 1));
+    EXPECT_FALSE(isValid(picture(3, 257, 2, 4), 8, 1));
 }
 
 }  // namespace

@@ -83,14 +83,44 @@ inline constexpr Block kList4[] = {kSpectrum8};
 inline constexpr Block kList5[] = {kRawAll, kStatisticsBlock, kSpectrum64};
 inline constexpr Block kList6[] = {kSpectrum1024, kStatisticsBlock};
 
+inline constexpr std::uint32_t kEdges256[] = {0,    256,  520,   1100,  2000,  3333,
+                                              5000, 8000, 11111, 16384, 22222, 32768};
+inline constexpr std::uint32_t kEdges64[] = {100, 700, 1000, 1001, 4000, 8192};
+inline constexpr Block kMel256{BlockKind::mel, false, false, false, 1, 256, 128, 10,
+                               kEdges256,      true};
+inline constexpr Block kMel64{BlockKind::mel, false, false, false, 1, 64, 20, 4, kEdges64};
+inline constexpr Block kPicture{BlockKind::image, false, false, false, 1,  0,  0,  0,
+                                nullptr,          false, false, true,  19, 16, 32, 24};
+inline constexpr Block kGreyPicture{BlockKind::image, false, false, false, 1,  0,  0,  0,
+                                    nullptr,          false, true,  true,  16, 16, 32, 32};
+inline constexpr Block kLargerPicture{BlockKind::image, false, false, false, 1, 0, 0, 0,
+                                      nullptr,          false, false, false, 7, 9, 5, 4};
+
+inline constexpr Block kList7[] = {kMel256};
+inline constexpr Block kList8[] = {kMel64, kMel64};
+inline constexpr Block kList9[] = {kPicture};
+inline constexpr Block kList10[] = {kGreyPicture};
+inline constexpr Block kList11[] = {kLargerPicture};
+inline constexpr Block kList12[] = {kRaw, kStatisticsBlock};
+
+inline constexpr Conditioning kAllOfIt{true, -3.5f, 20.0f, true, 3, Loudness::rms};
+inline constexpr Conditioning kLoud{false, 0, 0, false, 1, Loudness::peak};
+
 struct Shape3 {
     std::uint16_t length, channels;
     const Block* blocks;
     std::uint16_t blockCount;
+    Conditioning conditioning = {};
 };
 inline constexpr Shape3 kShapes[] = {
-    {1, 3, kList1, 1},   {100, 3, kList1, 1}, {100, 3, kList2, 1}, {160, 3, kList2, 1},
-    {100, 3, kList3, 2}, {8, 1, kList4, 1},   {128, 6, kList5, 3}, {1024, 3, kList6, 2},
+    {1, 3, kList1, 1},          {100, 3, kList1, 1},
+    {100, 3, kList2, 1},        {160, 3, kList2, 1},
+    {100, 3, kList3, 2},        {8, 1, kList4, 1},
+    {128, 6, kList5, 3},        {1024, 3, kList6, 2},
+    {1024, 2, kList7, 1},       {100, 3, kList8, 2},
+    {768, 3, kList9, 1},        {1024, 3, kList10, 1},
+    {20, 1, kList11, 1},        {100, 3, kList12, 2, kAllOfIt},
+    {100, 2, kList8, 2, kLoud},
 };
 inline constexpr std::uint32_t kShapeCount = sizeof(kShapes) / sizeof(kShapes[0]);
 inline constexpr std::uint32_t kMaxValues = 8192;
@@ -113,8 +143,8 @@ struct Outcome {
 
 inline Outcome runCase(const Shape3& shape, const float* window, float* scratch, float* features,
                        std::int8_t* output, const float* mean, const float* inverse) {
-    const Pipeline pipeline{shape.length, shape.channels, shape.blocks, shape.blockCount,
-                            mean,         inverse,        13.37f,       -3};
+    const Pipeline pipeline{shape.length, shape.channels, shape.blocks, shape.blockCount,  mean,
+                            inverse,      13.37f,         -3,           shape.conditioning};
     Outcome outcome;
     const Shape out = outputShape(pipeline);
     const std::uint32_t count = out.steps * out.features;

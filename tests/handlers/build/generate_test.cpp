@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "handlers/build/infer_source.hpp"
+#include "handlers/build/pipeline_source.hpp"
 #include "handlers/build/source_text.hpp"
 #include "tests/handlers/build/sample_model.hpp"
 
@@ -53,6 +54,43 @@ TEST(Generate, ReportsOperatorsAndMemory) {
     EXPECT_EQ(report["arena_bytes"], 2400);
     EXPECT_EQ(report["golden_bytes"], 2 * (1200 + 4));
     EXPECT_TRUE(report["operators"].back()["offset"].is_null());
+}
+
+// What a pipeline points to goes with it, and a long window brings its own memory.
+TEST(Generate, PipelinesAreWrittenWithTheirTables) {
+    const std::uint32_t edges[] = {0, 300, 700, 8192};
+    dsp::Block mel{dsp::BlockKind::mel, false, false, false, 1, 64, 32, 2, edges, true};
+    dsp::Block picture{dsp::BlockKind::image,
+                       false,
+                       false,
+                       false,
+                       1,
+                       0,
+                       0,
+                       0,
+                       nullptr,
+                       false,
+                       true,
+                       true,
+                       4,
+                       5,
+                       50,
+                       60};
+    const dsp::Block blocks[] = {mel, picture};
+    const std::vector<float> columns(200, 0.5F);
+    dsp::Pipeline pipeline{3000, 3, blocks, 2, columns.data(), columns.data(), 1, 0};
+    ASSERT_TRUE(dsp::valid(pipeline));
+    pipeline.conditioning.loudness = dsp::Loudness::rms;
+    const std::string text = build::pipelineSource(pipeline);
+    for (const char* part :
+         {"constexpr std::uint32_t kEdges0[] = {\n    0, 300, 700, 8192,};",
+          "{dsp::BlockKind::mel, false, false, false, 1, 64, 32, 2, kEdges0, true, false, false, "
+          "0, 0, 0, 0},",
+          "{dsp::BlockKind::image, false, false, false, 1, 0, 0, 0, nullptr, false, true, true, "
+          "4, 5, 50, 60},",
+          "false, 1, dsp::Loudness::rms}};"}) {
+        EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+    }
 }
 
 TEST(Generate, PartsThatDoNotFitAreRefused) {

@@ -16,7 +16,7 @@ inline Json examplePlan() {
                    {"layer":"average_pool","size":2},{"layer":"dropout","rate":0.2},
                    {"layer":"flatten"},{"layer":"dense","units":12,"batch_norm":false,"relu":true}],
         "training":{"epochs":20,"batch_size":32,"learning_rate":0.003,"weight_decay":0.0001,"patience":15,
-                    "class_weights":true,"augment":{"noise":0.02,"shift":8}},
+                    "balance":"weights","augment":{"noise":0.02,"shift":8}},
         "quantization":{"calibration":"min_max","windows":256}})");
 }
 

@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cmath>
 
+#include "handlers/plan/front_end.hpp"
 #include "tests/handlers/plan/example.hpp"
 
 namespace tinsmith::plan {
@@ -13,7 +15,7 @@ TEST(Plan, ReadsWhatItWrites) {
     const auto plan = parsePlan(examplePlan(), kVibration);
     ASSERT_TRUE(plan) << plan.error().message << plan.error().path;
     EXPECT_EQ(plan->network.size(), 7u);
-    EXPECT_EQ(plan->training.shift, 8);
+    EXPECT_EQ(plan->training.augment.shift, 8);
     EXPECT_EQ(plan->quantization.windows, 256);
     const auto again = parsePlan(toJson(*plan), kVibration);
     ASSERT_TRUE(again) << again.error().message;
@@ -87,6 +89,156 @@ TEST(Plan, WrongImagesAreRefusedWithTheirPath) {
         EXPECT_EQ(plan.error().path, path) << plan.error().message;
         EXPECT_FALSE(plan.error().hint.empty()) << network;
     }
+}
+
+constexpr WindowShape kVoice{8000, 1, 10, 8000};
+constexpr WindowShape kPhoto{64 * 48, 3, 10, 0, 64, 48};
+
+Json dataPlan(const char* parts) {
+    Json json = Json::parse(R"({"version":1,"network":[{"layer":"flatten"}],
+        "features":[{"block":"statistics"}],"training":{"epochs":5}})");
+    json.merge_patch(Json::parse(parts));
+    return json;
+}
+
+TEST(Plan, ReadsWhatItWritesOfData) {
+    const std::pair<WindowShape, const char*> cases[] = {
+        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":32,"low_hz":60,
+            "high_hz":3800,"level":"max"}],"network":[{"layer":"image","channels":1},{"layer":"flatten"}],
+            "training":{"balance":"oversample","augment":{"pitch":0.1,"gain_db":6,"mix":0.2,"time_warp":0.1}}})"},
+        {kPhoto,
+         R"({"features":[{"block":"image","rows":32,"columns":24,"grey":true,"normalise":"window"}],
+            "training":{"balance":"none","augment":{"shift_pixels":3,"zoom":0.1,"mirror":true,"erase":0.3,
+            "rotate":0,"scale":0.1,"noise":0.1}}})"},
+        {kVibration, R"({"windowing":{"length":300,"stride":150},
+            "conditioning":{"clip":[-2,2.5],"detrend":true,"resample":3,"loudness":"rms"},
+            "cleaning":[{"do":"drop","class":"a","group":"b"},{"do":"dedupe"},{"do":"outliers","deviations":5}],
+            "training":{"augment":{"rotate":10}}})"},
+    };
+    for (const auto& [window, parts] : cases) {
+        const auto plan = parsePlan(dataPlan(parts), window);
+        ASSERT_TRUE(plan) << plan.error().message << plan.error().path << parts;
+        Json written = toJson(*plan);
+        const auto again = parsePlan(written, window);
+        ASSERT_TRUE(again) << again.error().message << again.error().path;
+        EXPECT_EQ(canonical(toJson(*again)), canonical(written));
+        // Everything that was asked for is there.
+        Json asked = Json::parse(parts);
+        asked["training"]["augment"].erase("rotate");
+        Json kept = written;
+        kept.merge_patch(asked);
+        if (asked["training"]["augment"].empty())
+            kept["training"]["augment"] = written["training"]["augment"];
+        EXPECT_EQ(kept, written);
+    }
+}
+
+TEST(Plan, MelAndImageHaveShapes) {
+    const auto mel = parsePlan(
+        dataPlan(R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":32}]})"), kVoice);
+    ASSERT_TRUE(mel) << mel.error().message;
+    const auto bands = layerShapes(*mel, kVoice).value();
+    EXPECT_EQ(bands[0].rows, 61);
+    EXPECT_EQ(bands[0].channels, 32);
+    const auto photo =
+        parsePlan(dataPlan(R"({"features":[{"block":"image","rows":32,"columns":24}]})"), kPhoto);
+    ASSERT_TRUE(photo) << photo.error().message;
+    const auto pixels = layerShapes(*photo, kPhoto).value();
+    EXPECT_EQ(pixels[0].rows, 32);
+    EXPECT_EQ(pixels[0].channels, 72);
+}
+
+TEST(Plan, WrongDataProcessingIsRefusedWithItsPath) {
+    struct Case {
+        WindowShape window;
+        const char* parts;
+        const char* path;
+    };
+    const Case cases[] = {
+        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128}]})", "/features/0"},
+        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":129}]})",
+         "/features/0/bands"},
+        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":128}]})",
+         "/features/0/bands"},
+        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":8,"high_hz":4001}]})",
+         "/features/0/high_hz"},
+        {kVoice,
+         R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":8,"low_hz":900,"high_hz":900}]})",
+         "/features/0/low_hz"},
+        {kVibration, R"({"features":[{"block":"mel","fft":64,"hop":32,"bands":8,"high_hz":0.6}]})",
+         "/features/0/high_hz"},
+        {kVibration, R"({"features":[{"block":"mel","fft":128,"hop":32,"bands":8}]})",
+         "/features/0/fft"},
+        {kVibration, R"({"features":[{"block":"image","rows":8,"columns":8}]})", "/features/0"},
+        {kPhoto, R"({"features":[{"block":"image","rows":8}]})", "/features/0"},
+        {kPhoto, R"({"features":[{"block":"image","rows":8,"columns":257}]})",
+         "/features/0/columns"},
+        {kPhoto,
+         R"({"features":[{"block":"image","rows":8,"columns":8}],"conditioning":{"resample":2}})",
+         "/features/0"},
+        {kPhoto, R"({"windowing":{"length":64}})", "/windowing"},
+        {kVibration, R"({"windowing":{"length":0}})", "/windowing/length"},
+        {kVibration, R"({"windowing":{"stride":4}})", "/windowing"},
+        {kVibration, R"({"conditioning":{"clip":[1,1]}})", "/conditioning/clip"},
+        {kVibration, R"({"conditioning":{"clip":[1]}})", "/conditioning/clip"},
+        {kVibration, R"({"conditioning":{"resample":64},"windowing":{"length":32}})",
+         "/conditioning/resample"},
+        {kVibration, R"({"conditioning":{"loudness":"loud"}})", "/conditioning/loudness"},
+        {kVibration, R"({"conditioning":{"gain":2}})", "/conditioning"},
+        {kVibration, R"({"cleaning":[{"do":"drop"}]})", "/cleaning/0"},
+        {kVibration, R"({"cleaning":[{"do":"dedupe","class":"a"}]})", "/cleaning/0"},
+        {kVibration, R"({"cleaning":[{"do":"wipe"}]})", "/cleaning/0/do"},
+        {kVibration, R"({"training":{"balance":true}})", "/training/balance"},
+        {kVibration, R"({"training":{"augment":{"blur":1}}})", "/training/augment"},
+        {kVibration, R"({"training":{"augment":{"mirror":true}}})", "/training/augment/mirror"},
+        {kVibration, R"({"training":{"augment":{"zoom":0.1}}})", "/training/augment/zoom"},
+        {kVibration, R"({"training":{"augment":{"erase":0.1}}})", "/training/augment/erase"},
+        {kVibration, R"({"training":{"augment":{"shift_pixels":1}}})",
+         "/training/augment/shift_pixels"},
+        {kPhoto, R"({"training":{"augment":{"shift":1}}})", "/training/augment/shift"},
+        {kPhoto, R"({"training":{"augment":{"time_warp":0.1}}})", "/training/augment/time_warp"},
+        {kPhoto, R"({"training":{"augment":{"pitch":0.1}}})", "/training/augment/pitch"},
+        {kVoice, R"({"training":{"augment":{"rotate":5}}})", "/training/augment/rotate"},
+    };
+    for (const Case& each : cases) {
+        const auto plan = parsePlan(dataPlan(each.parts), each.window);
+        ASSERT_FALSE(plan) << each.parts;
+        EXPECT_EQ(plan.error().path, each.path) << each.parts << plan.error().message;
+        EXPECT_FALSE(plan.error().hint.empty()) << each.parts;
+    }
+}
+
+// Hertz and lines as by the formula.
+TEST(Plan, MelEdgesLieEvenlyOnTheMelScale) {
+    Feature mel{};
+    mel.kind = dsp::BlockKind::mel;
+    mel.fft = 512;
+    mel.bins = 10;
+    const auto edges = melEdges(mel, 16000);
+    ASSERT_EQ(edges.size(), 12u);
+    EXPECT_EQ(edges.front(), 0u);
+    EXPECT_EQ(edges.back(), 256u * 256u);
+    const double step = 2595 * std::log10(1 + 8000 / 700.0) / 11;
+    for (int i = 0; i < 12; ++i) {
+        const double hz = 700 * (std::pow(10, i * step / 2595) - 1);
+        EXPECT_NEAR(edges[i], hz * 256 * 512 / 16000, 0.51) << i;
+    }
+    mel.bins = 60;  // the lowest would be less than a line apart
+    const auto crowded = melEdges(mel, 16000);
+    for (std::size_t i = 1; i < crowded.size(); ++i) EXPECT_GE(crowded[i], crowded[i - 1] + 256);
+}
+
+TEST(Plan, PicturesAndBandsShareOneNormalisation) {
+    const auto plan = parsePlan(
+        dataPlan(
+            R"({"features":[{"block":"raw","magnitude":true},{"block":"mel","fft":64,"hop":8,"bands":4}]})"),
+        kVibration);
+    ASSERT_TRUE(plan) << plan.error().message;
+    const FrontEnd frontEnd(*plan, kVibration);
+    const auto shared = sharedColumns(frontEnd.pipeline());
+    ASSERT_EQ(shared.size(), 400u + 5 * 12);
+    EXPECT_EQ(shared[399], 399u);
+    for (std::size_t i = 400; i < shared.size(); ++i) EXPECT_EQ(shared[i], 400u);
 }
 
 struct Bad {
@@ -211,7 +363,7 @@ TEST(Plan, RecipesAreReadWrittenAndTold) {
 }
 
 TEST(Plan, WindowsBeyondTheBlocksAreUnsupported) {
-    for (const WindowShape window : {WindowShape{5000, 3, 3}, WindowShape{100, 17, 3},
+    for (const WindowShape window : {WindowShape{16385, 3, 3}, WindowShape{100, 17, 3},
                                      WindowShape{100, 3, 1}, WindowShape{0, 3, 3}}) {
         const auto plan = parsePlan(examplePlan(), window);
         ASSERT_FALSE(plan);

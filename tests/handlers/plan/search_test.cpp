@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "handlers/plan/candidates.hpp"
@@ -40,12 +41,15 @@ TEST(Search, EndsAndNeverRepeatsATrial) {
     for (const auto& in :
          {input({1, 3, 3}, 113), input({8, 2, 2}, 500), input({12, 1, 2}, 5000),
           input({20, 3, 4}, 3000), input({100, 3, 3}, 1400), input({160, 3, 6}, 5000),
-          input({128, 9, 6}, 7000), input({1024, 1, 2}, 300), input({2048, 3, 4}, 900)}) {
+          input({128, 9, 6}, 7000), input({1024, 1, 2}, 300), input({2048, 3, 4}, 900),
+          input({5155, 1, 10, 8000}, 1600), input({16000, 1, 12, 16000}, 900),
+          input({4096, 3, 10, 0, 64, 64}, 979), input({784, 1, 10, 0, 28, 28}, 8000),
+          input({64, 1, 2, 0, 8, 8}, 100)}) {
         const auto done = play(in, [](const Trial&, std::size_t i) {
             return 0.5 + 0.01 * static_cast<double>(i % 7);
         });
         EXPECT_GE(done.size(), 4u) << in.window.length;
-        EXPECT_LE(done.size(), 12u) << in.window.length;
+        EXPECT_LE(done.size(), 21u) << in.window.length;
         std::set<std::string> seen;
         for (const auto& outcome : done) {
             EXPECT_TRUE(seen.insert(key(outcome.trial)).second) << in.window.length;
@@ -89,6 +93,48 @@ TEST(Search, TheBetterLooksAreTrainedInFullAndTheBestVaried) {
     ASSERT_EQ(full.size(), 3u);  // the favourite and the two best looks
     EXPECT_EQ(canonical(toJson(full[1]->trial.plan)), canonical(toJson(done[5].trial.plan)));
     EXPECT_EQ(done.back().trial.rung, 2);
+}
+
+// Bands for what is heard, pixels for what is seen, samples for the rest.
+TEST(Search, KindsOfWindowsGetTheirFeatures) {
+    const std::pair<WindowShape, dsp::BlockKind> cases[] = {
+        {{5155, 1, 10, 8000}, dsp::BlockKind::mel},
+        {{16000, 2, 4, 16000}, dsp::BlockKind::mel},
+        {{1024, 1, 2, 400}, dsp::BlockKind::raw},
+        {{1024, 1, 2}, dsp::BlockKind::raw},
+        {{4096, 3, 10, 0, 64, 64}, dsp::BlockKind::image},
+        {{784, 1, 10, 0, 28, 28}, dsp::BlockKind::image},
+    };
+    for (const auto& [window, kind] : cases) {
+        const auto trials = nextTrials(input(window, 2000), {});
+        ASSERT_FALSE(trials.empty()) << window.length;
+        EXPECT_EQ(trials[0].plan.features[0].kind, kind) << window.length;
+    }
+}
+
+// What may vary in the world is tried alone, together and not at all.
+TEST(Search, AugmentationsAreVariedOneByOne) {
+    const SearchInput in = input({100, 3, 3, 50}, 1400);
+    const auto favourite = candidates(in).front();
+    int alone = 0;
+    int together = 0;
+    for (const auto& plan : variations(favourite, in)) {
+        const Augmentation& a = plan.training.augment;
+        const int kinds = (a.timeWarp > 0 ? 1 : 0) + (a.rotate > 0 ? 1 : 0) + (a.scale > 0 ? 1 : 0);
+        alone += kinds == 1 ? 1 : 0;
+        together += kinds == 3 ? 1 : 0;
+    }
+    EXPECT_EQ(alone, 3);
+    EXPECT_EQ(together, 1);
+    SearchInput recordings = in;
+    recordings.contiguous = true;
+    const auto longer = [](const std::vector<Plan>& plans) {
+        return std::ranges::count_if(plans, [](const Plan& plan) {
+            return plan.windowing && plan.windowing->length == 200;
+        });
+    };
+    EXPECT_EQ(longer(variations(favourite, in)), 0);
+    EXPECT_EQ(longer(variations(favourite, recordings)), 1);
 }
 
 TEST(Search, TinyTablesGetTinyNetworksFirst) {

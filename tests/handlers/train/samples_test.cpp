@@ -37,7 +37,7 @@ plan::Plan rawPlan(bool magnitude) {
 TEST(Samples, ShiftStaysInsideTheRecordingAndReachesItsNeighbours) {
     const auto data = counting();
     plan::Plan plan = rawPlan(false);
-    plan.training.shift = 7;
+    plan.training.augment.shift = 7;
     Extractor extractor(plan, data);
     const auto windows = dataset::windows(data, dataset::Part::train);
     ASSERT_EQ(windows.size(), 18u);
@@ -66,7 +66,7 @@ TEST(Samples, ShiftStaysInsideTheRecordingAndReachesItsNeighbours) {
 TEST(Samples, NoiseGoesThroughTheBlock) {
     const auto data = counting();
     plan::Plan plan = rawPlan(true);
-    plan.training.noise = 0.1;
+    plan.training.augment.noise = 0.1;
     Extractor extractor(plan, data);
     const auto windows = dataset::windows(data, dataset::Part::train);
     std::mt19937_64 random(1);
@@ -83,7 +83,7 @@ TEST(Samples, NormalisationIsPerColumnAndSilencesConstantOnes) {
     const plan::Plan plan = rawPlan(false);
     Extractor extractor(plan, data);
     Samples samples = extractor.extract(dataset::windows(data, dataset::Part::train));
-    const Normalisation normal = fit(samples, extractor.features());
+    const Normalisation normal = fit(samples, extractor.sharedColumns());
     ASSERT_EQ(normal.mean.size(), 2u);
     EXPECT_EQ(normal.mean[1], 1);
     EXPECT_EQ(normal.inverseDeviation[1], 0);
