@@ -334,6 +334,11 @@ Status Jobs::approve(const std::string& id) {
     return {};
 }
 
+Json Jobs::reportSoFar(const std::string& id) const {
+    const auto it = running_.find(id);
+    return it == running_.end() || it->second->report_.is_null() ? Json() : reportNow(*it->second);
+}
+
 Status Jobs::cancel(const std::string& id) {
     if (const auto it = running_.find(id); it != running_.end()) {
         const auto job = it->second;
@@ -436,15 +441,19 @@ Task<bool> Jobs::end(std::shared_ptr<Job> job, Result<Json> result) {
     co_return false;
 }
 
-// The report ends with how the job ended.
-Status Jobs::keepReport(Job& job) {
+Json Jobs::reportNow(const Job& job) {
     Json report = job.report_;
     for (const char* key : {"verb", "asker", "request", "state", "result", "error"}) {
         if (job.record_.contains(key)) report[key] = job.record_[key];
     }
     report["job"] = job.id_;
     report["consumed_ms"] = job.consumedMs_;
-    const auto kept = world_.artefacts.put(canonical(report));
+    return report;
+}
+
+// The report ends with how the job ended.
+Status Jobs::keepReport(Job& job) {
+    const auto kept = world_.artefacts.put(canonical(reportNow(job)));
     if (!kept) return std::unexpected(kept.error());
     job.record_["report"] = *kept;
     return {};

@@ -139,6 +139,8 @@ class Jobs {
     // Lets a job go on that waits for it (Job::approval). Fails with conflict where it does not
     // wait; again for one that was approved is no error.
     [[nodiscard]] Status approve(const std::string& id);
+    // What the report of a running job says so far; null where it says nothing yet or has ended.
+    [[nodiscard]] Json reportSoFar(const std::string& id) const;
     [[nodiscard]] std::size_t unfinished() const { return running_.size(); }
     [[nodiscard]] std::string heavyJob() const { return heavyHolder_; }
     // Called with each job's id and final record, after the commit.
@@ -154,6 +156,7 @@ class Jobs {
     Task<bool> end(std::shared_ptr<Job> job, Result<Json> result);
     [[nodiscard]] Status finish(Job& job, const Result<Json>& result);
     [[nodiscard]] Status keepReport(Job& job);
+    [[nodiscard]] static Json reportNow(const Job& job);
 
     World& world_;
     std::map<std::string, Story> stories_;

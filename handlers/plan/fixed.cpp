@@ -5,7 +5,8 @@
 namespace tinsmith::plan {
 
 Result<Plan> withFixed(const Json& plan, const Json& fixed, const WindowShape& window) {
-    Json merged = plan;
+    // A whole plan takes nothing over from another one, not even what it leaves to its defaults.
+    Json merged = fixesAll(fixed) ? Json{{"version", kPlanVersion}} : plan;
     if (fixed.is_object()) merged.merge_patch(fixed);
     return parsePlan(merged, window);
 }

@@ -24,10 +24,13 @@ Result<Json> findJob(Journal& journal, const std::string& id) {
 // More is cut: a reply is one message.
 constexpr std::size_t kTextBytes = 200'000;
 
+// Of a job that runs, too.
 Result<Json> reportOf(const Context& context, const Json& job) {
     if (!job.contains("report")) {
+        Json soFar = context.jobs.reportSoFar(job.value("job", ""));
+        if (!soFar.is_null()) return soFar;
         return fail(Code::unknown_job, "there is no report of job " + job.value("job", ""),
-                    "learning jobs have one once they ended", "/job");
+                    "learning jobs have one from their first step on", "/job");
     }
     const auto text = context.world.artefacts.read(job.value("report", ""));
     if (!text) return std::unexpected(text.error());
@@ -62,7 +65,8 @@ Result<Json> answer(const Context& context, const JobList& request) {
     return Json{{"jobs", std::move(list)}};
 }
 
-// The job's record, its finished steps with their times, and the end of its log.
+// The job's record, its attempts with plans that can be edited and sent back, its finished steps
+// with their times, and the end of its log.
 Result<Json> answer(const Context& context, const JobShow& request) {
     Journal& journal = context.world.journal;
     auto record = findJob(journal, request.job);
@@ -81,6 +85,8 @@ Result<Json> answer(const Context& context, const JobShow& request) {
     const std::size_t first = events->size() - std::min(events->size(), kEventsShown);
     for (std::size_t i = first; i < events->size(); ++i)
         log.push_back(std::move((*events)[i].value));
+    if (const auto report = reportOf(context, *record); report && report->contains("attempts"))
+        (*record)["attempts"] = (*report)["attempts"];
     (*record)["steps"] = std::move(done);
     (*record)["log"] = std::move(log);
     return std::move(*record);

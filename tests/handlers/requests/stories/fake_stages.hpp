@@ -34,6 +34,7 @@ class FakeStages {
     std::vector<Json> fineTuned;  // inputs of the trainer that asked for it
     Json preflightError;          // what the check answers instead of figures
     bool compilerFails = false;
+    std::string hangAt;               // the stage that never ends by itself
     Json lastGenerate;                // input of the last generate stage
     std::map<std::string, int> runs;  // how often each stage ran
 

@@ -62,6 +62,35 @@ TEST(Report, TellsTheWholeStoryAsJsonAndAsMarkdown) {
               Code::unknown_job);
 }
 
+TEST(Report, AttemptsCanBeEditedAndSentBack) {
+    Recorded story;
+    const auto shown = answer(story.context(), JobShow{"r", "j-1"});
+    ASSERT_TRUE(shown) << shown.error().message;
+    Json plan = shown->at("attempts").back()["plan"];
+    EXPECT_EQ(plan["network"][0]["units"], 20) << plan;
+    plan["network"][0]["units"] = 21;
+    Json request = regenerate();
+    request["plan"] = plan;
+    const Json job = story.run("regenerate", request, "j-2");
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["plan"], plan);
+}
+
+TEST(Report, ARunningJobHasOneSoFar) {
+    Story story;
+    story.stages.hangAt = "preflight-check";
+    ASSERT_TRUE(
+        story.fake.journal.commit({story.jobs->admit("j-1", "regenerate", "ann", regenerate())}));
+    story.jobs->start("j-1");
+    const Context context{story.fake.world, *story.jobs, *story.fleet, [] { return Json(); }};
+    const auto report = answer(context, JobReport{"r", "j-1", false});
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ((*report)["report"]["state"], "running");
+    EXPECT_FALSE((*report)["report"]["attempts"].empty());
+    ASSERT_TRUE(story.jobs->cancel("j-1"));
+    story.settle("j-1");
+}
+
 TEST(Report, FailedJobsHaveOneToo) {
     Story story;
     story.stages.test = 0.5;
