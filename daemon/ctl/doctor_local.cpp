@@ -7,6 +7,7 @@
 #include <ctime>
 #include <filesystem>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "daemon/clock.hpp"
@@ -62,6 +63,14 @@ Result<LlmReply> tryModel(daemon::LlmOptions model) {
     nursery.spawn(keep(provider.ask(std::move(request), &spent, {}), &reply));
     while (!reply) loop.turn(1000);
     return *reply;
+}
+
+bool leavesInClear(const std::string& url) {
+    constexpr std::string_view scheme = "http://";
+    if (!url.starts_with(scheme)) return false;
+    const std::string_view host = std::string_view(url).substr(scheme.size());
+    return !host.starts_with("127.") && !host.starts_with("localhost") &&
+           !host.starts_with("[::1]");
 }
 
 std::string remedyFor(const std::string& problem, const daemon::LlmOptions& model) {
@@ -140,7 +149,11 @@ std::vector<Finding> examinePlanner(const daemon::DaemonSettings& settings) {
         }
         const std::string place = model.model + " at " + model.url;
         const auto reply = tryModel(*complete);
-        if (reply) {
+        if (reply && !complete->key.empty() && leavesInClear(model.url)) {
+            findings.push_back({subject, Verdict::warn,
+                                place + " answers, but the key goes there in clear",
+                                "use https://, or a server on this machine"});
+        } else if (reply) {
             findings.push_back(good(subject, place + " answers"));
         } else {
             const std::string& problem = reply.error().message;

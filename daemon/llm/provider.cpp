@@ -15,6 +15,8 @@ namespace {
 constexpr std::int64_t kLeastReply = 256;
 // Shorter prompts are not judged: few tokens are counted very differently.
 constexpr std::int64_t kLeastJudged = 500;
+// Contexts that servers set by themselves are multiples of this.
+constexpr std::int64_t kRoundContext = 1024;
 
 // Takes back a try of the breaker that ended without a verdict, with its coroutine say.
 class TryGuard {
@@ -97,11 +99,14 @@ LlmReply LlmProvider::readReply(const LlmAnswer& answer, const std::vector<ChatM
     return reply;
 }
 
-// A server that took far fewer tokens than were sent has cut the prompt and says nothing.
+// A server that took far fewer tokens than were sent, or exactly as many as a context of a round
+// size holds, has cut the prompt and says nothing.
 bool LlmProvider::looksTruncated(const LlmAnswer& answer, const std::vector<ChatMessage>& sent) {
     const auto taken = answer.reply.promptTokens();
     const std::int64_t least = leastTokens(sent);
-    if (!taken || least < kLeastJudged || *taken >= least / 2) return false;
+    if (!taken || least < kLeastJudged) return false;
+    const bool filled = *taken % kRoundContext == 0 && *taken < least;
+    if (!filled && *taken >= least / 2) return false;
     held_ = std::min(held_, *taken);
     if (!std::exchange(warnedOfTruncation_, true)) {
         log(Level::warning, "language model " + options_.name + " took " + std::to_string(*taken) +

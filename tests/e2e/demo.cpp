@@ -60,6 +60,9 @@ std::string settingsFromEnvironment() {
     const char* model = std::getenv("TINSMITH_LLM_MODEL");
     if (url == nullptr || model == nullptr) return "";
     std::string toml = "[[llm]]\nurl = \"" + std::string(url) + "\"\nmodel = \"" + model + "\"\n";
+    if (const char* kind = std::getenv("TINSMITH_LLM_KIND")) {
+        toml += "kind = \"" + std::string(kind) + "\"\n";
+    }
     if (std::getenv("TINSMITH_LLM_KEY") != nullptr) toml += "key_variable = \"TINSMITH_LLM_KEY\"\n";
     return toml;
 }

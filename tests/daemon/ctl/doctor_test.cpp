@@ -3,12 +3,14 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
 
 #include "daemon/ctl/commands.hpp"
 #include "daemon/ctl/run.hpp"
+#include "tests/e2e/scripted_model.hpp"
 
 namespace tinsmith::ctl {
 namespace {
@@ -69,6 +71,44 @@ TEST(Doctor, NamesTheRemedyForEverythingThatIsMissing) {
     EXPECT_EQ(planners[1].subject, "planner far");
     EXPECT_FALSE(examineClock().empty());
     std::filesystem::remove_all(folder);
+}
+
+TEST(Doctor, EachLanguageModelIsAskedAndItsFaultNamesARemedy) {
+    const std::string key = "sk-0123456789abcdef";
+    std::string file = (std::filesystem::temp_directory_path() / "tinsmith-key-XXXXXX").string();
+    ::close(::mkstemp(file.data()));
+    std::ofstream(file) << key << "\n";
+    e2e::ScriptedModel server;
+    daemon::DaemonSettings settings;
+    daemon::LlmOptions& model = settings.llm.emplace_back();
+    model.name = "gpu";
+    model.model = "small";
+    model.url = server.url();
+    model.keyFile = file;
+    model.timeoutS = 10;
+    struct Case {
+        int status;
+        std::string body;
+        Verdict verdict;
+        const char* text;
+        const char* remedy;
+    };
+    const Case cases[] = {
+        {200, e2e::ScriptedModel::saying("ready"), Verdict::ok, "small at http", ""},
+        {401, "you sent " + key, Verdict::fail, "HTTP 401: you sent ***", "key_file"},
+        {404, R"({"error":"model 'small' not found"})", Verdict::fail, "not found", "mend model"},
+        {200, "<html>", Verdict::fail, "not JSON", "kind"},
+    };
+    for (const Case& each : cases) {
+        ASSERT_TRUE(server.open([&](int) { return std::pair(each.status, each.body); }));
+        const Finding finding = examinePlanner(settings).at(0);
+        EXPECT_EQ(finding.subject, "planner gpu");
+        EXPECT_EQ(finding.verdict, each.verdict) << finding.text;
+        EXPECT_TRUE(finding.text.contains(each.text)) << finding.text;
+        EXPECT_TRUE(finding.remedy.contains(each.remedy)) << finding.remedy;
+        EXPECT_FALSE((finding.text + finding.remedy).contains(key)) << finding.text;
+    }
+    std::filesystem::remove(file);
 }
 
 TEST(Doctor, ABrokerThatIsNotThere) {

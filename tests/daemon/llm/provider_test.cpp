@@ -373,9 +373,11 @@ TEST_F(LlmProviderTest, SilentTruncationIsNoticedAndRemembered) {
     ASSERT_TRUE(ask().has_value());
     EXPECT_EQ(server_.body(3)["messages"][1]["content"], "plan") << "what is short goes as it is";
 
-    server_.answers = {counting(7000)};
+    server_.answers = {counting(4096), counting(20)};
+    EXPECT_TRUE(askAnew(longRequest())->compact) << "a full context, though more than half";
+    server_.answers = {counting(4100)};
     reply = askAnew(longRequest());
-    EXPECT_FALSE(reply->compact);
+    EXPECT_FALSE(reply->compact) << "only counted in another way";
     EXPECT_EQ(server_.requests.size(), 1u);
     LlmRequest request = longRequest();
     request.compact.clear();
