@@ -18,9 +18,9 @@ typedef unsigned int uint32_t;
 /* The same bits on the gateway and on the microcontroller. */
 float ts_sqrt(float x);         /* 0 for x < 0 */
 float ts_log(float x);          /* natural; of 1e-30 for everything below */
-float ts_exp(float x);          /* x is limited to -87 … 88 */
-float ts_sin(float x);          /* radians; 0 beyond -10000 … 10000 */
-float ts_cos(float x);          /* radians; 1 beyond -10000 … 10000 */
+float ts_exp(float x);          /* x is limited to -87 to 88 */
+float ts_sin(float x);          /* radians; 0 beyond -10000 to 10000 */
+float ts_cos(float x);          /* radians; 1 beyond -10000 to 10000 */
 float ts_abs(float x);
 float ts_min(float a, float b);
 float ts_max(float a, float b);
@@ -29,7 +29,7 @@ float ts_max(float a, float b);
    written, always, and must depend on the window alone. */
 void tinsmith_feature(const float *window, int length, int channels, float *out);
 
-/* A decision rule. scores[c] is what the network gives class c for the newest window, 0 … 1.
+/* A decision rule. scores[c] is what the network gives class c for the newest window, 0 to 1.
    memory is 32 floats that are 0 at the start and keep what was written for the next window.
    Returns the class to publish, or -1 to publish nothing. */
 int tinsmith_decide(const float *scores, int classes, float *memory);
