@@ -124,6 +124,13 @@ Child compileChild(std::vector<std::string> argv, const std::filesystem::path& f
     return child;
 }
 
+Child linkChild(const std::vector<Kind>& kinds, const std::filesystem::path& library,
+                const std::filesystem::path& folder) {
+    Child child = compileChild(linkCommand(kinds, library), folder);
+    child.readable = {library};
+    return child;
+}
+
 std::string shortComplaint(std::string_view errors) {
     std::string text;
     int count = 0;

@@ -32,6 +32,10 @@ std::string graphFile(Kind kind);   // feature.ci
 [[nodiscard]] Child compileChild(std::vector<std::string> argv,
                                  const std::filesystem::path& folder);
 
+// The same for linking; `library` is libtinsmith_code_run.a.
+[[nodiscard]] Child linkChild(const std::vector<Kind>& kinds, const std::filesystem::path& library,
+                              const std::filesystem::path& folder);
+
 // What GCC wrote, as a planner needs it: the first five errors, each "line 3: …", at most 1500
 // bytes of plain text.
 [[nodiscard]] std::string shortComplaint(std::string_view errors);

@@ -112,8 +112,10 @@ Child runChild(const std::filesystem::path& folder, std::size_t bytes) {
     child.argv = {(folder / kProgramFile).string()};
     child.folder = folder;
     child.cage = Cage::code;
-    child.limits.wallMs = 60'000;
-    child.limits.cpuSeconds = 30;
+    // A thousand values a second at least: a hundredth of what ordinary code does.
+    child.limits.cpuSeconds =
+        std::min<std::int64_t>(2 + static_cast<std::int64_t>(bytes) / 4000, 60);
+    child.limits.wallMs = 5'000 * child.limits.cpuSeconds;
     child.limits.memoryBytes = 256'000'000;
     child.limits.fileBytes = static_cast<std::int64_t>(bytes) + 4096;
     child.limits.processes = 1;
@@ -130,6 +132,8 @@ Status checkExit(Kind kind, const Exit& exit) {
     switch (exit.signal) {
         case 0:
             break;
+        case SIGKILL:  // what is over its processor time, and at once over the last of it
+            return wrong("took too long on the gateway", "bound every loop");
         case SIGSEGV:
         case SIGBUS:
             return wrong("touched memory that is not its own on the gateway",
@@ -173,8 +177,12 @@ Result<std::vector<float>> featuresFrom(const std::string& output, const Windows
     return values;
 }
 
+Result<std::vector<std::int32_t>> plainDecisions(const std::string& output, std::size_t count) {
+    return valuesFrom<std::int32_t>(Kind::decision, output, count);
+}
+
 Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output, const Scores& scores) {
-    auto values = valuesFrom<std::int32_t>(Kind::decision, output, scores.count());
+    auto values = plainDecisions(output, scores.count());
     if (!values) return values;
     const auto classes = static_cast<std::size_t>(scores.classes);
     bool varied = false;

@@ -13,9 +13,6 @@
 
 namespace tinsmith::code {
 
-inline constexpr int kMaxClasses = 64;
-inline constexpr int kMaxFeatures = 256;
-
 struct Windows {
     std::vector<const float*> first;  // each length * channels floats
     int length = 1;
@@ -50,6 +47,9 @@ std::size_t outputBytes(std::size_t items, int valuesEach);
 // where the code gives all windows the same although they differ.
 [[nodiscard]] Result<std::vector<float>> featuresFrom(const std::string& output,
                                                       const Windows& windows, int outputs);
+// What the rule's program wrote for `count` windows, as it stands.
+[[nodiscard]] Result<std::vector<std::int32_t>> plainDecisions(const std::string& output,
+                                                               std::size_t count);
 // The class that is published for each window, -1 for none. build_failed where it is no class, or
 // where all windows get the same although the network says different things of them.
 [[nodiscard]] Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output,
