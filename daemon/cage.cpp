@@ -55,6 +55,11 @@ void addSystem(std::vector<std::string>& argv) {
     add(argv, {"--dir", "/etc", "--ro-bind-try", "/etc/alternatives", "/etc/alternatives"});
 }
 
+const char* modeOf(Cage cage) {
+    if (cage == Cage::code) return "code";
+    return cage == Cage::emulator ? "run" : "compile";
+}
+
 }  // namespace
 
 std::vector<std::string> cageCommand(const CageOptions& options, const Child& child,
@@ -71,7 +76,7 @@ std::vector<std::string> cageCommand(const CageOptions& options, const Child& ch
     if (options.infoFd >= 0) add(argv, {"--info-fd", std::to_string(options.infoFd)});
     addSystem(argv);
     add(argv, {"--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp"});
-    if (options.proc) add(argv, {"--proc", "/proc"});
+    if (options.proc && child.cage != Cage::code) add(argv, {"--proc", "/proc"});
     if (!startsWithFolder(program, "/usr") && !startsWithFolder(program, "/bin")) {
         addReadable(argv, program, program);
     }
@@ -80,9 +85,8 @@ std::vector<std::string> cageCommand(const CageOptions& options, const Child& ch
     add(argv, {"--bind", child.folder.string(), child.folder.string()});
     addReadable(argv, options.helper, kHelperInside);
     add(argv, {"--chdir", "/", "--remount-ro", "/", "--"});
-    add(argv, {kHelperInside, child.cage == Cage::emulator ? "run" : "compile",
-               std::to_string(child.limits.processes), std::to_string(options.uid),
-               child.folder.string(), program.string()});
+    add(argv, {kHelperInside, modeOf(child.cage), std::to_string(child.limits.processes),
+               std::to_string(options.uid), child.folder.string(), program.string()});
     argv.insert(argv.end(), child.argv.begin() + 1, child.argv.end());
     return argv;
 }

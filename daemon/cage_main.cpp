@@ -1,10 +1,13 @@
 // tinsmith-cage MODE PROCESSES UID FOLDER PROGRAM [ARGS…]: the last step into a cage, run by
 // bubblewrap inside of it. Gives up root (UID >= 0), bounds the number of processes, forbids system
-// calls (MODE `compile` or `run`), becomes PROGRAM.
+// calls (MODE `compile`, `run` or `code`), becomes PROGRAM.
 //
 // In mode `run` nothing can be executed after PROGRAM, itself excepted: the filter lets only
 // execveat on one descriptor through, that descriptor closes as PROGRAM starts, and no other file
 // can get its number because the limit of open files lies below it by then.
+//
+// In mode `code` PROGRAM reads and writes two files that are open already and ends; any other
+// system call kills it. Being without a library it needs none to start.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +24,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
+
+#include "handlers/code/run_format.hpp"
 
 namespace {
 
@@ -122,6 +127,28 @@ void forbid(bool run) {
     seccomp_release(filter);
 }
 
+// Reading, writing and ending; becoming the program.
+void allowOnlyComputing() {
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (!filter) die("system call filter", ENOMEM);
+    constexpr int allowed = static_cast<int>(SCMP_ACT_ALLOW);
+    for (const int call : {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(exit), SCMP_SYS(exit_group)})
+        rule(filter, allowed, call);
+    if (const int failed = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(execveat), 1,
+                                            SCMP_A0(SCMP_CMP_EQ, kProgramFd));
+        failed < 0) {
+        die("system call filter", -failed);
+    }
+    if (const int failed = seccomp_load(filter); failed < 0) die("system call filter", -failed);
+    // Not released: giving memory back is a system call too.
+}
+
+void openAs(int wanted, const char* name, int flags) {
+    const int file = open(name, flags | O_NOFOLLOW | O_CLOEXEC, 0600);
+    must(file, name);
+    must(dup2(file, wanted), name);
+}
+
 void giveUpRoot(uid_t uid) {
     must(setgroups(0, nullptr), "groups");
     must(setresgid(uid, uid, uid), "group");
@@ -137,11 +164,12 @@ void limit(__rlimit_resource which, rlim_t value, const char* what) {
 
 int main(int count, char** arguments) {
     if (count < 6) {
-        std::fprintf(stderr,
-                     "usage: tinsmith-cage compile|run PROCESSES UID FOLDER PROGRAM [ARGS...]\n");
+        std::fprintf(
+            stderr,
+            "usage: tinsmith-cage compile|run|code PROCESSES UID FOLDER PROGRAM [ARGS...]\n");
         return 126;
     }
-    const bool run = std::string_view(arguments[1]) == "run";
+    const std::string_view mode = arguments[1];
     const long processes = std::strtol(arguments[2], nullptr, 10);
     const long uid = std::strtol(arguments[3], nullptr, 10);
     if (uid >= 0) giveUpRoot(static_cast<uid_t>(uid));
@@ -150,6 +178,10 @@ int main(int count, char** arguments) {
     // for bubblewrap's own.
     limit(RLIMIT_NPROC, static_cast<rlim_t>(processes) + 1, "process limit");
     must(chdir(arguments[4]), arguments[4]);
+    if (mode == "code") {
+        openAs(0, tinsmith::code::kRunInputFile, O_RDONLY);
+        openAs(1, tinsmith::code::kRunOutputFile, O_WRONLY | O_CREAT | O_TRUNC);
+    }
     char** command = arguments + 5;
     const int program = open(command[0], O_PATH | O_CLOEXEC);
     must(program, command[0]);
@@ -157,7 +189,11 @@ int main(int count, char** arguments) {
     must(close_range(3, kProgramFd - 1, 0), "descriptors");
     must(close_range(kProgramFd + 1, ~0U, 0), "descriptors");
     limit(RLIMIT_NOFILE, kProgramFd, "open files limit");
-    forbid(run);
+    if (mode == "code") {
+        allowOnlyComputing();
+    } else {
+        forbid(mode == "run");
+    }
     syscall(SYS_execveat, kProgramFd, "", command, environ, AT_EMPTY_PATH);
     die(command[0], errno);
 }

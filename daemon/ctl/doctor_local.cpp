@@ -90,6 +90,7 @@ std::vector<Finding> examineTools(const daemon::DaemonSettings& settings) {
     findings.push_back(
         examineProgram("toolchain", {"arm-none-eabi-g++", "--version"},
                        "gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib"));
+    findings.push_back(examineProgram("compiler", {"gcc", "--version"}, "gcc"));
     Finding emulator =
         examineProgram("emulator", {"qemu-system-arm", "--version"}, "qemu-system-arm");
     if (emulator.verdict == Verdict::ok) {

@@ -13,6 +13,7 @@
 #include "handlers/dataset/stage.hpp"
 #include "handlers/flow/json.hpp"
 #include "handlers/preflight/stage.hpp"
+#include "handlers/quantize/decision.hpp"
 #include "handlers/quantize/stage.hpp"
 
 namespace {
@@ -37,6 +38,7 @@ constexpr Entry kStages[] = {
     {"edit", tinsmith::dataset::editStage},
     {"quantize", tinsmith::quantize::quantizeStage},
     {"evaluate", tinsmith::quantize::evaluateStage},
+    {"decide", tinsmith::quantize::decideStage},
     {"import-model", tinsmith::build::importModelStage},
     {"generate", tinsmith::build::generateStage},
     {"preflight-prepare", tinsmith::preflight::prepareStage},

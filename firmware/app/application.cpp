@@ -210,11 +210,13 @@ void Application::classify() {
     Inference& inference = commonInference();
     if (!inferNewest(inference)) return;
     ++inferences_;
+    const int chosen = decide(*model_, board_.ticks, inference);
     inferenceTicks_ = inference.featureTicks + inference.inferenceTicks;
+    if (chosen < 0) return;
     wire::Result result;
     result.index = results_;
     result.windowIndex = windows_ - 1;
-    result.classIndex = winner(inference, model_->classCount);
+    result.classIndex = static_cast<std::uint16_t>(chosen);
     if (model_->classCount <= wire::kMaxClasses) {
         result.classCount = static_cast<std::uint8_t>(model_->classCount);
         std::copy_n(inference.output.begin(), model_->classCount, result.scores.begin());
@@ -265,6 +267,8 @@ void Application::sendTelemetry(std::uint64_t nowMs) {
     telemetry.stackHigh = static_cast<std::uint32_t>(board_.stackHighWater());
     telemetry.heapFree = static_cast<std::uint32_t>(board_.heapFree());
     telemetry.linkDrops = net_.connections() > 0 ? net_.connections() - 1 : 0;
+    telemetry.codeFaults = commonCodeRunner().faults();
+    telemetry.codeFault = commonCodeRunner().lastFault();
     std::array<std::uint8_t, wire::kMaxMessageBytes> message;
     FullTopic topic;
     const std::size_t size = wire::encode(telemetry, message);

@@ -1,6 +1,7 @@
 #include "firmware/app/inference.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "firmware/app/window_buffer.hpp"
 
@@ -15,6 +16,18 @@ bool windowFits(const Model& model) {
     return dsp::isWindowItself(*model.pipeline) && model.windowBytes >= slidingSize(values);
 }
 
+bool codeFits(const Model& model) {
+    if (model.code == nullptr) return true;
+    const GeneratedCode& code = *model.code;
+    const std::size_t bytes =
+        std::size_t{model.pipeline->length} * model.pipeline->channels * sizeof(float);
+    const bool feature = code.feature == nullptr ||
+                         (model.window == nullptr && code.outputs <= kCodeMaxOutputs &&
+                          code.inputBytes >= bytes && std::has_single_bit(code.inputBytes));
+    return code.area != nullptr && feature &&
+           (code.decide == nullptr || model.classCount <= kCodeMaxClasses);
+}
+
 }  // namespace
 
 Inference& commonInference() {
@@ -26,7 +39,7 @@ bool usable(const Model& model) {
     if (model.pipeline == nullptr || !dsp::valid(*model.pipeline)) return false;
     const dsp::Shape shape = dsp::outputShape(*model.pipeline);
     return model.classCount > 0 && model.classCount <= kMaxOutputs &&
-           shape.steps * shape.features == model.inputBytes && windowFits(model);
+           shape.steps * shape.features == model.inputBytes && windowFits(model) && codeFits(model);
 }
 
 void infer(const Model& model, const float* window, TickSource ticks, Inference& out) {
@@ -61,6 +74,16 @@ std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)(
         alive();
     }
     return failed;
+}
+
+int decide(const Model& model, TickSource ticks, Inference& inference) {
+    if (model.code == nullptr || model.code->decide == nullptr)
+        return winner(inference, model.classCount);
+    const std::uint64_t start = ticks();
+    const int chosen =
+        commonCodeRunner().decide(*model.code, inference.output.data(), model.classCount);
+    inference.inferenceTicks += static_cast<std::uint32_t>(ticks() - start);
+    return chosen;
 }
 
 std::uint16_t winner(const Inference& inference, std::uint16_t classCount) {

@@ -36,6 +36,11 @@ void infer(const Model& model, const std::int8_t* window, TickSource ticks, Infe
 // How many golden vectors come out differently. Calls `alive` after each one, for the watchdog.
 [[nodiscard]] std::uint16_t failedGoldens(const Model& model, TickSource ticks, void (*alive)());
 
+// The class to publish, or -1 for none: what the model's decision rule says to this output, the
+// largest one where there is no rule. Rules remember, so once a window and in their order. The
+// rule's time is added to the inference's.
+[[nodiscard]] int decide(const Model& model, TickSource ticks, Inference& inference);
+
 // Index of the largest output, the first of equal ones.
 [[nodiscard]] std::uint16_t winner(const Inference& inference, std::uint16_t classCount);
 

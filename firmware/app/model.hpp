@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "firmware/app/code.hpp"
 #include "firmware/dsp/pipeline.hpp"
 
 namespace tinsmith::app {
@@ -35,6 +36,7 @@ struct Model {
     std::uint32_t windowBytes = 0;
     float* samples = nullptr;
     std::uint32_t sampleFloats = 0;
+    const GeneratedCode* code = nullptr;  // null: none
 };
 
 extern const Model* const kModel;

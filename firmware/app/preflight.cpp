@@ -48,7 +48,8 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model,
     Inference& inference = commonInference();
     for (std::uint32_t i = 0; i < request.windowCount; ++i) {
         infer(*model, windows + std::size_t{i} * request.windowFloats, hooks.ticks, inference);
-        const PreflightRecord head{inference.featureTicks, inference.inferenceTicks};
+        const int decision = decide(*model, hooks.ticks, inference);
+        const PreflightRecord head{inference.featureTicks, inference.inferenceTicks, decision};
         std::memcpy(record, &head, sizeof head);
         std::memcpy(record + sizeof head, inference.output.data(), request.outputBytes);
         if (request.flags & kPreflightFeatures) {
@@ -63,6 +64,7 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model,
     }
     answer.goldenCount = model->goldenCount;
     answer.goldenFailed = failedGoldens(*model, hooks.ticks, hooks.alive);
+    answer.codeFaults = commonCodeRunner().faults();
     answer.stackHighWater = static_cast<std::uint32_t>(hooks.stackHighWater());
     finish(area, answer, PreflightState::done);
 }

@@ -53,7 +53,7 @@ struct PreflightAnswer {
     std::uint32_t stackHighWater = 0;  // bytes
     std::uint32_t goldenFailed = 0;    // golden vectors inside the image that did not come out
     std::uint32_t goldenCount = 0;
-    std::uint32_t reserved = 0;
+    std::uint32_t codeFaults = 0;  // calls of generated code that went wrong
 };
 static_assert(sizeof(PreflightAnswer) == 40);
 
@@ -61,6 +61,7 @@ static_assert(sizeof(PreflightAnswer) == 40);
 struct PreflightRecord {
     std::uint32_t featureTicks = 0;
     std::uint32_t inferenceTicks = 0;
+    std::int32_t decision = 0;  // the class that would be published, -1 for none
 };
 
 inline constexpr std::uint32_t kPreflightAnswerOffset = 0x80;

@@ -53,7 +53,7 @@ void fields(V& v, M& m) {
         static_assert(std::is_same_v<T, Telemetry>);
         v(1, m.uptimeS), v(2, m.windows), v(3, m.inferences), v(4, m.inferenceTicks),
             v(5, m.stackHigh);
-        v(6, m.heapFree), v(7, m.linkDrops);
+        v(6, m.heapFree), v(7, m.linkDrops), v(8, m.codeFaults), v(9, m.codeFault);
     }
 }
 
@@ -160,6 +160,7 @@ struct ReadOne {
     // Reasons may be younger than this reader; states and kinds may not.
     void get(Reason& value) { value = static_cast<Reason>(in.number(0xFF)); }
     void get(ResetReason& value) { value = static_cast<ResetReason>(in.number(0xFF)); }
+    void get(CodeEnd& value) { value = static_cast<CodeEnd>(in.number(0xFF)); }
     void get(UpdateState& value) {
         value =
             static_cast<UpdateState>(in.number(static_cast<std::uint64_t>(UpdateState::refused)));

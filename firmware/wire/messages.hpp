@@ -168,6 +168,19 @@ struct Result {
     bool operator==(const Result&) const = default;
 };
 
+// How a call of generated code ended on the device.
+enum class CodeEnd : std::uint8_t {
+    returned = 0,     // as it should; in telemetry: nothing else ever happened
+    memory = 1,       // it touched memory that is not its own
+    stack = 2,        // it needed more stack than it has
+    bus = 3,          // it touched what only the system may
+    instruction = 4,  // undefined instruction or state
+    time = 5,         // it took too long
+    answer = 6,       // a value that is not finite, or no class
+    off = 7,          // not called any more, or there is no guard; never in telemetry
+};
+[[nodiscard]] std::string_view name(CodeEnd end);
+
 // device -> gateway, now and then.
 struct Telemetry {
     std::uint32_t uptimeS = 0;         // 1
@@ -177,6 +190,8 @@ struct Telemetry {
     std::uint32_t stackHigh = 0;       // 5 bytes
     std::uint32_t heapFree = 0;        // 6 bytes
     std::uint32_t linkDrops = 0;       // 7
+    std::uint32_t codeFaults = 0;      // 8 calls of generated code that went wrong, since boot
+    CodeEnd codeFault{};               // 9 the last of them
     bool operator==(const Telemetry&) const = default;
 };
 

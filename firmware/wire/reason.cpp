@@ -17,6 +17,8 @@ constexpr std::string_view kResetReasons[] = {"unplanned", "update", "command", 
                                               "fallback"};
 constexpr std::string_view kStates[] = {"offered",   "downloading", "verifying", "trial",
                                         "confirmed", "reverted",    "refused"};
+constexpr std::string_view kCodeEnds[] = {"none",        "memory", "stack",  "bus",
+                                          "instruction", "time",   "answer", "off"};
 
 template <std::size_t N>
 std::string_view lookUp(const std::string_view (&names)[N], std::uint8_t number) {
@@ -33,6 +35,9 @@ std::string_view name(ResetReason reason) {
 }
 std::string_view name(UpdateState state) {
     return lookUp(kStates, static_cast<std::uint8_t>(state));
+}
+std::string_view name(CodeEnd end) {
+    return lookUp(kCodeEnds, static_cast<std::uint8_t>(end));
 }
 
 }  // namespace tinsmith::wire

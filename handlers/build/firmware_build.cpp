@@ -34,8 +34,10 @@ Result<BoardTools> loadBoardTools(const std::filesystem::path& boardFolder) {
     BoardTools tools;
     tools.folder = std::filesystem::absolute(boardFolder, ignored).lexically_normal().string();
     if (tools.folder.size() > 1 && tools.folder.back() == '/') tools.folder.pop_back();
-    const std::pair<const char*, Argv*> commands[] = {
-        {"compile", &tools.compile}, {"link", &tools.link}, {"objcopy", &tools.objcopy}};
+    const std::pair<const char*, Argv*> commands[] = {{"compile", &tools.compile},
+                                                      {"link", &tools.link},
+                                                      {"objcopy", &tools.objcopy},
+                                                      {"code", &tools.code}};
     for (const auto& [key, target] : commands) {
         auto words = file->words("toolchain", key);
         if (!words) return std::unexpected(words.error());
@@ -44,14 +46,20 @@ Result<BoardTools> loadBoardTools(const std::filesystem::path& boardFolder) {
     return tools;
 }
 
-std::vector<Command> buildCommands(const BoardTools& tools) {
+std::vector<Command> buildCommands(const BoardTools& tools,
+                                   const std::vector<std::string>& objects) {
+    Argv link;
+    for (const std::string& word : tools.link) {
+        if (word != "{code}") link.push_back(word);
+        if (word == "{code}") link.insert(link.end(), objects.begin(), objects.end());
+    }
     std::vector<Command> commands = {
         {"compile", filled(tools.compile, tools.folder, "a"), "model.o"}};
     constexpr const char* kSlots[2] = {"a", "b"};
     for (int i = 0; i < 2; ++i) {
         const std::string name = kSlots[i];
         commands.push_back(
-            {"link slot " + name, filled(tools.link, tools.folder, kSlots[i]), kElfFiles[i]});
+            {"link slot " + name, filled(link, tools.folder, kSlots[i]), kElfFiles[i]});
         commands.push_back({"payload of slot " + name,
                             filled(tools.objcopy, tools.folder, kSlots[i]), kPayloadFiles[i]});
     }

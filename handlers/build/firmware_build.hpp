@@ -13,10 +13,12 @@
 namespace tinsmith::build {
 
 // The tool commands of a board, table [toolchain] of its `board.toml`. A word may hold {dir}, the
-// board's folder, and {slot}, "a" or "b". They work on the files below, in their working folder.
+// board's folder, and {slot}, "a" or "b"; the word {code} of `link` is replaced by further objects.
+// They work on the files below, in their working folder.
 struct BoardTools {
     std::string folder;  // absolute, as the commands see it
     std::vector<std::string> compile, link, objcopy;
+    std::vector<std::string> code;  // the C compiler and what chooses the processor
 };
 
 // bad_path: no board.toml in the folder; bad_data: not TOML, or a command is missing or empty.
@@ -33,7 +35,9 @@ inline constexpr const char* kElfFiles[2] = {"model-a.elf", "model-b.elf"};
 inline constexpr const char* kPayloadFiles[2] = {"model-a.bin", "model-b.bin"};
 
 // Compile, link a, payload of a, link b, payload of b; in this order.
-std::vector<Command> buildCommands(const BoardTools& tools);
+// `objects`: what is linked beside the model, files in the working folder.
+std::vector<Command> buildCommands(const BoardTools& tools,
+                                   const std::vector<std::string>& objects = {});
 
 // Bytes in a linked program. flash = code, constants and the start values of .data; ram = .data and
 // .bss.

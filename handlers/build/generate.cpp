@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "firmware/app/code.hpp"
 #include "firmware/app/window_buffer.hpp"
 #include "handlers/build/infer_source.hpp"
 #include "handlers/build/pipeline_source.hpp"
@@ -34,6 +35,8 @@ Status check(const GenerateInput& input) {
         static_cast<std::int64_t>(input.labels.size())) {
         return fail(Code::bad_data, "the network's output does not fit the labels");
     }
+    if (input.decision && input.labels.size() > app::kCodeMaxClasses)
+        return fail(Code::unsupported, "a decision rule takes fewer classes");
     if (input.digest.size() != 32) return fail(Code::bad_data, "the model digest is not 32 bytes");
     const auto finite = [](const float* values, std::size_t count) {
         return std::all_of(values, values + count,
@@ -83,7 +86,7 @@ std::string digestText(const std::vector<std::uint8_t>& digest) {
 // bytes where the window itself is the input, else floats.
 struct OwnWindow {
     std::string text;
-    std::string members = "nullptr, 0";
+    std::string members = "nullptr, 0, nullptr, 0";
     std::size_t bytes = 0;
 };
 
@@ -94,8 +97,24 @@ OwnWindow ownWindow(const dsp::Pipeline& pipeline) {
     const bool bytes = dsp::isWindowItself(pipeline);
     own.bytes = app::slidingSize(windowValues(pipeline)) * (bytes ? 1 : sizeof(float));
     own.text = std::string(bytes ? "std::int8_t" : "float") + " window[" + size + "];\n\n";
-    own.members = bytes ? "window, " + size : "nullptr, 0, window, " + size;
+    own.members = bytes ? "window, " + size + ", nullptr, 0" : "nullptr, 0, window, " + size;
     return own;
+}
+
+// What the firmware needs to call the decision rule.
+std::string codeText(const GenerateInput& input) {
+    if (!input.decision) return {};
+    const nn::Tensor& output =
+        input.graph.tensors[static_cast<std::size_t>(input.graph.outputs[0])];
+    return "app::CodeArea codeArea;\n\nconstexpr app::GeneratedCode kOwnCode = {nullptr, 0, "
+           "nullptr, "
+           "0, tinsmith_decide, " +
+           literal(output.scales[0]) + ", " + std::to_string(output.zeroPoint) +
+           ", &codeArea};\n\n";
+}
+
+std::string codeMember(const GenerateInput& input) {
+    return input.decision ? ", &kOwnCode" : "";
 }
 
 }  // namespace
@@ -114,21 +133,21 @@ Result<Generated> generate(const GenerateInput& input) {
         "#include <cstdint>\n\n"
         "#include \"firmware/app/model.hpp\"\n"
         "#include \"firmware/dsp/pipeline.hpp\"\n" +
-        infer->includes +
-        "\n"
+        infer->includes + "\n" +
+        (input.decision ? "extern \"C\" int tinsmith_decide(const float*, int, float*);\n\n" : "") +
         "namespace {\n\n"
         "namespace app = tinsmith::app;\n"
         "namespace dsp = tinsmith::dsp;\n"
         "namespace nn = tinsmith::nn;\n\n" +
         pipelineSource(input.pipeline) + infer->text + "\n" + goldenText(input.golden) +
         labelText(input.labels) + "\nfloat scratch[" + std::to_string(scratch) + "];\n\n" +
-        window.text + "constexpr app::Model kOwnModel = {\n    " +
+        window.text + codeText(input) + "constexpr app::Model kOwnModel = {\n    " +
         literal(std::string_view(input.name)) + ",\n    " +
         literal(std::string_view(input.version)) + ",\n    " + digestText(input.digest) +
         ",\n    " + std::to_string(input.stride) + ", " + std::to_string(input.labels.size()) +
         ", kLabels, &kPipeline, " + std::to_string(shape.steps * shape.features) + ", arena + " +
         std::to_string(infer->inputOffset) + ", scratch, infer, kGolden, " +
-        std::to_string(input.golden.size()) + ", " + window.members + "};\n\n" +
+        std::to_string(input.golden.size()) + ", " + window.members + codeMember(input) + "};\n\n" +
         "}  // namespace\n\n"
         "namespace tinsmith::app {\n"
         "const Model* const kModel = &kOwnModel;\n"

@@ -29,6 +29,7 @@ struct GenerateInput {
     std::vector<std::string> labels;
     std::uint16_t stride = 1;  // samples between window starts
     std::vector<GoldenVector> golden;
+    bool decision = false;  // an object with tinsmith_decide() is linked to it
 };
 
 struct Generated {

@@ -29,6 +29,7 @@ Result<std::string> textMember(const Json& json, const char* key) {
 struct Outside {
     quantize::Features features;
     std::vector<std::string> labels;
+    bool decision = false;
 };
 
 Result<Outside> outsideOfPlan(quantize::StageData& input, const std::filesystem::path& jobDir) {
@@ -39,7 +40,7 @@ Result<Outside> outsideOfPlan(quantize::StageData& input, const std::filesystem:
     auto features =
         quantize::Features::create(*plan, input.window, quantize::normalisationOf(*network));
     if (!features) return std::unexpected(features.error());
-    return Outside{std::move(*features), input.data.classes};
+    return Outside{std::move(*features), input.data.classes, !plan->decision.empty()};
 }
 
 Result<Outside> outsideOfImported(const quantize::StageData& input) {
@@ -50,7 +51,7 @@ Result<Outside> outsideOfImported(const quantize::StageData& input) {
     }
     auto features = quantize::Features::ofWindow(input.window);
     if (!features) return std::unexpected(features.error());
-    return Outside{std::move(*features), labels->get<std::vector<std::string>>()};
+    return Outside{std::move(*features), labels->get<std::vector<std::string>>(), false};
 }
 
 Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageData& input,
@@ -126,6 +127,7 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
     parts.stride =
         static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));
     parts.golden = std::move(*vectors);
+    parts.decision = outside->decision;
     auto generated = generate(parts);
     if (!generated) return std::unexpected(generated.error());
 

@@ -99,6 +99,8 @@ enum class Cage {
     none,      // our own stage programs: limits and a process group, nothing else
     compile,   // cross compiler: own namespaces, no network, may fork
     emulator,  // QEMU: own namespaces, no network, may not fork, exec or open sockets
+    code,      // generated code: reads `folder`/code-input as its standard input, writes
+               // `folder`/code-output as its output, and may do nothing else at all
 };
 
 struct ChildLimits {

@@ -19,6 +19,11 @@ constexpr std::uint64_t kPerLayer = 40;
 constexpr std::uint64_t kPoolCode = 700;
 constexpr std::uint64_t kSoftmaxCode = 1800;
 constexpr std::uint64_t kPerLayerGlue = 120;
+// A decision rule: its code with what it calls, the memory that the board guards for it with what
+// its place costs, and the way in and out.
+constexpr std::uint64_t kDecisionFlash = 2500;
+constexpr std::uint64_t kDecisionRam = 8192;
+constexpr std::uint64_t kDecisionInstructions = 3000;
 constexpr std::uint64_t kModelTables = 600;  // names, digest, labels, descriptors
 constexpr std::uint64_t kPerFilter = 13;     // bias, multiplier and shift
 
@@ -280,6 +285,11 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
         goldenWindows(windowValues) * (windowBytes + static_cast<std::uint64_t>(window.classes));
     cost.ramBytes = network.peak + inputValues + 4ull * dsp::scratchFloats(pipeline) +
                     windowMemory(windowValues);
+    if (!plan.decision.empty()) {
+        cost.flashBytes += kDecisionFlash;
+        cost.ramBytes += kDecisionRam;
+        cost.instructions += kDecisionInstructions;
+    }
     cost.latency = latencyOf(cost.instructions, limits.speed);
     result.flashBytes = limits.platformFlash + cost.flashBytes;
     result.ramBytes = limits.platformRam + cost.ramBytes;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "handlers/code/source.hpp"
+
 #include "handlers/plan/data_checks.hpp"
 #include "handlers/plan/front_end.hpp"
 
@@ -139,6 +141,22 @@ std::int64_t weightCount(const Layer& layer, Shape in) {
 
 }  // namespace
 
+namespace {
+
+Status checkCode(const Plan& plan, const WindowShape& window) {
+    if (plan.decision.empty()) return {};
+    if (window.classes > code::kMaxClasses) {
+        return fail(Code::schema,
+                    "a decision rule takes at most " + number(code::kMaxClasses) + " classes",
+                    "leave it out", "/code/decision");
+    }
+    const auto clean = code::checkSource(code::Kind::decision, plan.decision);
+    if (!clean) return std::unexpected(clean.error());
+    return {};
+}
+
+}  // namespace
+
 std::string_view layerName(LayerKind kind) {
     switch (kind) {
         case LayerKind::conv1d:
@@ -220,6 +238,7 @@ Result<std::vector<Shape>> layerShapes(const Plan& plan, const WindowShape& wind
 }
 
 Status validate(const Plan& plan, const WindowShape& window) {
+    if (auto ok = checkCode(plan, window); !ok) return ok;
     const auto shapes = layerShapes(plan, window);
     if (!shapes) return std::unexpected(shapes.error());
     std::int64_t parameters = 0;

@@ -148,6 +148,9 @@ struct Plan {
     std::vector<Layer> network;
     Training training;
     Quantization quantization;
+    // C source of the rule that says what the device publishes (firmware/code/tinsmith_code.h);
+    // empty: the class with the highest score.
+    std::string decision;
 };
 
 // The final dense layer and the softmax are implied: they are not in `network`.

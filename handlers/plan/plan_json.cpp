@@ -199,6 +199,7 @@ Json toJson(const Plan& plan) {
     for (const Cleaning& each : plan.cleaning) json["cleaning"].push_back(toJson(each));
     const Json conditioning = toJson(plan.conditioning);
     if (!conditioning.empty()) json["conditioning"] = conditioning;
+    if (!plan.decision.empty()) json["code"] = {{"decision", {{"source", plan.decision}}}};
     return json;
 }
 
@@ -222,6 +223,7 @@ Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
         for (const auto& block : json.at("features")) plan.features.push_back(featureFrom(block));
         for (const auto& layer : json.at("network")) plan.network.push_back(layerFrom(layer));
         plan.training = trainingFrom(json.at("training"));
+        if (json.contains("code")) plan.decision = json["code"]["decision"]["source"];
         auto recipe = quantizationFrom(json.value("quantization", Json::object()));
         if (!recipe) {
             Error error = recipe.error();

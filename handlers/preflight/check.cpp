@@ -2,6 +2,8 @@
 #include <cstring>
 #include <map>
 
+#include "handlers/code/foreign_file.hpp"
+#include "handlers/code/run.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/preflight/area.hpp"
 #include "handlers/preflight/fields.hpp"
@@ -46,6 +48,7 @@ struct Prepared {
     Json json;
     fs::path folder;
     std::vector<std::uint8_t> outputs;
+    std::vector<std::int32_t> decided;  // of all runs; empty: there is no rule
     std::uint32_t classes = 0;
     std::uint32_t featureBytes = 0;
     std::uint32_t windowFloats = 0;
@@ -75,6 +78,15 @@ Result<Prepared> readPrepared(const fs::path& jobDir) {
     auto bytes = readFile(*outputs, 256u << 20);
     if (!bytes) return std::unexpected(bytes.error());
     prepared.outputs.assign(bytes->begin(), bytes->end());
+    if (input->contains("decided")) {
+        const auto decided = requiredText(*input, "decided");
+        if (!decided) return std::unexpected(decided.error());
+        const auto output = code::readForeignFile(below(jobDir, *decided), 256u << 20);
+        if (!output) return std::unexpected(output.error());
+        auto decisions = code::plainDecisions(*output, output->size() / 4 - 1);
+        if (!decisions) return std::unexpected(decisions.error());
+        prepared.decided = std::move(*decisions);
+    }
     prepared.classes = static_cast<std::uint32_t>(*classes);
     prepared.featureBytes = static_cast<std::uint32_t>(*features);
     prepared.windowFloats = static_cast<std::uint32_t>(*floats);
@@ -121,6 +133,10 @@ Status checkAnswer(const std::string& slot, const app::PreflightAnswer& answer,
                                                 std::to_string(answer.windowsDone) + " of " +
                                                 std::to_string(windows) + " windows"));
     }
+    if (answer.codeFaults != 0) {
+        return std::unexpected(broken(
+            slot, "the generated code failed " + std::to_string(answer.codeFaults) + " times"));
+    }
     if (answer.goldenFailed != 0) {
         return std::unexpected(broken(slot, std::to_string(answer.goldenFailed) + " of " +
                                                 std::to_string(answer.goldenCount) +
@@ -129,7 +145,8 @@ Status checkAnswer(const std::string& slot, const app::PreflightAnswer& answer,
     return {};
 }
 
-Status checkRun(const Prepared& prepared, const Json& run, const std::string& name, Slot& slot) {
+Status checkRun(const Prepared& prepared, const Json& run, const std::string& name, Slot& slot,
+                std::size_t& windowsBefore) {
     const auto indices = run.find("indices");
     const auto flash = requiredText(run, "flash");
     if (!flash || indices == run.end() || !indices->is_array()) {
@@ -169,10 +186,20 @@ Status checkRun(const Prepared& prepared, const Json& run, const std::string& na
                                                     std::to_string(expected[c]) + ", got " +
                                                     std::to_string(got[c])));
         }
+        const std::size_t place = windowsBefore + i;
+        if (!prepared.decided.empty() &&
+            (place >= prepared.decided.size() || prepared.decided[place] != head.decision)) {
+            const bool there = place < prepared.decided.size();
+            return std::unexpected(
+                broken(name, "window " + std::to_string(window) + ": the decision rule gave " +
+                                 std::to_string(head.decision) + ", on the gateway " +
+                                 (there ? std::to_string(prepared.decided[place]) : "nothing")));
+        }
         slot.features.add(head.featureTicks);
         slot.inference.add(head.inferenceTicks);
         slot.total.add(std::uint64_t{head.featureTicks} + head.inferenceTicks);
     }
+    windowsBefore += request.windowCount;
     slot.windows += request.windowCount;
     slot.golden = std::max(slot.golden, answer.goldenCount);
     slot.stack = std::max(slot.stack, answer.stackHighWater);
@@ -197,10 +224,11 @@ Result<Json> checkStage(const fs::path& jobDir, const std::function<void(const J
     const auto prepared = readPrepared(jobDir);
     if (!prepared) return std::unexpected(prepared.error());
     std::map<std::string, Slot> slots;
+    std::size_t windowsBefore = 0;
     for (const Json& run : prepared->json["runs"]) {
         const auto name = requiredText(run, "slot");
         if (!name) return std::unexpected(name.error());
-        const Status checked = checkRun(*prepared, run, *name, slots[*name]);
+        const Status checked = checkRun(*prepared, run, *name, slots[*name], windowsBefore);
         if (!checked) return std::unexpected(checked.error());
         progress(
             {{"percent", slots.size() == 1 ? 50 : 100}, {"text", "slot " + *name + " agrees"}});

@@ -5,6 +5,8 @@
 #include "firmware/image/image.hpp"
 #include "firmware/image/keys.hpp"
 #include "firmware/nn/graph.hpp"
+#include "handlers/code/run.hpp"
+#include "handlers/code/run_format.hpp"
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/dataset/windowing.hpp"
 #include "handlers/flow/files.hpp"
@@ -31,6 +33,8 @@ struct Sources {
     std::uint32_t featureBytes = 0;
     std::uint64_t expected = 0;  // windows that the outputs file covers
     std::string outputs;         // absolute
+    float scoreScale = 0;        // of an output as a score
+    std::int32_t scoreZero = 0;
 };
 
 Result<Sources> readSources(const Json& input, const fs::path& folder) {
@@ -65,6 +69,10 @@ Result<Sources> readSources(const Json& input, const fs::path& folder) {
     }
     sources.featureBytes = static_cast<std::uint32_t>(nn::byteCount(tensor(graph->inputs)));
     sources.classes = static_cast<std::uint32_t>(nn::byteCount(tensor(graph->outputs)));
+    if (tensor(graph->outputs).scales.empty())
+        return fail(Code::bad_data, "the network's output has no scale");
+    sources.scoreScale = tensor(graph->outputs).scales[0];
+    sources.scoreZero = tensor(graph->outputs).zeroPoint;
 
     sources.outputs = fs::absolute(below(folder, input["outputs"].get<std::string>())).string();
     std::error_code error;
@@ -87,6 +95,29 @@ std::vector<std::uint32_t> spread(std::uint64_t available, std::uint64_t count) 
         chosen.push_back(static_cast<std::uint32_t>(i * available / count));
     }
     return chosen;
+}
+
+// What the decision rule's program is given: the outputs of all runs in their order, each run as
+// one recording, for the board's memory is empty when it boots.
+Status writeRuleInput(const fs::path& folder, const Sources& sources, const Json& runs) {
+    const auto file = readFile(sources.outputs, kMaxOutputBytes);
+    if (!file) return std::unexpected(file.error());
+    std::vector<std::int8_t> outputs;
+    code::Scores scores;
+    for (const Json& run : runs) {
+        bool first = true;
+        for (const Json& index : run["indices"]) {
+            const auto* begin = file->data() + index.get<std::size_t>() * sources.classes;
+            outputs.insert(outputs.end(), begin, begin + sources.classes);
+            scores.anew.push_back(first);
+            first = false;
+        }
+    }
+    scores.outputs = outputs;
+    scores.classes = static_cast<int>(sources.classes);
+    scores.scale = sources.scoreScale;
+    scores.zero = sources.scoreZero;
+    return writeFile(folder / code::kRunInputFile, code::inputOf(scores));
 }
 
 struct SignedImage {
@@ -215,6 +246,10 @@ Result<Json> prepareStage(const fs::path& jobDir,
         {"labels", sources->data.classes},
         {"outputs", sources->outputs},
         {"instructions_per_tick", *perTick}};
+    if (input->value("decision", Json(false)) == Json(true)) {
+        const Status ruled = writeRuleInput(jobDir, *sources, runs);
+        if (!ruled) return std::unexpected(ruled.error());
+    }
     const Status written = writeFile(jobDir / "prepared.json", canonical(prepared));
     if (!written) return std::unexpected(written.error());
     for (Json& run : runs) run.erase("indices");

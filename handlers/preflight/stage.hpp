@@ -19,6 +19,8 @@ namespace tinsmith::preflight {
 // dataset::windows, at least as many as are run; windows beyond them are left out. Slot a runs all
 // windows (spread evenly if max_windows is less), slot b `second_windows` of them. Paths are
 // absolute or relative to JOBDIR.
+// "decision":true writes JOBDIR/code-input for the decision rule's program: all runs, each as one
+// recording.
 //
 // Signs each image with a key that exists only in this process, so that the release differs in key
 // hash and signature alone, and writes JOBDIR/boot.elf, which trusts that key, a flash file for
@@ -30,7 +32,8 @@ namespace tinsmith::preflight {
                                         const std::function<void(const Json&)>& progress);
 
 // JOBDIR/input.json: {"prepared":folder}, the folder that prepareStage wrote and the emulator ran
-// on; absent = JOBDIR. Returns
+// on; absent = JOBDIR. "decided":file, what the decision rule's program made of code-input: the
+// board must have decided the same. Returns
 //   {"slots":{"a":{"windows","mismatches":0,"golden":N,"stack_high_water","instructions":
 //      {"features":{"mean","max"},"inference":{"mean","max"},"total":{"mean","max"}}},"b":{…}},
 //    "instructions":{as above, the larger of both slots},"stack_high_water"}

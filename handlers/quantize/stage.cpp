@@ -2,11 +2,13 @@
 
 #include <algorithm>
 
+#include "handlers/code/run.hpp"
 #include "handlers/flow/digest.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/plan/plan.hpp"
 #include "handlers/quantize/bias_correction.hpp"
 #include "handlers/quantize/calibration.hpp"
+#include "handlers/quantize/decision.hpp"
 #include "handlers/quantize/evaluate.hpp"
 #include "handlers/quantize/post_training.hpp"
 #include "handlers/quantize/stage_input.hpp"
@@ -76,6 +78,26 @@ TakeOutputs outputsWriter(const std::filesystem::path& jobDir, const Json& json,
     };
 }
 
+// Writes code-input-<part> where the plan has a decision rule: the scores that its program is
+// given, recording by recording.
+TakeOutputs withRuleInput(TakeOutputs take, const std::filesystem::path& jobDir,
+                          const StageInput& input, const nn::Graph& graph) {
+    if (input.plan.decision.empty()) return take;
+    const nn::Tensor& output = graph.tensors[static_cast<std::size_t>(graph.outputs[0])];
+    return [take = std::move(take), jobDir, &data = input.data, scale = output.scales[0],
+            zero = output.zeroPoint](const std::string& part,
+                                     const std::vector<std::int8_t>& outputs) -> Status {
+        if (auto taken = take(part, outputs); !taken) return taken;
+        code::Scores scores = {.outputs = outputs,
+                               .classes = static_cast<int>(data.classes.size()),
+                               .scale = scale,
+                               .zero = zero,
+                               .anew = {}};
+        scores.anew = beginnings(dataset::windows(data, *dataset::partFromName(part)));
+        return writeFile(jobDir / ("code-input-" + part), code::inputOf(scores));
+    };
+}
+
 // What quantizeStage() made before it evaluates.
 struct Made {
     nn::Graph graph;
@@ -135,7 +157,8 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
         !ok) {
         return std::unexpected(ok.error());
     }
-    const auto take = outputsWriter(jobDir, input->json, input->data.classes.size());
+    const auto take = withRuleInput(outputsWriter(jobDir, input->json, input->data.classes.size()),
+                                    jobDir, *input, made->graph);
     if (input->json.contains("reference"))
         network = networkMember(input->json, jobDir, "reference");
     if (!network) return std::unexpected(network.error());
@@ -171,10 +194,9 @@ Result<Json> evaluateStage(const std::filesystem::path& jobDir, const Progress& 
     auto graph = loadTflite(*path);
     if (!graph) return std::unexpected(graph.error());
     features->setInput(*graph);
-    const auto ignore = [](const std::string&, const std::vector<std::int8_t>&) {
-        return Status();
-    };
-    auto reports = evaluateParts(*input, {*parts, 0}, *graph, nullptr, *features, progress, ignore);
+    const auto take = withRuleInput(outputsWriter(jobDir, input->json, input->data.classes.size()),
+                                    jobDir, *input, *graph);
+    auto reports = evaluateParts(*input, {*parts, 0}, *graph, nullptr, *features, progress, take);
     if (!reports) return std::unexpected(reports.error());
     return Json{{"parts", std::move(*reports)}};
 }

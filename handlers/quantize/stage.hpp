@@ -25,9 +25,10 @@ namespace tinsmith::quantize {
 //   {"tflite":"model.tflite","sha256","bytes","macs","input":{"scale","zero_point"},
 //    "parts":{"validation":{"windows","correct","accuracy","lower90","float_accuracy","agreement","confusion":[[…]],
 //             "per_class":{label: recall or null},"outputs":"outputs-validation.bin"}}}
-// and "ranges", as handlers/train/int8_scales.hpp writes them. Where the recipe asks for
-// fine-tuning and no ranges were given, JOBDIR/start is the float network to fine-tune, biases
-// corrected; the caller runs the trainer and comes back with what it made. The int8 graph is
+// Where the plan has a decision rule, code-input-<part> is what its program is given
+// (handlers/code). And "ranges", as handlers/train/int8_scales.hpp writes them. Where the recipe
+// asks for fine-tuning and no ranges were given, JOBDIR/start is the float network to fine-tune,
+// biases corrected; the caller runs the trainer and comes back with what it made. The int8 graph is
 // evaluated with the microcontroller's own features and kernels. The caller writes output.json.
 [[nodiscard]] Result<Json> quantizeStage(const std::filesystem::path& jobDir,
                                          const std::function<void(const Json&)>& progress);

@@ -6,11 +6,13 @@
 #include "firmware/image/image.hpp"
 #include "handlers/build/board.hpp"
 #include "handlers/build/firmware_build.hpp"
+#include "handlers/code/run_format.hpp"
 #include "handlers/flow/digest.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/preflight/emulate.hpp"
 #include "handlers/requests/figures.hpp"
 #include "handlers/requests/int8.hpp"
+#include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -23,7 +25,8 @@ constexpr int kBuildFrom = 76;
 constexpr int kGenerated = 80;
 constexpr int kProven = 91;
 constexpr std::uint64_t kSignatureBytes = 144;  // SHA256, KEYHASH and ED25519 TLVs and their header
-constexpr std::size_t kCompilerWords = 2000;    // of a compiler's complaint, in an error
+constexpr const char* kRuleObject = "decision.o";
+constexpr std::size_t kCompilerWords = 2000;  // of a compiler's complaint, in an error
 
 std::string tail(const std::string& text, std::size_t most) {
     return text.size() > most ? "…" + text.substr(text.size() - most) : text;
@@ -67,8 +70,9 @@ Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
     co_return generated;
 }
 
-Task<Status> compile(Job& job, build::BoardTools tools, fs::path folder) {
-    for (const build::Command& command : build::buildCommands(tools)) {
+Task<Status> compile(Job& job, build::BoardTools tools, fs::path folder,
+                     std::vector<std::string> objects) {
+    for (const build::Command& command : build::buildCommands(tools, objects)) {
         job.progress(kGenerated, command.step);
         Child child;
         child.argv = command.argv;
@@ -129,7 +133,15 @@ Task<Result<Json>> runBuild(Job& job, FirmwareSpec spec) {
     Result<Json> generated = co_await generate(job, spec);
     if (!generated) co_return std::unexpected(generated.error());
     const fs::path folder = generated->value("folder", "");
-    const Status compiled = co_await compile(job, *tools, folder);
+    std::vector<std::string> objects;
+    if (hasRule(spec.plan)) {
+        Result<std::string> rule = co_await ruleObject(job, spec.plan, tools->code);
+        if (!rule) co_return std::unexpected(rule.error());
+        const Status kept = writeFile(folder / kRuleObject, *rule);
+        if (!kept) co_return std::unexpected(kept.error());
+        objects.push_back(kRuleObject);
+    }
+    const Status compiled = co_await compile(job, *tools, folder, objects);
     if (!compiled) co_return std::unexpected(compiled.error());
 
     Json images = Json::array();
@@ -196,10 +208,21 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
         {"outputs", world.artefacts.path(outputs.value(part, "")).string()},
         {"instructions_per_tick", board.instructionsPerTick}};
     if (spec.plan.contains("windowing")) prepareInput["windowing"] = spec.plan["windowing"];
+    if (hasRule(spec.plan)) prepareInput["decision"] = true;
     const std::string name = "preflight-" + part;
     Result<Json> prepared = co_await runStage(job, "tinsmith-work", "preflight-prepare",
                                               prepareInput, name, from, from);
     if (!prepared) co_return std::unexpected(prepared.error());
+    Json checkInput = {{"prepared", prepared->value("folder", "")}};
+    if (hasRule(spec.plan)) {
+        // Before the emulator may write there.
+        Result<fs::path> program = co_await ruleProgram(job, spec.plan);
+        if (!program) co_return std::unexpected(program.error());
+        const fs::path given = fs::path(prepared->value("folder", "")) / code::kRunInputFile;
+        Result<fs::path> decided = co_await runRule(job, *program, given);
+        if (!decided) co_return std::unexpected(decided.error());
+        checkInput["decided"] = decided->string();
+    }
     preflight::EmulateSpec emulation;
     emulation.command = board.emulator;
     emulation.folder = prepared->value("folder", "");
@@ -210,7 +233,6 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
     };
     const Status ran = co_await preflight::emulate(world, emulation, progress, job.token());
     if (!ran) co_return std::unexpected(ran.error());
-    const Json checkInput = {{"prepared", emulation.folder.string()}};
     Result<Json> checked = co_await runStage(job, "tinsmith-work", "preflight-check", checkInput,
                                              name + "-check", to, to);
     if (!checked) co_return std::unexpected(checked.error());

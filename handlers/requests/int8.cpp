@@ -2,6 +2,7 @@
 
 #include "handlers/flow/files.hpp"
 #include "handlers/plan/plan.hpp"
+#include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -53,7 +54,9 @@ Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path 
     input["evaluate"] = parts;
     Result<Json> made =
         co_await runStage(job, "tinsmith-work", "quantize", input, "int8", percentFrom, percentTo);
-    co_return made;
+    if (!made) co_return std::unexpected(made.error());
+    Result<Json> ruled = co_await withRule(job, goal, plan, *made, percentTo);
+    co_return ruled;
 }
 
 namespace {

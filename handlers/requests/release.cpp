@@ -6,6 +6,7 @@
 #include "handlers/flow/digest.hpp"
 #include "handlers/requests/figures.hpp"
 #include "handlers/requests/firmware.hpp"
+#include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 #include "handlers/requests/versions.hpp"
 
@@ -105,6 +106,7 @@ Task<Result<Json>> evaluate(Job& job, Goal goal, Json running) {
                         {"parts", Json::array({"test"})}};
     Result<Json> output =
         co_await runStage(job, "tinsmith-work", "evaluate", input, "evaluate", 75, 76);
+    if (output) output = co_await withRule(job, goal, input["plan"], *output, 76);
     if (!output) co_return std::unexpected(output.error());
     co_return output->value("parts", Json::object()).value("test", Json::object());
 }

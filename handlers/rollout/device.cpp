@@ -210,7 +210,9 @@ Json describe(const Device& device) {
                              {"inference_ticks", device.telemetry->inferenceTicks},
                              {"stack_high", device.telemetry->stackHigh},
                              {"heap_free", device.telemetry->heapFree},
-                             {"link_drops", device.telemetry->linkDrops}};
+                             {"link_drops", device.telemetry->linkDrops},
+                             {"code_faults", device.telemetry->codeFaults},
+                             {"code_fault", wire::name(device.telemetry->codeFault)}};
     }
     if (device.dropped > 0) json["dropped_messages"] = device.dropped;
     return json;

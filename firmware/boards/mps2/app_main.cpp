@@ -4,6 +4,7 @@
 #include <new>
 
 #include "firmware/app/application.hpp"
+#include "firmware/app/code.hpp"
 #include "firmware/app/config_page.hpp"
 #include "firmware/app/preflight.hpp"
 #include "firmware/boards/mps2/clock.hpp"
@@ -13,6 +14,7 @@
 #include "firmware/boards/mps2/lan9118.hpp"
 #include "firmware/boards/mps2/random.hpp"
 #include "firmware/boards/mps2/uart.hpp"
+#include "firmware/boards/mps2/unprivileged.hpp"
 #include "firmware/boards/mps2/watchdog.hpp"
 #include "firmware/boot/image.hpp"
 #include "firmware/boot/layout.hpp"
@@ -74,6 +76,7 @@ int main() {
     board::startLog();
     board::startSensorPort();
     board::protectFlash();
+    app::commonCodeRunner().use(board::callUnprivileged);
     const board::ResetCause cause = board::takeResetCause();
 
     const bool configured = app::readConfig(flash.view(boot::kConfigOffset, sizeof config), config);

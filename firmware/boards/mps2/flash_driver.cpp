@@ -14,9 +14,6 @@ static_assert(boot::kFlashBase == kFlashBase && boot::kFlashSize == kFlashSize);
 constexpr std::uint32_t kEraseTicks = kClockHz / 1000 * 4;          // 4 ms a page
 constexpr std::uint32_t kProgramTicks = kClockHz / 1'000'000 * 40;  // 40 us for each 256 bytes
 
-constexpr std::uint32_t kMpuOn = 1;
-constexpr std::uint32_t kMpuDefaultMap = 4;
-
 bool inside(std::uint32_t offset, std::size_t size) {
     return offset <= kFlashSize && size <= kFlashSize - offset;
 }
@@ -34,6 +31,12 @@ void protectFlash() {
     reg(kMpuBase) = kFlashBase;
     // 16 MB, read-only for all, executable, cacheable normal memory.
     reg(kMpuAttributes) = 6u << 24 | 1u << 17 | 23u << 1 | 1;
+    // Its first 64 KB, configuration and boot state, only for privileged code: the broker's
+    // password is there.
+    static_assert(boot::kConfigOffset < 0x10000 && boot::slotOffset(0) == 0x10000);
+    reg(kMpuNumber) = 1;
+    reg(kMpuBase) = kFlashBase;
+    reg(kMpuAttributes) = 1u << 28 | 5u << 24 | 1u << 17 | 15u << 1 | 1;
     reg(kMpuControl) = kMpuOn | kMpuDefaultMap;
     barrier();
 }

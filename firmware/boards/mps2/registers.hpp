@@ -48,6 +48,7 @@ inline constexpr std::uint32_t kSysTickValue = 0xE000E018;
 inline constexpr std::uint32_t kNvicEnable = 0xE000E100;
 inline constexpr std::uint32_t kNvicDisable = 0xE000E180;
 inline constexpr std::uint32_t kNvicClearPending = 0xE000E280;
+inline constexpr std::uint32_t kInterruptState = 0xE000ED04;
 inline constexpr std::uint32_t kVectorTable = 0xE000ED08;
 inline constexpr std::uint32_t kResetControl = 0xE000ED0C;
 inline constexpr std::uint32_t kFaultStatus = 0xE000ED28;
@@ -56,6 +57,9 @@ inline constexpr std::uint32_t kMpuControl = 0xE000ED94;
 inline constexpr std::uint32_t kMpuNumber = 0xE000ED98;
 inline constexpr std::uint32_t kMpuBase = 0xE000ED9C;
 inline constexpr std::uint32_t kMpuAttributes = 0xE000EDA0;
+inline constexpr std::uint32_t kMpuOn = 1;          // of kMpuControl
+inline constexpr std::uint32_t kMpuDefaultMap = 4;  // what no region names is for privileged code
+inline constexpr std::uint32_t kFloatContext = 0xE000EF34;
 
 inline void barrier() {
     asm volatile("dsb\n isb" ::: "memory");

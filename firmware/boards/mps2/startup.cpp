@@ -19,10 +19,11 @@ extern Constructor __init_array_end[];
 
 int main();
 void resetHandler();
-void faultHandler();
 void watchdogHandler();
 
 // Handlers that only the application has; the bootloader takes the defaults.
+[[gnu::weak]] void svcHandler();
+[[gnu::weak]] void faultHandler();
 [[gnu::weak]] void sysTickHandler() {}
 [[gnu::weak]] void uart1RxHandler() {}
 [[gnu::weak]] void ethernetHandler() {}
@@ -48,7 +49,7 @@ extern "C" {
     {
         resetHandler,      watchdogHandler,   faultHandler,      faultHandler,
         faultHandler,      faultHandler,      nullptr,           nullptr,
-        nullptr,           nullptr,           unexpectedHandler, unexpectedHandler,
+        nullptr,           nullptr,           svcHandler,        unexpectedHandler,
         nullptr,           unexpectedHandler, sysTickHandler,    unexpectedHandler,
         unexpectedHandler, uart1RxHandler,    unexpectedHandler, unexpectedHandler,
         unexpectedHandler, unexpectedHandler, unexpectedHandler, unexpectedHandler,
@@ -68,6 +69,9 @@ void watchdogHandler() {
 }
 void unexpectedHandler() {
     tinsmith::board::resetAfter(tinsmith::board::ResetCause::fault);
+}
+void svcHandler() {
+    unexpectedHandler();
 }
 
 // The library's own would pull in signals and a heap. Firmware never ends: it restarts.

@@ -2,10 +2,12 @@
 // in both slots, and a device publishes results.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <thread>
 #include <toml.hpp>
 
@@ -14,6 +16,8 @@
 #include "firmware/boot/layout.hpp"
 #include "firmware/image/image.hpp"
 #include "firmware/wire/sensor_frame.hpp"
+#include "handlers/code/compile.hpp"
+#include "handlers/code/header.hpp"
 #include "tests/firmware/device/harness.hpp"
 
 namespace tinsmith::test {
@@ -32,6 +36,7 @@ std::vector<std::string> words(const toml::value& table, const std::string& key,
                                const std::string& slot) {
     std::vector<std::string> out;
     for (std::string word : toml::find<std::vector<std::string>>(table, key)) {
+        if (word == "{code}") continue;
         out.push_back(
             replaced(replaced(std::move(word), "{dir}", firmwareDir().string()), "{slot}", slot));
     }
@@ -168,6 +173,115 @@ TEST_F(ModelTest, PreflightGivesTheGatewaysBytes) {
                       0)
                 << "window " << i;
         }
+    }
+}
+
+// The tiny model with a decision rule of this C source, as signed firmware for slot b.
+Update hostileUpdate(const Folder& folder, const image::SigningKey& key, const std::string& name,
+                     const std::string& rule) {
+    const auto toolchain =
+        toml::find(toml::parse((firmwareDir() / "board.toml").string()), "toolchain");
+    const std::filesystem::path here = folder / name;
+    std::filesystem::create_directory(here);
+    std::string model = readText(TINSMITH_SOURCE_DIR "/tests/firmware/boards/tiny_model.cpp");
+    model =
+        replaced(model, "constexpr Model kTiny",
+                 "CodeArea area;\nextern \"C\" int tinsmith_decide(const float*, int, float*);\n"
+                 "constexpr GeneratedCode kCode = {nullptr, 0, nullptr, 0, tinsmith_decide, "
+                 "1.0f / 256, -128, &area};\nconstexpr Model kTiny");
+    model = replaced(model, ".goldenCount = 0}", ".goldenCount = 0, .code = &kCode}");
+    std::ofstream(here / "model.cpp") << model;
+    std::ofstream(here / code::kHeaderFile) << code::headerText();
+    std::ofstream(here / code::sourceFile(code::Kind::decision)) << rule;
+    run(words(toolchain, "compile", ""), here);
+    run(code::compileCommand(code::Kind::decision, words(toolchain, "code", "")), here);
+    std::vector<std::string> link = words(toolchain, "link", "b");
+    link.insert(std::ranges::find(link, "model.o"), "decision.o");
+    run(link, here);
+    run(words(toolchain, "objcopy", "b"), here);
+    return signedUpdate(key, here / "model-b.bin", 1, 2);
+}
+
+struct HostileRule {
+    std::string device, rule;
+    wire::CodeEnd end;
+    std::uint32_t faults;
+};
+
+// Rules that go wrong: the device says so, publishes what it would publish without a rule, and goes
+// on; one that is right is heeded.
+TEST_F(ModelTest, DeviceLivesOnWhateverItsRuleDoes) {
+    const std::string head = "int tinsmith_decide(const float *s, int n, float *memory) {\n";
+    const std::vector<HostileRule> rules = {
+        {"wild", head + "*(volatile int *)(memory + 20000) = 1;\nreturn n;\n}\n",
+         wire::CodeEnd::memory, app::kCodeMaxFaults},
+        {"loop", head + "for (;;) { memory[0] += s[0]; }\n}\n", wire::CodeEnd::time,
+         app::kCodeMaxFaults},
+        {"deep",
+         "static int f(int n) { volatile int a[99]; a[n % 99] = n; return n < 0 ? 0 : f((n & 7) + "
+         "1) "
+         "+ a[n % 99]; }\n" +
+             head + "return f(n);\n}\n",
+         wire::CodeEnd::stack, app::kCodeMaxFaults},
+        // Right, and it remembers: every other window is not published.
+        {"good", head + "memory[0] = 1.0f - memory[0];\nreturn memory[0] > 0.5f ? 2 : -1;\n}\n",
+         wire::CodeEnd::returned, 0},
+    };
+    Broker broker(folder);
+    Gateway gateway(broker.port(), key.key);
+    std::vector<std::unique_ptr<image::Emulator>> emulators;
+    std::vector<Update> updates;
+    for (const HostileRule& each : rules) {
+        const auto flash = makeDevice(folder, key, each.device, broker.port());
+        emulators.push_back(std::make_unique<image::Emulator>(emulatorFor(flash)));
+        ASSERT_TRUE(emulators.back()->start());
+        updates.push_back(hostileUpdate(folder, key.key, each.device + "-build", each.rule));
+    }
+    for (std::size_t i = 0; i < rules.size(); ++i) {
+        const std::string& device = rules[i].device;
+        const auto running = [&] {
+            return gateway.hellos.contains(device) && gateway.hellos[device].online;
+        };
+        ASSERT_TRUE(gateway.wait(10s, running)) << device;
+        gateway.offer(device, updates[i], 1);
+        ASSERT_TRUE(gateway.wait(30s, [&] {
+            return running() && gateway.hellos[device].runningDigest == updates[i].digest &&
+                   !gateway.hellos[device].trial;
+        })) << device;
+    }
+    std::vector<float> rows;
+    for (int i = 0; i < 80; ++i) {
+        const std::array<float, 2> row = {std::sin(static_cast<float>(i)),
+                                          static_cast<float>(i % 7) * 0.3f};
+        std::array<std::uint8_t, wire::kMaxFrameBytes> frame{};
+        const std::size_t size = wire::encodeSensorFrame(row, static_cast<std::uint8_t>(i), frame);
+        for (const auto& emulator : emulators) {
+            while (!emulator->feed({frame.data(), size})) std::this_thread::sleep_for(1ms);
+        }
+        rows.insert(rows.end(), row.begin(), row.end());
+    }
+    const app::Model& model = *app::kModel;
+    app::Inference expected;
+    for (const HostileRule& each : rules) {
+        const bool good = each.end == wire::CodeEnd::returned;
+        const std::size_t wanted = good ? 5 : 10;
+        ASSERT_TRUE(
+            gateway.wait(20s, [&] { return gateway.results[each.device].size() >= wanted; }))
+            << each.device << ": " << gateway.results[each.device].size() << " results";
+        for (std::size_t i = 0; i < wanted; ++i) {
+            const wire::Result& result = gateway.results[each.device][i];
+            const std::size_t window = good ? 2 * i : i;
+            app::infer(model, rows.data() + window * 16, [] { return std::uint64_t{0}; }, expected);
+            EXPECT_EQ(result.windowIndex, window) << each.device;
+            EXPECT_EQ(result.classIndex, good ? 2 : app::winner(expected, 3)) << each.device;
+        }
+        ASSERT_TRUE(gateway.wait(25s, [&] {
+            return gateway.telemetry.contains(each.device) &&
+                   gateway.telemetry[each.device].inferences >= 10;
+        })) << each.device;
+        EXPECT_EQ(gateway.telemetry[each.device].codeFaults, each.faults) << each.device;
+        EXPECT_EQ(wire::name(gateway.telemetry[each.device].codeFault), wire::name(each.end))
+            << each.device;
     }
 }
 

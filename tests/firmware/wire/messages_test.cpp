@@ -109,7 +109,7 @@ TEST(Messages, SurviveTheWireAndNoCutOfThemDoes) {
     result.classCount = 0;
     result.classIndex = 639;  // of more classes than a message has room for
     expectRoundTrip(result);
-    expectRoundTrip(Telemetry{1, 2, 3, 4, 5, 6, 7});
+    expectRoundTrip(Telemetry{1, 2, 3, 4, 5, 6, 7, 8, CodeEnd::time});
 }
 
 TEST(Messages, ASampleKeepsItsValues) {
@@ -166,7 +166,7 @@ TEST(Messages, ReadersSkipKeysOfNewerVersions) {
 }
 
 TEST(Messages, ReadersRefuseDoubleAndMissingKeysAndTrailingBytes) {
-    const Bytes good = bytesOf(Telemetry{1, 2, 3, 4, 5, 6, 7});
+    const Bytes good = bytesOf(Telemetry{1, 2, 3, 4, 5, 6, 7, 8, CodeEnd::time});
     Telemetry back;
     Bytes twice = good;
     twice[0] = 0xA8;

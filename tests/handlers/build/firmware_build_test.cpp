@@ -25,8 +25,9 @@ class Folder {
 
 constexpr const char* kToolchain = R"([toolchain]
 compile = ["cc", "-I{dir}/include", "-c", "model.cpp", "-o", "model.o"]
-link = ["cc", "-T{dir}/slot-{slot}.ld", "model.o", "-o", "model-{slot}.elf"]
+link = ["cc", "-T{dir}/slot-{slot}.ld", "model.o", "{code}", "-o", "model-{slot}.elf"]
 objcopy = ["objcopy", "model-{slot}.elf", "model-{slot}.bin"]
+code = ["cc", "-mcpu=x"]
 )";
 
 constexpr const char* kBoard = R"(clock_hz = 25000000
@@ -61,6 +62,11 @@ TEST(BoardTools, PlaceholdersAreFilledForEachSlot) {
                                                           "model.cpp", "-o", "model.o"}));
     EXPECT_EQ(commands[1].argv, (std::vector<std::string>{"cc", "-T" + board + "/slot-a.ld",
                                                           "model.o", "-o", "model-a.elf"}));
+    const auto further = build::buildCommands(*tools, {"decision.o"});
+    EXPECT_EQ(further[3].argv,
+              (std::vector<std::string>{"cc", "-T" + board + "/slot-b.ld", "model.o", "decision.o",
+                                        "-o", "model-b.elf"}));
+    EXPECT_EQ(tools->code, (std::vector<std::string>{"cc", "-mcpu=x"}));
     EXPECT_EQ(commands[2].output, "model-a.bin");
     EXPECT_EQ(commands[4].argv,
               (std::vector<std::string>{"objcopy", "model-b.elf", "model-b.bin"}));

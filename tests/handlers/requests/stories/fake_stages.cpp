@@ -30,6 +30,7 @@ compiler = "fake-cc"
 compile = ["fake-cc", "model.cpp"]
 link = ["fake-ld", "{slot}"]
 objcopy = ["fake-objcopy", "{slot}"]
+code = ["fake-c"]
 size = ["fake-size", "{slot}"]
 [emulator]
 command = ["fake-emulator", "{flash}", "{boot}", "{log}"]

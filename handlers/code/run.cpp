@@ -1,0 +1,208 @@
+#include "handlers/code/run.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <csignal>
+#include <cstring>
+
+#include "firmware/dsp/numeric.hpp"
+#include "handlers/code/compile.hpp"
+#include "handlers/code/run_format.hpp"
+
+namespace tinsmith::code {
+
+namespace {
+
+std::unexpected<Error> wrongAnswer(Kind kind, const std::string& what, std::string hint) {
+    return fail(Code::build_failed, "the code of the " + std::string(kindName(kind)) + " " + what,
+                std::move(hint), "/code/" + std::string(kindName(kind)) + "/source");
+}
+
+template <class Value>
+void append(std::string& bytes, const Value& value) {
+    bytes.append(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+RunHeader headerOf(std::size_t items) {
+    RunHeader header;
+    header.items = static_cast<std::uint32_t>(items);
+    return header;
+}
+
+// Values of four bytes each, kRunEnd behind them.
+template <class Value>
+Result<std::vector<Value>> valuesFrom(Kind kind, const std::string& output, std::size_t count) {
+    static_assert(sizeof(Value) == 4);
+    std::uint32_t end = 0;
+    if (output.size() == count * 4 + sizeof end)
+        std::memcpy(&end, output.data() + count * 4, sizeof end);
+    if (end != kRunEnd)
+        return wrongAnswer(kind, "did not come to its end for every window",
+                           "return from the function, always");
+    std::vector<Value> values(count);
+    if (count > 0) std::memcpy(values.data(), output.data(), count * 4);
+    return values;
+}
+
+// Whether all rows of `width` have the bits of the first.
+template <class Value>
+bool allTheSame(std::span<const Value> values, std::size_t width) {
+    for (std::size_t at = width; at + width <= values.size(); at += width) {
+        if (std::memcmp(values.data(), values.data() + at, width * sizeof(Value)) != 0)
+            return false;
+    }
+    return true;
+}
+
+bool allTheSame(const Windows& windows) {
+    const auto bytes = static_cast<std::size_t>(windows.length) *
+                       static_cast<std::size_t>(windows.channels) * sizeof(float);
+    return std::ranges::all_of(windows.first, [&](const float* window) {
+        return std::memcmp(window, windows.first.front(), bytes) == 0;
+    });
+}
+
+std::ptrdiff_t winner(const std::int8_t* scores, int classes) {
+    return std::max_element(scores, scores + classes) - scores;
+}
+
+}  // namespace
+
+std::string inputOf(const Windows& windows, int outputs) {
+    RunHeader header = headerOf(windows.first.size());
+    header.length = static_cast<std::uint32_t>(windows.length);
+    header.channels = static_cast<std::uint32_t>(windows.channels);
+    header.outputs = static_cast<std::uint32_t>(outputs);
+    const std::size_t values = std::size_t{header.length} * header.channels;
+    std::string bytes;
+    bytes.reserve(sizeof header + windows.first.size() * values * sizeof(float));
+    append(bytes, header);
+    for (const float* window : windows.first) {
+        for (std::size_t i = 0; i < values; ++i) append(bytes, dsp::clean(window[i]));
+    }
+    return bytes;
+}
+
+std::string inputOf(const Scores& scores) {
+    RunHeader header = headerOf(scores.count());
+    header.decision = 1;
+    header.length = 1;
+    header.channels = static_cast<std::uint32_t>(scores.classes);
+    std::string bytes;
+    append(bytes, header);
+    const auto classes = static_cast<std::size_t>(scores.classes);
+    for (std::size_t i = 0; i < scores.count(); ++i) {
+        append(bytes, std::uint32_t{scores.anew[i]});
+        for (std::size_t c = 0; c < classes; ++c) {
+            // As firmware/app/code.cpp has it, to the bit.
+            append(bytes, static_cast<float>(scores.outputs[i * classes + c] - scores.zero) *
+                              scores.scale);
+        }
+    }
+    return bytes;
+}
+
+std::size_t outputBytes(std::size_t items, int valuesEach) {
+    return items * static_cast<std::size_t>(valuesEach) * 4 + sizeof kRunEnd;
+}
+
+Child runChild(const std::filesystem::path& folder, std::size_t bytes) {
+    Child child;
+    child.argv = {(folder / kProgramFile).string()};
+    child.folder = folder;
+    child.cage = Cage::code;
+    // A thousand values a second at least: a hundredth of what ordinary code does.
+    child.limits.cpuSeconds =
+        std::min<std::int64_t>(2 + static_cast<std::int64_t>(bytes) / 4000, 60);
+    child.limits.wallMs = 5'000 * child.limits.cpuSeconds;
+    child.limits.memoryBytes = 256'000'000;
+    child.limits.fileBytes = static_cast<std::int64_t>(bytes) + 4096;
+    child.limits.processes = 1;
+    child.limits.outputBytes = 10'000;
+    return child;
+}
+
+Status checkExit(Kind kind, const Exit& exit) {
+    const auto wrong = [&](const char* what, const char* hint) {
+        return Status(wrongAnswer(kind, what, hint));
+    };
+    if (!exit.limit.empty() || exit.signal == SIGXCPU)
+        return wrong("took too long on the gateway", "bound every loop");
+    switch (exit.signal) {
+        case 0:
+            break;
+        case SIGKILL:  // what is over its processor time, and at once over the last of it
+            return wrong("took too long on the gateway", "bound every loop");
+        case SIGSEGV:
+        case SIGBUS:
+            return wrong("touched memory that is not its own on the gateway",
+                         "stay inside the arrays: window has length * channels values");
+        case SIGFPE:
+            return wrong("divided a whole number by zero", "look before you divide");
+        case SIGSYS:
+            return wrong("asked the system for something", "it may only compute");
+        case SIGXFSZ:
+            return wrong("wrote too much", "it may only compute");
+        default:
+            return wrong("ended with a signal", "it may only compute");
+    }
+    if (exit.code == 0) return {};
+    return wrong("did not run on the gateway", "it may only compute");
+}
+
+Result<std::vector<float>> featuresFrom(const std::string& output, const Windows& windows,
+                                        int outputs) {
+    const auto width = static_cast<std::size_t>(outputs);
+    auto values = valuesFrom<float>(Kind::feature, output, windows.first.size() * width);
+    if (!values) return values;
+    for (std::size_t i = 0; i < values->size(); ++i) {
+        const float value = (*values)[i];
+        if (std::isfinite(value)) continue;
+        const std::string place =
+            "out[" + std::to_string(i % width) + "] of window " + std::to_string(i / width);
+        if (std::bit_cast<std::uint32_t>(value) == kRunUnwritten)
+            return wrongAnswer(Kind::feature, "did not write " + place,
+                               "write all " + std::to_string(outputs) + " values, always");
+        return wrongAnswer(
+            Kind::feature,
+            "gave " + std::string(std::isnan(value) ? "not a number" : "infinity") + " as " + place,
+            "look before you divide; mind overflow");
+    }
+    if (windows.first.size() > 1 && allTheSame(std::span<const float>(*values), width) &&
+        !allTheSame(windows)) {
+        return wrongAnswer(Kind::feature, "gives every window the same values",
+                           "compute them from the window");
+    }
+    return values;
+}
+
+Result<std::vector<std::int32_t>> plainDecisions(const std::string& output, std::size_t count) {
+    return valuesFrom<std::int32_t>(Kind::decision, output, count);
+}
+
+Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output, const Scores& scores) {
+    auto values = plainDecisions(output, scores.count());
+    if (!values) return values;
+    const auto classes = static_cast<std::size_t>(scores.classes);
+    bool varied = false;
+    for (std::size_t i = 0; i < values->size(); ++i) {
+        const std::int32_t value = (*values)[i];
+        if (value < -1 || value >= scores.classes) {
+            return wrongAnswer(
+                Kind::decision,
+                "returned " + std::to_string(value) + " for window " + std::to_string(i),
+                "return a class, 0 to " + std::to_string(scores.classes - 1) + ", or -1");
+        }
+        varied = varied || winner(scores.outputs.data() + i * classes, scores.classes) !=
+                               winner(scores.outputs.data(), scores.classes);
+    }
+    if (varied && allTheSame(std::span<const std::int32_t>(*values), 1)) {
+        return wrongAnswer(Kind::decision,
+                           "returns " + std::to_string(values->front()) + " for every window",
+                           "let it depend on the scores");
+    }
+    return values;
+}
+
+}  // namespace tinsmith::code

@@ -1,0 +1,58 @@
+// Generated code on the gateway: what its program is given, the child that runs it, and what its
+// answers are worth.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "handlers/code/source.hpp"
+#include "handlers/flow/ports.hpp"
+
+namespace tinsmith::code {
+
+struct Windows {
+    std::vector<const float*> first;  // each length * channels floats
+    int length = 1;
+    int channels = 1;
+};
+
+// int8 outputs of the network, `classes` a window, and how to read them as scores.
+struct Scores {
+    std::span<const std::int8_t> outputs;
+    int classes = 2;
+    float scale = 1.0F / 256;
+    std::int32_t zero = -128;
+    std::vector<bool> anew;  // a window each: whether a recording begins with it
+
+    [[nodiscard]] std::size_t count() const {
+        return outputs.size() / static_cast<std::size_t>(classes);
+    }
+};
+
+// The content of kRunInputFile.
+[[nodiscard]] std::string inputOf(const Windows& windows, int outputs);
+[[nodiscard]] std::string inputOf(const Scores& scores);
+
+// Runs `folder`/code-run on `folder`/code-input, which makes `folder`/code-output.
+[[nodiscard]] Child runChild(const std::filesystem::path& folder, std::size_t outputBytes);
+std::size_t outputBytes(std::size_t items, int valuesEach);
+
+// How the child ended; build_failed, in words, where not well.
+[[nodiscard]] Status checkExit(Kind kind, const Exit& exit);
+
+// Features of all windows, `outputs` each. build_failed where one is missing or not finite, or
+// where the code gives all windows the same although they differ.
+[[nodiscard]] Result<std::vector<float>> featuresFrom(const std::string& output,
+                                                      const Windows& windows, int outputs);
+// What the rule's program wrote for `count` windows, as it stands.
+[[nodiscard]] Result<std::vector<std::int32_t>> plainDecisions(const std::string& output,
+                                                               std::size_t count);
+// The class that is published for each window, -1 for none. build_failed where it is no class, or
+// where all windows get the same although the network says different things of them.
+[[nodiscard]] Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output,
+                                                              const Scores& scores);
+
+}  // namespace tinsmith::code
