@@ -33,7 +33,7 @@ void printData(const Json& data) {
     // Texts are shown as they are.
     for (const char* key : {"markdown", "text"}) {
         if (!data.is_object() || !data.contains(key) || !data[key].is_string()) continue;
-        const auto& text = data[key].get_ref<const std::string&>();
+        const std::string text = printableLines(data[key].get_ref<const std::string&>());
         std::printf("%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
         return;
     }

@@ -54,6 +54,18 @@ std::string printable(std::string_view text) {
     return result;
 }
 
+std::string printableLines(std::string_view text) {
+    std::string result;
+    while (!text.empty()) {
+        const std::size_t end = text.find('\n');
+        result += printable(text.substr(0, end));
+        if (end == std::string_view::npos) break;
+        result += '\n';
+        text.remove_prefix(end + 1);
+    }
+    return result;
+}
+
 std::string table(const Json& rows, const std::vector<std::string>& columns) {
     std::vector<std::vector<std::string>> cells;
     std::vector<std::string> head;

@@ -11,6 +11,8 @@ namespace tinsmith::ctl {
 
 // Control characters and broken UTF-8 of foreign text must not reach a terminal.
 std::string printable(std::string_view text);
+// The same for texts of several lines, which stay lines.
+std::string printableLines(std::string_view text);
 
 // One line a row of `rows` (objects) with the values at `columns`, under a header. "a/b" reaches
 // into an object.

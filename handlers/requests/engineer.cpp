@@ -6,6 +6,7 @@
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
 #include "handlers/requests/report.hpp"
+#include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -172,6 +173,14 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
         }
         auto plan = reply ? wholePlan(goal, books, *reply)
                           : Result<plan::Plan>(std::unexpected(reply.error()));
+        if (plan && !plan->decision.empty()) {
+            // Compiled before anything is trained: a fault of the code goes back at once.
+            const Json json = plan::toJson(*plan);
+            Result<Json> compiled = co_await job.step("code", json["code"], checkRule(job, json));
+            if (!compiled && endsJob(compiled.error()))
+                co_return std::unexpected(compiled.error());
+            if (!compiled) plan = std::unexpected(compiled.error());
+        }
         if (plan) {
             noteVerdict(job, reply->kind == plan::Reply::Kind::edit ? "edit" : "plan");
             co_return Proposal{std::move(*plan), reply->reason, answer->model};

@@ -90,6 +90,12 @@ Task<Result<fs::path>> ruleProgram(Job& job, Json plan) {
     co_return object->parent_path() / code::kProgramFile;
 }
 
+Task<Result<Json>> checkRule(Job& job, Json plan) {
+    Result<fs::path> program = co_await ruleProgram(job, plan);
+    if (!program) co_return std::unexpected(program.error());
+    co_return Json::object();
+}
+
 Task<Result<std::string>> ruleObject(Job& job, Json plan, std::vector<std::string> compiler) {
     Result<fs::path> object = co_await compileRule(job, plan, compiler, "rule-board");
     if (!object) co_return std::unexpected(object.error());

@@ -13,6 +13,8 @@ TEST(Print, ForeignTextCannotSteerATerminal) {
               " 31m")
         << "the one-character form of ESC [";
     EXPECT_EQ(printable("\x7f"), " ");
+    EXPECT_EQ(printableLines("# a\n\n\x1b[31mb\n"), "# a\n\n [31mb\n");
+    EXPECT_EQ(printableLines("no end"), "no end");
     EXPECT_EQ(printable("broken \xFF end"), "broken \xEF\xBF\xBD end");
 }
 
