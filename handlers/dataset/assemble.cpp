@@ -60,11 +60,20 @@ std::vector<Uncut> place(Readings& in) {
     const std::size_t channels = d.channels.size();
     std::vector<Uncut> uncut;
     d.samples.reserve(in.samples.size());
+    bool gap = true;  // the run before was left out
     for (Run& run : in.runs) {
-        if (run.samples < d.windowLength) continue;
+        if (run.samples < d.windowLength) {
+            gap = true;
+            continue;
+        }
         const auto at = std::lower_bound(d.classes.begin(), d.classes.end(), run.label);
-        Uncut piece{static_cast<int>(at - d.classes.begin()), std::move(run.group), run.part,
-                    run.samples, d.samples.size()};
+        Uncut piece{static_cast<int>(at - d.classes.begin()),
+                    std::move(run.group),
+                    run.part,
+                    run.samples,
+                    d.samples.size(),
+                    run.follows && !gap};
+        gap = false;
         const auto from = in.samples.begin() + static_cast<std::ptrdiff_t>(run.offset);
         d.samples.insert(d.samples.end(), from,
                          from + static_cast<std::ptrdiff_t>(run.samples * channels));

@@ -151,6 +151,7 @@ Json card(const Dataset& d, const std::vector<Warning>& notes) {
                  {"classes", d.classes},
                  {"windows", windowsPerPart(d)},
                  {"groups", groupsPerPart(d)}};
+    if (const std::size_t changes = labelChanges(d); changes > 0) json["label_changes"] = changes;
     if (d.picture) {
         json["picture"] = {{"rows", d.picture->rows}, {"columns", d.picture->columns}};
     }

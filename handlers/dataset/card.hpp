@@ -19,7 +19,7 @@ struct Warning {
 };
 
 // JSON below kMaxCardBytes (details go first where a dataset has many classes or channels):
-// {"sha256","channels","units","rate_hz","window":{"length","stride"},"picture":{"rows","columns"}?,"classes",
+// {"sha256","channels","units","rate_hz","window":{"length","stride"},"picture":{"rows","columns"}?,"label_changes"?,"classes",
 //  "windows":{"train":{"total","per_class":[…]},"validation":…,"test":…},
 //  "groups":{"train":{"count","names":[…]},…},
 //  "ranges":[{"channel","min","max","mean","deviation"}],

@@ -96,6 +96,7 @@ std::string head(const Dataset& d) {
                             {"part", partName(s.part)},
                             {"samples", s.samples},
                             {"offset", s.offset}});
+        if (s.follows) segments.back()["follows"] = true;
     }
     Json header = {{"channels", d.channels},
                    {"units", d.units ? Json(*d.units) : Json()},
@@ -147,6 +148,10 @@ bool readSegment(const Json& json, Segment& s) {
     }
     const auto named = partFromName(part.get<std::string>());
     if (!named) return false;
+    if (const auto follows = json.find("follows"); follows != json.end()) {
+        if (!follows->is_boolean()) return false;
+        s.follows = follows->get<bool>();
+    }
     s.part = *named;
     s.label = static_cast<int>(label);
     s.group = group.get<std::string>();
@@ -208,19 +213,45 @@ std::size_t windowCount(const Dataset& d, const Segment& s) {
     return (s.samples - d.windowLength) / step + 1;
 }
 
+namespace {
+
+// Rows before a segment that its windows may look back at.
+std::size_t rowsBefore(const Dataset& d, std::size_t index) {
+    std::size_t rows = 0;
+    for (std::size_t i = index; i > 0 && rows < d.history && d.segments[i].follows; --i) {
+        const Segment& s = d.segments[i];
+        const Segment& before = d.segments[i - 1];
+        const bool next = before.offset + before.samples * d.channels.size() == s.offset;
+        if (!next || before.part != s.part || before.group != s.group) break;
+        rows += before.samples;
+    }
+    return std::min(rows, d.history);
+}
+
+}  // namespace
+
 std::vector<WindowRef> windows(const Dataset& d, Part part) {
     std::vector<WindowRef> refs;
-    const std::size_t step =
-        (part == Part::train ? d.windowStride : d.windowLength) * d.channels.size();
+    const std::size_t own = d.windowLength - d.history;
+    const std::size_t step = part == Part::train ? d.windowStride : own;
     for (std::size_t i = 0; i < d.segments.size(); ++i) {
         const Segment& s = d.segments[i];
         if (s.part != part) continue;
-        const std::size_t count = windowCount(d, s);
-        for (std::size_t w = 0; w < count; ++w) {
-            refs.push_back({d.samples.data() + s.offset + w * step, s.label, i});
+        const std::size_t before = rowsBefore(d, i);
+        for (std::size_t at = d.history - before; at + own <= s.samples; at += step) {
+            const float* first = d.samples.data() + s.offset + at * d.channels.size();
+            refs.push_back({first - d.history * d.channels.size(), s.label, i});
         }
     }
     return refs;
+}
+
+std::size_t labelChanges(const Dataset& d) {
+    std::size_t changes = 0;
+    for (std::size_t i = 1; i < d.segments.size(); ++i) {
+        if (d.segments[i].follows && d.segments[i].label != d.segments[i - 1].label) ++changes;
+    }
+    return changes;
 }
 
 Result<Dataset> load(const std::filesystem::path& path) {

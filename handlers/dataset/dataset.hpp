@@ -34,6 +34,8 @@ struct Segment {
     Part part = Part::train;
     std::size_t samples = 0;  // rows
     std::size_t offset = 0;   // first float in Dataset::samples
+    bool follows = false;     // its first sample was taken right after the last one of the segment
+                              // before it; only the label, the group or the part is another
 };
 
 // What one window looks like where it is a picture.
@@ -56,6 +58,10 @@ struct Dataset {
     // is a whole number of windows.
     std::optional<Picture> picture;
     std::vector<float> samples;  // finite, raw units
+    // Samples at the beginning of each window that are history: they may lie in the segments that
+    // this one follows in its part and group, and the label is that of the rest. Not in the file: a
+    // plan decides.
+    std::size_t history = 0;
 };
 
 // Borrowed: valid as long as the Dataset. Shape [windowLength, channels], row-major.
@@ -68,7 +74,11 @@ struct WindowRef {
 std::string_view partName(Part part);
 std::optional<Part> partFromName(std::string_view name);  // "train", "validation", "test"
 
-// Train windows step by windowStride, validation and test windows by windowLength (no overlap).
+// How often the label changes while a recording goes on.
+std::size_t labelChanges(const Dataset& dataset);
+
+// Train windows step by windowStride, validation and test windows by windowLength less history (no
+// overlap of what is labelled).
 std::vector<WindowRef> windows(const Dataset& dataset, Part part);
 std::size_t windowCount(const Dataset& dataset, const Segment& segment);
 

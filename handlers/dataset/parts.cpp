@@ -18,7 +18,7 @@ std::size_t wholeWindows(const Uncut& s, const Shape& shape) {
 }
 
 Segment settle(const Uncut& s, Part part) {
-    return {s.label, s.group, part, s.samples, s.offset};
+    return {s.label, s.group, part, s.samples, s.offset, s.follows};
 }
 
 std::set<std::string> groupsOf(const std::vector<Uncut>& segments) {
@@ -197,6 +197,7 @@ std::vector<Segment> cutInOrder(std::span<const Uncut> chain, const Shape& shape
             const std::size_t take = std::min(count - done, end - at);
             Segment piece = settle(s, part);
             const std::size_t from = done * shape.windowLength;
+            piece.follows = piece.follows || from > 0;
             done += take;
             // The last piece keeps the rows that do not fill a window.
             piece.samples = (done == count ? s.samples : done * shape.windowLength) - from;

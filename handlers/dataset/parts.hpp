@@ -20,6 +20,7 @@ struct Uncut {
     std::optional<Part> part;  // what the split says; none = nothing is said
     std::size_t samples = 0;
     std::size_t offset = 0;
+    bool follows = false;  // as Segment's
 };
 
 struct Shape {

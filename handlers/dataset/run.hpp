@@ -15,6 +15,7 @@ struct Run {
     std::optional<Part> part;
     std::size_t samples = 0;  // rows
     std::size_t offset = 0;   // first float
+    bool follows = false;     // its first row comes right after the last one of the run before
 };
 
 }  // namespace tinsmith::dataset

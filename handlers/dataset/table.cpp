@@ -70,6 +70,7 @@ Status readRuns(CsvReader& reader, const Roles& roles, std::size_t maxFloats,
         if (changed) {
             Run run;
             run.offset = samples.size();
+            run.follows = !first && !roles.window;
             if (const Status good = describe(reader, roles, cells, run); !good) return good;
             runs.push_back(std::move(run));
             first = false;

@@ -127,8 +127,9 @@ int epochsFor(const SearchInput& input, double windowsToSee, int least, int most
 }
 
 void Space::add(const char* reason, std::vector<Feature> features, std::vector<Layer> network,
-                Training training) {
+                Training training, std::optional<Windowing> windowing) {
     Plan plan;
+    plan.windowing = windowing;
     plan.reason = reason;
     plan.features = std::move(features);
     plan.network = std::move(network);

@@ -35,7 +35,7 @@ struct Space {
     std::vector<Plan> plans;
 
     void add(const char* reason, std::vector<Feature> features, std::vector<Layer> network,
-             Training training);
+             Training training, std::optional<Windowing> windowing = std::nullopt);
 };
 
 // Each adds what is worth a try for its kind of window, best first.

@@ -59,10 +59,32 @@ std::vector<Layer> with(std::vector<Layer> layers, Layer more) {
     return layers;
 }
 
+// What changed in the last rows says more than where a slow sensor stands, which drifts: noise
+// keeps a network from leaning on the exact level.
+void addHistories(Space& space) {
+    Training t;
+    t.epochs = epochsFor(space.input, 100000, 10, 100);
+    t.batchSize = batchFor(space.input);
+    t.weightDecay = 0.005;
+    t.patience = t.epochs;
+    t.augment.noise = 0.3;
+    const auto changes = [](int rows) {
+        return std::vector<Feature>{raw(false, true, rows / 4), raw(false, false, rows)};
+    };
+    space.add("Levels, and changes over the last 32 rows.", changes(32), {dense(16), dropout(0.2)},
+              t, Windowing{32, 2});
+    space.add("No hidden layer.", changes(32), {}, t, Windowing{32, 2});
+    space.add("Levels, and changes over the last 60 rows.", changes(60), {dense(16), dropout(0.2)},
+              t, Windowing{60, 2});
+    space.add("Levels, and changes over the last 16 rows.", changes(16), {dense(16), dropout(0.2)},
+              t, Windowing{16, 2});
+}
+
 }  // namespace
 
 void addTables(Space& space) {
     const Training t = tableTraining(space.input);
+    if (space.input.series) addHistories(space);
     const bool oneRow = space.input.window.length == 1;
     const auto start = [&](std::vector<Layer> layers) {
         if (!oneRow) layers.insert(layers.begin(), just(LayerKind::flatten));

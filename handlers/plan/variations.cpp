@@ -58,6 +58,8 @@ std::vector<Variant> augmentations(const Plan& plan, const SearchInput& input) {
             with("As if the sensor sat a little askew.", &Augmentation::rotate, 10.0);
         with("Stronger and weaker.", &Augmentation::scale, 0.1);
     }
+    if (window.length < 16 && window.pictureRows == 0)
+        with("With noise, as sensors drift.", &Augmentation::noise, 0.3);
     if (variants.size() > 1) {
         variants.insert(variants.begin() + 1, {"With all that may vary.", all});
     }

@@ -10,6 +10,9 @@ namespace tinsmith {
 
 namespace {
 
+// A state that lasts.
+constexpr std::size_t kRowsAChange = 16;
+
 double orZero(const std::optional<double>& value) {
     return value.value_or(0);
 }
@@ -71,6 +74,10 @@ plan::SearchInput Goal::searchInput() const {
     input.fixed = fixed;
     const int stride = cardInt(card, "window", "stride");
     input.contiguous = input.window.pictureRows == 0 && stride > 0 && stride < input.window.length;
+    // A table that is only sorted by its label changes as often as it has classes.
+    const int changes = card.value("label_changes", 0);
+    input.series = input.window.length == 1 && changes >= 4 * input.window.classes &&
+                   input.trainWindows >= kRowsAChange * static_cast<std::size_t>(changes);
     return input;
 }
 

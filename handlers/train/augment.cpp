@@ -69,12 +69,13 @@ Matrix turned(double radians, std::mt19937_64& random) {
 }  // namespace
 
 Augmenter::Augmenter(const plan::Augmentation& augmentation, const dataset::Dataset& data,
-                     bool noise)
+                     Allowed allowed)
     : how_(augmentation),
       data_(data),
+      beyond_(allowed.beyond),
       channels_(data.channels.size()),
       changed_(data.windowLength * data.channels.size()) {
-    if (noise && how_.noise > 0) channelDeviation_ = channelDeviations(data);
+    if (allowed.noise && how_.noise > 0) channelDeviation_ = channelDeviations(data);
 }
 
 bool Augmenter::any() const {
@@ -102,21 +103,26 @@ const float* Augmenter::window(const dataset::WindowRef& window, std::mt19937_64
 
 void Augmenter::cut(const dataset::WindowRef& window, std::mt19937_64& random) {
     const dataset::Segment& segment = data_.segments[window.segment];
-    const float* first = data_.samples.data() + segment.offset;
     const std::size_t length = data_.windowLength;
+    const float* first = data_.samples.data() + segment.offset;
+    std::size_t rows = segment.samples;
+    if (window.samples < first) {  // its history lies before
+        rows += static_cast<std::size_t>(first - window.samples) / channels_;
+        first = window.samples;
+    }
     auto start = (window.samples - first) / static_cast<std::ptrdiff_t>(channels_);
     if (how_.shift > 0) {
         std::uniform_int_distribution<std::ptrdiff_t> moves(-how_.shift, how_.shift);
         start += moves(random);
-        const auto last = static_cast<std::ptrdiff_t>(segment.samples - length);
-        if (last > 0) start = std::clamp<std::ptrdiff_t>(start, 0, last);
+        const auto last = static_cast<std::ptrdiff_t>(rows - length);
+        if (last > 0 || !beyond_) start = std::clamp<std::ptrdiff_t>(start, 0, last);
     }
     const double speed = 1 + within(how_.timeWarp, random);
     const double middle = static_cast<double>(length - 1) / 2;
     for (std::size_t i = 0; i < length; ++i) {
         const double at =
             static_cast<double>(start) + middle + (static_cast<double>(i) - middle) * speed;
-        const Between between(at, segment.samples - 1);
+        const Between between(at, rows - 1);
         const float* a = first + between.first * channels_;
         const float* b = first + between.second * channels_;
         for (std::size_t c = 0; c < channels_; ++c)

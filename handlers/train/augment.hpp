@@ -12,15 +12,22 @@ namespace tinsmith::train {
 
 class Augmenter {
   public:
-    // Both must outlive it. With `noise`, samples get noise too.
-    Augmenter(const plan::Augmentation& augmentation, const dataset::Dataset& data, bool noise);
+    // What of it depends on the features.
+    struct Allowed {
+        bool noise = false;  // on samples
+        bool beyond =
+            false;  // sounds end in silence: shift may move a recording that is one window
+    };
+    // Both must outlive it.
+    Augmenter(const plan::Augmentation& augmentation, const dataset::Dataset& data,
+              Allowed allowed);
 
     // True where a window changes at all: pitch and mix are not done here.
     [[nodiscard]] bool any() const;
 
     // The window's samples, changed. Shift and time warp read samples that the window really could
-    // have had, as far as its recording goes; beyond its ends the last one is repeated. Valid until
-    // the next call.
+    // have had, as far as its recording goes; beyond its ends the last sample is repeated. Valid
+    // until the next call.
     const float* window(const dataset::WindowRef& window, std::mt19937_64& random);
 
   private:
@@ -35,6 +42,7 @@ class Augmenter {
 
     const plan::Augmentation& how_;
     const dataset::Dataset& data_;
+    bool beyond_;
     std::size_t channels_;
     std::vector<float> channelDeviation_;  // of the train part; empty without noise
     std::vector<float> changed_;

@@ -17,6 +17,12 @@ bool rawAlone(const plan::Plan& plan) {
     });
 }
 
+bool hears(const plan::Plan& plan) {
+    return std::ranges::any_of(plan.features, [](const plan::Feature& block) {
+        return block.kind == dsp::BlockKind::mel;
+    });
+}
+
 std::vector<plan::FrontEnd> pitched(const plan::Plan& plan, const plan::WindowShape& window) {
     std::vector<plan::FrontEnd> pitches;
     const double most = plan.training.augment.pitch;
@@ -33,7 +39,7 @@ Extractor::Extractor(const plan::Plan& plan, const dataset::Dataset& data)
       rawOnly_(rawAlone(plan)),
       frontEnd_(plan, windowShape(data)),
       pitches_(pitched(plan, windowShape(data))),
-      augmenter_(plan_.training.augment, data, rawOnly_),
+      augmenter_(plan_.training.augment, data, {.noise = rawOnly_, .beyond = hears(plan)}),
       sharedColumns_(plan::sharedColumns(frontEnd_.pipeline())),
       scratch_(dsp::scratchFloats(frontEnd_.pipeline())) {
     const dsp::Shape shape = dsp::outputShape(frontEnd_.pipeline());

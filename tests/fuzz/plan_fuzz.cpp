@@ -26,7 +26,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                               : Result<Json>(answer->json);
     if (!json) return 0;
     for (const plan::WindowShape window :
-         {plan::WindowShape{1, 3, 3}, plan::WindowShape{100, 3, 3}}) {
+         {plan::WindowShape{1, 3, 3}, plan::WindowShape{100, 3, 3},
+          plan::WindowShape{5155, 1, 10, 8000}, plan::WindowShape{768, 3, 4, 0, 32, 24}}) {
         const auto plan = plan::parsePlan(*json, window);
         if (!plan) {
             (void)plan::repairMessage(plan.error());

@@ -42,5 +42,58 @@ TEST(Windowing, WhatCannotBeCutIsRefused) {
     EXPECT_FALSE(recut(pictures, 20, 20));
 }
 
+// Rows 0, 1, 2, … with labels a a a b b | b a a, the bar being the end of train; and another file.
+Dataset series() {
+    Dataset data;
+    data.channels = {"x"};
+    data.classes = {"a", "b"};
+    const struct {
+        int label;
+        Part part;
+        std::size_t rows;
+        bool follows;
+    } runs[] = {{0, Part::train, 3, false}, {1, Part::train, 2, true},
+                {1, Part::test, 1, true},   {0, Part::test, 2, true},
+                {0, Part::test, 4, false},  {0, Part::validation, 3, false}};
+    for (const auto& run : runs) {
+        data.segments.push_back(
+            {run.label, "g", run.part, run.rows, data.samples.size(), run.follows});
+        for (std::size_t i = 0; i < run.rows; ++i)
+            data.samples.push_back(static_cast<float>(data.samples.size()));
+    }
+    return data;
+}
+
+std::vector<std::pair<float, int>> lastRows(const Dataset& data, Part part) {
+    std::vector<std::pair<float, int>> found;
+    for (const WindowRef& window : windows(data, part)) {
+        for (std::size_t i = 1; i < data.windowLength; ++i)
+            EXPECT_EQ(window.samples[i], window.samples[i - 1] + 1);
+        found.emplace_back(window.samples[data.windowLength - 1], window.label);
+    }
+    return found;
+}
+
+TEST(Windowing, RowsGetTheirHistoryAcrossChangesOfTheLabel) {
+    Dataset data = series();
+    EXPECT_EQ(labelChanges(data), 2u);
+    ASSERT_TRUE(recut(data, 3, 1));
+    using Rows = std::vector<std::pair<float, int>>;
+    EXPECT_EQ(lastRows(data, Part::train), (Rows{{2, 0}, {3, 1}, {4, 1}}));
+    // Nothing of another part, and nothing of another file.
+    EXPECT_EQ(lastRows(data, Part::test), (Rows{{7, 0}, {10, 0}, {11, 0}}));
+    EXPECT_EQ(lastRows(data, Part::validation), (Rows{{14, 0}}));
+}
+
+TEST(Windowing, WhatFollowsWhatIsKeptInTheFile) {
+    const auto path = std::filesystem::temp_directory_path() / "tinsmith-windowing-test.tsd";
+    ASSERT_TRUE(save(path, series()));
+    const auto again = load(path);
+    std::filesystem::remove(path);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(labelChanges(*again), 2u);
+    EXPECT_EQ(digest(*again), digest(series()));
+}
+
 }  // namespace
 }  // namespace tinsmith::dataset

@@ -112,6 +112,15 @@ TEST(Search, KindsOfWindowsGetTheirFeatures) {
     }
 }
 
+TEST(Search, SeriesAreSeenWithTheirHistory) {
+    SearchInput in = input({1, 4, 2}, 10000);
+    EXPECT_FALSE(nextTrials(in, {}).front().plan.windowing);
+    in.series = true;
+    const auto first = nextTrials(in, {});
+    ASSERT_TRUE(first.front().plan.windowing);
+    EXPECT_EQ(first.front().plan.windowing->length, 32);
+}
+
 // What may vary in the world is tried alone, together and not at all.
 TEST(Search, AugmentationsAreVariedOneByOne) {
     const SearchInput in = input({100, 3, 3, 50}, 1400);

@@ -44,8 +44,8 @@ dataset::Dataset picture() {
 }
 
 std::vector<float> changed(const dataset::Dataset& data, const plan::Augmentation& how,
-                           std::size_t index, std::mt19937_64& random) {
-    Augmenter augmenter(how, data, true);
+                           std::size_t index, std::mt19937_64& random, bool beyond = false) {
+    Augmenter augmenter(how, data, {.noise = true, .beyond = beyond});
     EXPECT_TRUE(augmenter.any());
     const auto windows = dataset::windows(data, dataset::Part::train);
     const float* first = augmenter.window(windows[index], random);
@@ -57,7 +57,7 @@ TEST(Augment, NothingIsDoneUnasked) {
     plan::Augmentation none;
     none.pitch = 0.2;  // of the filter bank
     none.mix = 0.4;    // of batches
-    EXPECT_FALSE(Augmenter(none, data, true).any());
+    EXPECT_FALSE(Augmenter(none, data, {.noise = true}).any());
 }
 
 TEST(Augment, TimeWarpRunsFasterOrSlowerAboutTheMiddle) {
@@ -77,6 +77,23 @@ TEST(Augment, TimeWarpRunsFasterOrSlowerAboutTheMiddle) {
     }
     EXPECT_NEAR(least, 0.7f, 0.05f);
     EXPECT_NEAR(most, 1.3f, 0.05f);
+}
+
+// A recording that is one window has nothing beside it; a sound has silence there.
+TEST(Augment, OnlySoundsMoveBeyondTheirRecording) {
+    dataset::Dataset data = ramp();
+    data.segments[0].samples = 20;
+    const auto how = with([](plan::Augmentation& a) { a.shift = 5; });
+    std::mt19937_64 random(1);
+    std::set<float> starts, ends;
+    for (int i = 0; i < 200; ++i) {
+        EXPECT_EQ(changed(data, how, 0, random)[0], 0);
+        const auto sound = changed(data, how, 0, random, true);
+        starts.insert(sound[0]);
+        ends.insert(sound[57]);
+    }
+    EXPECT_EQ(starts, (std::set<float>{0, 1, 2, 3, 4, 5}));
+    EXPECT_EQ(ends, (std::set<float>{14, 15, 16, 17, 18, 19}));
 }
 
 TEST(Augment, TurnsKeepTheNorm) {
