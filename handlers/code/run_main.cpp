@@ -7,6 +7,15 @@
 
 using namespace tinsmith::code;
 
+namespace {
+
+// Else compilers would make calls of memcpy of the loops in memcpy.
+inline void stayALoop() {
+    asm volatile("" ::: "memory");
+}
+
+}  // namespace
+
 extern "C" {
 [[gnu::weak]] void tinsmith_feature(const float* window, int length, int channels, float* out);
 [[gnu::weak]] int tinsmith_decide(const float* scores, int classes, float* memory);
@@ -15,19 +24,28 @@ extern "C" {
 void* memcpy(void* to, const void* from, size_t count) {
     auto* target = static_cast<unsigned char*>(to);
     const auto* source = static_cast<const unsigned char*>(from);
-    for (size_t i = 0; i < count; ++i) target[i] = source[i];
+    for (size_t i = 0; i < count; ++i) {
+        target[i] = source[i];
+        stayALoop();
+    }
     return to;
 }
 void* memmove(void* to, const void* from, size_t count) {
     auto* target = static_cast<unsigned char*>(to);
     const auto* source = static_cast<const unsigned char*>(from);
     if (target < source) return memcpy(to, from, count);
-    for (size_t i = count; i > 0; --i) target[i - 1] = source[i - 1];
+    for (size_t i = count; i > 0; --i) {
+        target[i - 1] = source[i - 1];
+        stayALoop();
+    }
     return to;
 }
 void* memset(void* to, int value, size_t count) {
     auto* target = static_cast<unsigned char*>(to);
-    for (size_t i = 0; i < count; ++i) target[i] = static_cast<unsigned char>(value);
+    for (size_t i = 0; i < count; ++i) {
+        target[i] = static_cast<unsigned char>(value);
+        stayALoop();
+    }
     return to;
 }
 int memcmp(const void* left, const void* right, size_t count) {
@@ -114,7 +132,16 @@ void runDecision(const RunHeader& header) {
 
 }  // namespace
 
-extern "C" [[noreturn, gnu::used, gnu::force_align_arg_pointer]] void tinsmith_code_start() {
+extern "C" {
+#if defined(__x86_64__)
+// Programs begin with another alignment of the stack than functions do.
+[[gnu::force_align_arg_pointer]]
+#endif
+[[noreturn, gnu::used]] void
+tinsmith_code_start();
+}
+
+void tinsmith_code_start() {
     RunHeader header;
     take(&header, sizeof header);
     const bool decision = header.decision != 0;

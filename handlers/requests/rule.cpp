@@ -111,7 +111,9 @@ Task<Result<fs::path>> runRule(Job& job, fs::path program, fs::path input) {
     if (const Status wrote = writeFile(copy, *bytes); !wrote)
         co_return std::unexpected(wrote.error());
     std::error_code error;
-    fs::permissions(copy, fs::perms(0755), error);
+    // Its user in the cage is another.
+    fs::permissions(copy, fs::perms::others_exec | fs::perms::others_read | fs::perms::owner_exec,
+                    fs::perm_options::add, error);
     if (!error) fs::copy_file(input, *folder / code::kRunInputFile, error);
     if (error)
         co_return fail(Code::internal, "cannot copy the rule's input: " + error.message(),
