@@ -30,6 +30,7 @@ void memory(const Options&);
 void ota(const Options&);
 void step(const Options&);
 void accuracy(const Options&);
+void llm(const Options&);
 void nn(const Options&);
 void host(const Options&);
 

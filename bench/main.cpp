@@ -1,5 +1,5 @@
 // ./run bench [NAME]: prints the figures that the README quotes. Without a name, all but
-// `nn`, `host` and `accuracy`, which need the folder ../shared.
+// `nn`, `host`, `accuracy` and `llm`, which need the folder ../shared.
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
@@ -24,11 +24,15 @@ constexpr Benchmark kBenchmarks[] = {
      bench::host},
     {"accuracy", "[--seeds N] [--only NAME]: test accuracy on the recordings", false,
      bench::accuracy},
+    {"llm",
+     "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL] [--only TASK] "
+     "[--seeds N] [--repeat N] [--minutes M]: the task suite",
+     false, bench::llm},
 };
 
 int usage() {
     std::fprintf(stderr,
-                 "usage: ./run bench [NAME]; without a name, all but nn, host and accuracy\n");
+                 "usage: ./run bench [NAME]; without a name, all but nn, host, accuracy and llm\n");
     for (const Benchmark& benchmark : kBenchmarks) {
         std::fprintf(stderr, "  %-10s %s\n", benchmark.name, benchmark.what);
     }

@@ -24,6 +24,12 @@ class ScriptedModel {
   public:
     // Status and body for the n-th request (from 0) since `open`; status 0 = no answer at all.
     using Script = std::function<std::pair<int, std::string>(int n)>;
+    // What a model says to a chat request, given its body; streamed where the request asks for it.
+    struct Saying {
+        std::string text;
+        bool forever = false;  // again and again, until the other side has heard enough
+    };
+    using Talk = std::function<Saying(const Json& request)>;
 
     ScriptedModel() : port_(freePort()) {}
     ScriptedModel(const ScriptedModel&) = delete;
@@ -36,20 +42,13 @@ class ScriptedModel {
     bool open(Script script) {
         close();
         script_ = std::move(script);
-        bodies_.clear();
-        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        const int yes = 1;
-        ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address.sin_port = htons(static_cast<std::uint16_t>(port_));
-        const bool listens =
-            ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-            ::listen(listener_, 8) == 0;
-        stop_ = false;
-        if (listens) thread_ = std::thread([this] { serve(); });
-        return listens;
+        talk_ = nullptr;
+        return listen();
+    }
+    bool converse(Talk talk) {
+        close();
+        talk_ = std::move(talk);
+        return listen();
     }
 
     void close() {
@@ -73,6 +72,23 @@ class ScriptedModel {
     }
 
   private:
+    bool listen() {
+        bodies_.clear();
+        listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const int yes = 1;
+        ::setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        address.sin_port = htons(static_cast<std::uint16_t>(port_));
+        const bool listens =
+            ::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+            ::listen(listener_, 8) == 0;
+        stop_ = false;
+        if (listens) thread_ = std::thread([this] { serve(); });
+        return listens;
+    }
+
     bool readable(int fd) const {
         while (!stop_) {
             pollfd poll{fd, POLLIN, 0};
@@ -112,25 +128,57 @@ class ScriptedModel {
             number = static_cast<int>(bodies_.size());
             bodies_.push_back(got.substr(body));
         }
+        if (talk_) {
+            const Json request = Json::parse(got.substr(body), nullptr, false);
+            const Saying saying = talk_(request);
+            if (request.is_object() && request.value("stream", false)) {
+                stream(fd, saying);
+            } else {
+                send(fd, head(200) + "\r\n" + ScriptedModel::saying(saying.text));
+            }
+            return;
+        }
         const auto [status, text] = script_(number);
         if (status == 0) {
             readable(fd);  // until the other side gives up
             return;
         }
-        const std::string reply =
-            "HTTP/1.1 " + std::to_string(status) +
-            " X\r\nConnection: close\r\nContent-Length: " + std::to_string(text.size()) +
-            "\r\n\r\n" + text;
-        for (std::size_t done = 0; done < reply.size();) {
-            const auto sent = ::send(fd, reply.data() + done, reply.size() - done, MSG_NOSIGNAL);
-            if (sent <= 0) return;
+        send(fd,
+             head(status) + "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text);
+    }
+
+    static std::string head(int status) {
+        return "HTTP/1.1 " + std::to_string(status) + " X\r\nConnection: close\r\n";
+    }
+
+    void stream(int fd, const Saying& saying) {
+        constexpr std::size_t kPiece = 200;
+        const auto event = [&](const Json& delta, const Json& finish) {
+            const Json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", finish}};
+            const Json chunk = {{"model", "scripted"}, {"choices", Json::array({choice})}};
+            return send(fd, "data: " + chunk.dump() + "\n\n");
+        };
+        bool heard = send(fd, head(200) + "Content-Type: text/event-stream\r\n\r\n");
+        do {
+            for (std::size_t at = 0; heard && at < saying.text.size(); at += kPiece)
+                heard = event({{"content", saying.text.substr(at, kPiece)}}, nullptr);
+        } while (heard && saying.forever && !stop_);
+        if (heard && event(Json::object(), "stop")) send(fd, "data: [DONE]\n\n");
+    }
+
+    static bool send(int fd, const std::string& bytes) {
+        for (std::size_t done = 0; done < bytes.size();) {
+            const auto sent = ::send(fd, bytes.data() + done, bytes.size() - done, MSG_NOSIGNAL);
+            if (sent <= 0) return false;
             done += static_cast<std::size_t>(sent);
         }
+        return true;
     }
 
     int port_;
     int listener_ = -1;
     Script script_;
+    Talk talk_;
     std::atomic<bool> stop_ = true;
     std::thread thread_;
     std::mutex mutex_;
