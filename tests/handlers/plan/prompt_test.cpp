@@ -53,7 +53,7 @@ TEST(Prompt, HoldsWhatAnEngineerNeeds) {
     in.looks = {{{{"look", "groups"}}, "group a is louder"}};
     const auto prompt = planPrompt(in, planTemplate());
     ASSERT_TRUE(prompt) << prompt.error().message;
-    EXPECT_EQ(prompt->version, "plan 2");
+    EXPECT_EQ(prompt->version.find("plan "), 0U) << prompt->version;
     ASSERT_EQ(prompt->messages.size(), 2U);
     EXPECT_EQ(prompt->messages[0].role, "system");
     const std::string text = whole(*prompt);
@@ -94,7 +94,7 @@ TEST(Prompt, TheCompactFormFitsASmallContextWhateverIsInIt) {
     in.best = 12;
     const auto prompt = compactPlanPrompt(in, compactTemplate());
     ASSERT_TRUE(prompt) << prompt.error().message;
-    EXPECT_EQ(prompt->version, "plan-compact 1");
+    EXPECT_EQ(prompt->version.find("plan-compact "), 0U) << prompt->version;
     EXPECT_LE(whole(*prompt).size(), kCompactBytes);
     EXPECT_NE(whole(*prompt).find("THE BEST SO FAR"), std::string::npos);
     // An ordinary one leaves room.
