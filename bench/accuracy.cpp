@@ -89,7 +89,6 @@ double testAccuracy(e2e::Client& client, const Recording& recording, int seed) {
     const Json request = {{"model", recording.name},
                           {"dataset", recording.name},
                           {"task", "Classify the recordings of " + recording.folder},
-                          {"target", {{"accuracy", recording.aim}}},
                           {"budget", {{"minutes", recording.minutes}}},
                           {"seed", seed}};
     const Json state = finish(client, start(client, "regenerate", request), 900);

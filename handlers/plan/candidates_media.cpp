@@ -76,7 +76,7 @@ Training soundTraining(const SearchInput& input) {
 
 Training pictureTraining(const SearchInput& input) {
     Training t;
-    t.epochs = epochsFor(input, 90000, 5, 80);
+    t.epochs = epochsFor(input, 150000, 5, 80);
     t.learningRate = 0.004;
     t.batchSize = input.trainWindows < kManyWindows ? kBatch : kLargeBatch;
     t.weightDecay = 0.0005;
@@ -147,18 +147,17 @@ void addPictures(Space& space) {
         space.add("Grey pictures of even contrast, moved and zoomed a little, four convolutions.",
                   {grey}, with(pyramid(1, {16, 24, 32, 48}), {average}), moved);
     }
-    space.add("Pairs of convolutions between pools, and where each thing lies in the picture.",
-              {grey}, with(pairs(1, {16, 24, 32}), {flat, dropout(0.4)}), photograph ? moved : t);
     space.add("Three convolutions, and where each thing lies in the picture.", {grey},
+              with(pyramid(1, {16, 32, 48}), {pool(LayerKind::max_pool), flat, dropout(0.4)}),
+              photograph ? moved : t);
+    space.add("Brightness as it is.", {image(rows, columns, true, false)},
               with(pyramid(1, {16, 32, 48}), {pool(LayerKind::max_pool), flat, dropout(0.4)}), t);
-    space.add("The same, moved and zoomed a little.", {grey},
-              with(pairs(1, {16, 24, 32}), {flat, dropout(0.4)}), photograph ? t : moved);
+    space.add("Pairs of convolutions between pools.", {grey},
+              with(pairs(1, {16, 24, 32}), {flat, dropout(0.4)}), photograph ? moved : t);
     if (colour) {
         space.add("With colours.", {image(rows, columns, false, true)},
                   with(pyramid(3, {16, 24, 32, 48}), {average}), moved);
     }
-    space.add("Brightness as it is.", {image(rows, columns, true, false)},
-              with(pairs(1, {16, 24, 32}), {flat, dropout(0.4)}), t);
     space.add("A wider network, averaged over the picture.", {grey},
               with(pyramid(1, {16, 32, 48, 64}), {average, dropout(0.2)}), moved);
     // For small boards.

@@ -100,6 +100,11 @@ std::vector<Plan> variations(const Plan& plan, const SearchInput& input) {
     longer.training.epochs = std::min(1000, plan.training.epochs * 3 / 2);
     longer.training.learningRate = plan.training.learningRate * 0.6;
     add(std::move(longer), "Longer, in smaller steps.");
+    if (plan.training.augment.noise > 0) {
+        Plan changed = plan;
+        changed.training.augment.noise = std::min(1.0, plan.training.augment.noise * 2);
+        add(std::move(changed), "With more noise.");
+    }
     Plan decayed = plan;
     decayed.training.weightDecay = std::min(0.1, plan.training.weightDecay * 20);
     add(std::move(decayed), "With more weight decay.");

@@ -20,36 +20,46 @@ constexpr int kPlanUntil = 60;
 constexpr int kFitUntil = 70;
 // When the search has nothing new to propose: so many further looks at each of so many leading
 // plans.
-constexpr int kFurtherLooks = 2;
-constexpr std::size_t kLeaders = 3;
+constexpr int kFurtherLooks = 3;
+constexpr std::size_t kLeaders = 4;
 // Of the budget, for the search's first plans: what a language model has to beat, and what there is
 // when it never answers.
 constexpr double kFirstShare = 0.2;
 
-// What is left of the budget goes into further looks, with other seeds, at the plans that lead.
+// The plans that lead after one look.
+std::vector<plan::Plan> leaders(const Books& books) {
+    std::vector<const Candidate*> list;
+    for (const Candidate& each : books.candidates) {
+        if (each.full) list.push_back(&each);
+    }
+    std::ranges::stable_sort(list, std::greater(),
+                             [](const Candidate* each) { return each->mean(); });
+    std::vector<plan::Plan> plans;
+    for (const Candidate* each : list) {
+        if (plans.size() < kLeaders && (list.size() > 1 && each->mean() < 1))
+            plans.push_back(each->plan);
+    }
+    return plans;
+}
+
+// What is left of the budget goes into further looks at the plans that lead: on other groups where
+// there are some, with other seeds in any case.
 Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
+    const std::vector<plan::Plan> plans = leaders(books);
     for (int look = 1; look <= kFurtherLooks; ++look) {
-        for (std::size_t rank = 0; rank < kLeaders; ++rank) {
-            std::vector<const Candidate*> leaders;
-            for (const Candidate& each : books.candidates) {
-                if (each.full && each.mean() < 1) leaders.push_back(&each);
-            }
-            std::ranges::stable_sort(leaders, std::greater(),
-                                     [](const Candidate* each) { return each->mean(); });
-            if (leaders.size() < 2 || rank >= leaders.size() || targetHolds(books, goal) ||
-                !budgetLeft(job, goal, books)) {
-                co_return Status();
-            }
+        for (const plan::Plan& plan : plans) {
+            if (targetHolds(books, goal) || !budgetLeft(job, goal, books)) co_return Status();
             Try again;
-            again.trial.plan = leaders[rank]->plan;
+            again.trial.plan = plan;
             again.trial.rung = 2;
-            again.planner = leaders[rank]->choice.planner;
-            again.reason = "The same plan with another seed: was it luck?";
+            again.planner = "search";
+            again.reason = "The same plan on other validation groups and with another seed.";
             again.mostMs = std::max<std::int64_t>(1, (goal.budgetMs - job.consumedMs()) / 2);
+            again.forSearch = false;
+            again.fold = look;
             Goal other = goal;
             other.seed = goal.seed + 1000 * static_cast<std::uint64_t>(look);
-            job.progress(percentOf(job, goal),
-                         "looks again at " + describe(leaders[rank]->choice.plan));
+            job.progress(percentOf(job, goal), "looks again at " + describe(plan::toJson(plan)));
             const Status tried = co_await tryPlan(job, other, books, again);
             if (!tried) co_return tried;
         }

@@ -27,17 +27,19 @@ Json measured(const Json& validation) {
     return facts;
 }
 
-Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, bool withInt8) {
+Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, bool withInt8,
+                            int fold) {
     const int from = percentOf(job, goal);
     const std::string data = job.world().artefacts.path(goal.data).string();
-    const Json train = {{"dataset", data},
-                        {"plan", plan},
-                        {"seed", goal.seed},
-                        {"parts", Json::array({"train"})},
-                        {"epochs_scale", epochsScale},
-                        // What counts is where the last epoch ends, as in the final fit: a peak on
-                        // the way there is luck.
-                        {"early_stopping", false}};
+    Json train = {{"dataset", data},
+                  {"plan", plan},
+                  {"seed", goal.seed},
+                  {"parts", Json::array({"train"})},
+                  {"epochs_scale", epochsScale},
+                  // What counts is where the last epoch ends, as in the final fit: a peak on
+                  // the way there is luck.
+                  {"early_stopping", false}};
+    if (fold > 0) train["fold"] = fold;
     Result<Json> trained = co_await runStage(job, "tinsmith-train", "", train, "train", from, from);
     if (!trained) co_return std::unexpected(trained.error());
     Json result = {{"float", trained->value("validation", Json::object())},
@@ -164,7 +166,9 @@ const Candidate* bestOf(const Books& books, const Goal& goal) {
     for (const Candidate& each : books.candidates) {
         if (!each.full) continue;
         if (goal.target > 0 && each.choice.lower90 >= goal.target) return &each;
-        if (best == nullptr || each.mean() > best->mean()) best = &each;
+        const bool better = best == nullptr || each.looks > best->looks ||
+                            (each.looks == best->looks && each.mean() > best->mean());
+        if (better) best = &each;
     }
     return best;
 }
@@ -178,14 +182,12 @@ bool budgetLeft(const Job& job, const Goal& goal, const Books& books) {
     return job.consumedMs() + books.longestTrialMs < goal.budgetMs;
 }
 
-Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale, bool quantize) {
-    const Json inputs = {{"plan", plan},
-                         {"epochs_scale", epochsScale},
-                         {"int8", quantize},
-                         {"data", goal.data},
-                         {"seed", goal.seed}};
+Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale, bool quantize,
+                             int fold) {
+    const Json inputs = {{"plan", plan}, {"epochs_scale", epochsScale}, {"int8", quantize},
+                         {"fold", fold}, {"data", goal.data},           {"seed", goal.seed}};
     Result<Json> result = co_await job.step(
-        "train", inputs, runTrial(job, goal, plan, epochsScale, quantize), Weight::heavy);
+        "train", inputs, runTrial(job, goal, plan, epochsScale, quantize, fold), Weight::heavy);
     co_return result;
 }
 
@@ -193,11 +195,11 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     const plan::Plan& plan = wanted.trial.plan;
     const Json json = plan::toJson(plan);
     const plan::Feasibility cost = plan::check(plan, goal.window(), goal.limits);
-    const bool full = wanted.trial.rung > 0;
+    const bool full = wanted.trial.rung > 0 && wanted.fold == 0;
     const double share = shareOf(goal, books, wanted);
     job.setAttempt(++books.tried);
     const std::int64_t before = job.consumedMs();
-    Result<Json> result = co_await trainStep(job, goal, json, share, full);
+    Result<Json> result = co_await trainStep(job, goal, json, share, full, wanted.fold);
     const std::int64_t ms = job.consumedMs() - before;
     plan::Outcome outcome;
     outcome.trial = wanted.trial;
@@ -234,7 +236,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     attempt.facts = factsOf(goal, *result, cost, share, full);
     reportAttempt(job, attempt, wanted.reason, ms, cost);
     if (full) books.longestTrialMs = std::max(books.longestTrialMs, ms);
-    if (wanted.forSearch || full) {
+    if (full || wanted.fold > 0) {
         Candidate& candidate = candidateOf(books, plan);
         candidate.sum += outcome.accuracy;
         ++candidate.looks;

@@ -30,7 +30,7 @@ struct Choice {
 
 Json toJson(const Choice& choice);
 
-// One plan and every look that was taken at it. Validation is small and training depends on its
+// One plan and every look at its whole training. Validation is small and training depends on its
 // seed, so a plan is judged by the mean of its looks, not by its luckiest one.
 struct Candidate {
     plan::Plan plan;
@@ -54,9 +54,9 @@ struct Books {
     double pace = 0;
 };
 
-// The first candidate on which the target holds; else the one with the best mean. Ties go to the
-// earlier, and the search proposes what usually wins first. Null while no plan was trained to the
-// end.
+// The first candidate on which the target holds; else the one with the best mean among those that
+// were looked at most often: other looks see other groups. Ties go to the earlier, and the search
+// proposes what usually wins first. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 bool targetHolds(const Books& books, const Goal& goal);
 
@@ -73,6 +73,7 @@ struct Try {
     std::int64_t mostMs = 0;           // it may take; fewer epochs where more are expected; 0 = any
     std::optional<std::size_t> again;  // continues this attempt's entry instead of a new one
     bool forSearch = true;             // enters the search's outcomes
+    int fold = 0;                      // other validation groups: a further look at the plan
 };
 
 // Trains one plan, measures it and enters it into the books and the report. A plan that cannot be
@@ -86,7 +87,8 @@ void noteUntried(Job& job, Books& books, const Json& plan, const std::string& pl
 // One plan, trained on train only and measured on validation, as a step. `epochsScale` of the
 // plan's epochs. Fields as in the outputs of tinsmith-train, "validation" being the int8 one where
 // `quantize` is true.
-Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale, bool quantize);
+Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale, bool quantize,
+                             int fold = 0);
 
 // Progress of a job that plans, in percent of the whole.
 int percentOf(const Job& job, const Goal& goal);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "handlers/dataset/folds.hpp"
 #include "handlers/dataset/windowing.hpp"
 #include "handlers/flow/files.hpp"
 
@@ -10,6 +11,7 @@ namespace tinsmith::train {
 namespace {
 
 constexpr int kMaxEpochs = 4000;
+constexpr int kMaxFold = 1000;
 
 std::unexpected<Error> wrong(std::string message, std::string path) {
     return fail(Code::schema, std::move(message), "see handlers/train/job.hpp", std::move(path));
@@ -58,7 +60,7 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     for (const auto& [key, value] : input.items()) {
         if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" &&
             key != "epochs" && key != "epochs_scale" && key != "early_stopping" && key != "start" &&
-            key != "fine_tune") {
+            key != "fine_tune" && key != "fold") {
             return wrong("unknown key", "/" + key);
         }
     }
@@ -66,6 +68,11 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     auto data = dataset::load(folder / input.at("dataset").get<std::string>());
     if (!data) return std::unexpected(data.error());
     job.data = std::move(*data);
+    const Json fold = input.value("fold", Json(0));
+    if (!fold.is_number_integer() || fold < 0 || fold > kMaxFold)
+        return wrong("a fold is a whole number from 0 to 1000", "/fold");
+    // Without groups the same windows are looked at again: the seed is another one at least.
+    static_cast<void>(dataset::takeFold(job.data, fold.get<std::size_t>()));
     job.window = windowShape(job.data);
     auto plan = plan::parsePlan(input.at("plan"), job.window);
     if (!plan) {

@@ -20,6 +20,7 @@ struct FineTune {
 };
 
 // {"dataset":"path.tsd","plan":{…},"seed":1,"parts":["train"] or ["train","validation"],
+//  "fold":n: other groups are validation (dataset/folds.hpp; may be absent),
 //  "epochs":n or "epochs_scale":0 … 4 (of the plan's epochs), "early_stopping":true|false,
 //  "start":"folder of a network to continue from, instead of fresh weights" (may be absent),
 //  "fine_tune":{"ranges":{…} as int8_scales.hpp writes them,"per_channel":true|false}: train the
