@@ -43,11 +43,15 @@ Json reportOf(e2e::Client& client, const std::string& job) {
     return part(part(reply, "data"), "report");
 }
 
-// Seconds of the steps up to the final fit: what the budget is for.
-double planningSeconds(e2e::Client& client, const std::string& job) {
+Json stepsOf(e2e::Client& client, const std::string& job) {
     const Json reply = client.request("job", {{"action", "show"}, {"job", job}});
+    return part(part(reply, "data"), "steps");
+}
+
+// Seconds of the steps up to the final fit: what the budget is for.
+double planningSeconds(const Json& steps) {
     double ms = 0;
-    for (const Json& step : part(part(reply, "data"), "steps")) {
+    for (const Json& step : steps) {
         ms += numberAt(step, "ms");
         if (step.value("step", "") == "fit") break;
     }
@@ -124,7 +128,10 @@ Outcome runTask(e2e::Client& client, const SuiteTask& task, int seed) {
     const Json result = part(report, "result");
     outcome.accuracy = numberAt(part(result, "accuracy"), "test", -1);
     outcome.planner = part(result, "origin").value("planner", "-");
-    outcome.planned = planningSeconds(client, job);
+    const Json steps = stepsOf(client, job);
+    outcome.planned = planningSeconds(steps);
+    const auto builds = std::ranges::count_if(
+        steps, [](const Json& step) { return step.value("step", "") == "build"; });
     for (const Json& attempt : part(report, "attempts"))
         outcome.attempts += attempt.value("verdict", "") == "not trained" ? 0 : 1;
     for (const Json& call : part(report, "calls")) {
@@ -137,6 +144,8 @@ Outcome runTask(e2e::Client& client, const SuiteTask& task, int seed) {
         if (!error.empty()) outcome.fault += ": " + error.value("message", "");
     } else if (outcome.ending == "succeeded") {
         outcome.fault = faultOf(task, report);
+    } else if (builds > 0) {
+        outcome.fault = "firmware was built all the same";
     }
     outcome.right = outcome.fault.empty();
     return outcome;
