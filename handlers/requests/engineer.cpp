@@ -177,8 +177,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
             // Compiled before anything is trained: a fault of the code goes back at once.
             const Json json = plan::toJson(*plan);
             Result<Json> compiled = co_await job.step("code", json["code"], checkRule(job, json));
-            if (!compiled && endsJob(compiled.error()))
-                co_return std::unexpected(compiled.error());
+            if (!compiled && endsJob(compiled.error())) co_return std::unexpected(compiled.error());
             if (!compiled) plan = std::unexpected(compiled.error());
         }
         if (plan) {

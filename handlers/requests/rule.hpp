@@ -17,7 +17,8 @@ namespace tinsmith {
 // Fails with build_failed and the compiler's words in short.
 Task<Result<std::filesystem::path>> ruleProgram(Job& job, Json plan);
 
-// Only whether it compiles: what a planner wants to know before anything is trained. An empty object.
+// Only whether it compiles: what a planner wants to know before anything is trained. An empty
+// object.
 Task<Result<Json>> checkRule(Job& job, Json plan);
 
 // The rule as an object for a board; `compiler` is build::BoardTools::code.
