@@ -90,7 +90,7 @@ void print(const SuiteTask& task, const Outcome& outcome) {
     std::printf("%-20s %-5s %-14s %7.3f %6s %8d %5d %7lld %8.0f %7.1f %7.1f  %s\n",
                 task.name.c_str(), outcome.right ? "yes" : "NO", outcome.ending.c_str(),
                 task.request["target"]["accuracy"].get<double>(), accuracy, outcome.attempts,
-                outcome.calls, static_cast<long long>(outcome.tokens), 60 * task.minutes(),
+                outcome.calls, static_cast<long long>(outcome.tokens), outcome.budget,
                 outcome.planned, outcome.whole, outcome.planner.c_str());
     if (!outcome.fault.empty()) std::printf("    %s\n", outcome.fault.c_str());
     std::fflush(stdout);
@@ -101,11 +101,15 @@ void printAll(const std::vector<Outcome>& outcomes, double seconds) {
     int calls = 0;
     int models = 0;
     double sum = 0;
+    int kept = 0;
+    double worst = 0;
     std::int64_t tokens = 0;
     for (const Outcome& each : outcomes) {
         right += each.right ? 1 : 0;
         calls += each.calls;
         tokens += each.tokens;
+        kept += each.planned <= each.budget ? 1 : 0;
+        worst = std::max(worst, each.planned / each.budget);
         models += each.accuracy >= 0 ? 1 : 0;
         sum += std::max(0.0, each.accuracy);
     }
@@ -114,6 +118,8 @@ void printAll(const std::vector<Outcome>& outcomes, double seconds) {
     if (models > 0) std::printf(", mean test accuracy %.4f of %d models", sum / models, models);
     std::printf(", %d calls, %lld tokens, %.0f s\n", calls, static_cast<long long>(tokens),
                 seconds);
+    std::printf("%d of %d kept their budget, final fit included; the worst took %.0f %% of it\n",
+                kept, all, 100 * worst);
     // Ten of twelve is what every path has to reach.
     if (right * 12 < all * 10) throw std::runtime_error("fewer than 10 of 12 tasks ended right");
 }

@@ -121,6 +121,7 @@ Outcome runTask(e2e::Client& client, const SuiteTask& task, int seed) {
     const Json state = finish(client, job, 60 * task.minutes() + kPatienceSeconds);
     Outcome outcome;
     outcome.task = task.name;
+    outcome.budget = 60 * task.minutes();
     outcome.whole = secondsSince(begin);
     const Json error = part(state, "error");
     outcome.ending = error.empty() ? state.value("state", "") : error.value("code", "");

@@ -39,6 +39,7 @@ struct Outcome {
     std::int64_t tokens = 0;
     double planned = 0;   // seconds of planning and training, the final fit included
     double whole = 0;     // seconds from request to end
+    double budget = 0;    // seconds
     std::string planner;  // whose plan it became
 };
 
