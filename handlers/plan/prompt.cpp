@@ -192,6 +192,7 @@ Json replySchema() {
     properties["look"] = {{"type", "string"}};
     for (const char* key : {"class", "channel"}) properties[key] = {{"type", "string"}};
     properties["n"] = {{"type", "integer"}};
+    properties["odd"] = {{"type", "boolean"}};
     properties["classes"] = {{"type", "array"}, {"items", {{"type", "string"}}}};
     return schema;
 }

@@ -114,6 +114,10 @@ Result<RetrainAnswer> readRetrainAnswer(std::string_view reply, const Json& plan
                                         const WindowShape& window) {
     const auto json = extractObject(reply, {"training", "weights"});
     if (!json) return std::unexpected(json.error());
+    if (!json->contains("training") && !json->contains("weights")) {
+        return fail(Code::schema, "the reply has neither \"training\" nor \"weights\"",
+                    R"(like {"training": {"epochs": 40}, "weights": "continued"})");
+    }
     const Json weights = json->value("weights", Json("continued"));
     if (weights != "continued" && weights != "fresh") {
         return fail(Code::schema, "\"weights\" is neither \"continued\" nor \"fresh\"",

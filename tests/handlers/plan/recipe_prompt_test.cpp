@@ -51,9 +51,9 @@ TEST(RetrainAnswer, IsLaidOverThePlanAndChecked) {
     EXPECT_EQ(good->plan["training"]["augment"]["shift"], 8) << "what is left out stays";
     EXPECT_TRUE(good->fresh);
     EXPECT_EQ(good->reason, "new groups");
-    for (const char* bad :
-         {R"({"training":{"epochs":0}})", R"({"training":[]})", R"({"weights":"old"})",
-          R"({"training":{"optimizer":"sgd"}})", "no json", R"({"training":{"epochs":1e99}})"}) {
+    for (const char* bad : {R"({"training":{"epochs":0}})", R"({"training":[]})",
+                            R"({"weights":"old"})", R"({"training":{"optimizer":"sgd"}})",
+                            "no json", R"({"recipes":[]})", R"({"training":{"epochs":1e99}})"}) {
         EXPECT_FALSE(readRetrainAnswer(bad, examplePlan(), kVibration)) << bad;
     }
     // It may not touch anything else.
