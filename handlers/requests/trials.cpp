@@ -36,9 +36,7 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
                   {"seed", goal.seed},
                   {"parts", Json::array({"train"})},
                   {"epochs_scale", epochsScale},
-                  // What counts is where the last epoch ends, as in the final fit: a peak on
-                  // the way there is luck.
-                  {"early_stopping", false}};
+                  {"early_stopping", true}};
     if (fold > 0) train["fold"] = fold;
     Result<Json> trained = co_await runStage(job, "tinsmith-train", "", train, "train", from, from);
     if (!trained) co_return std::unexpected(trained.error());
@@ -230,7 +228,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
 
     plan::Attempt& attempt = attemptOf(books, wanted, json);
     attempt.measured = true;
-    attempt.full = full;
+    attempt.full = wanted.trial.rung > 0;
     attempt.accuracy = outcome.accuracy;
     attempt.lower90 = outcome.lower90;
     attempt.facts = factsOf(goal, *result, cost, share, full);
