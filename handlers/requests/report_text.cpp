@@ -77,11 +77,9 @@ std::string finalText(const Json& report) {
     if (!measured.empty()) {
         row("signed image", kilobytes(measured.value("image_bytes", std::uint64_t{0})));
         row("RAM", kilobytes(measured.value("ram_bytes", std::uint64_t{0})));
-        const Json instructions =
-            measured.value("instructions", Json::object()).value("total", Json::object());
-        if (!instructions.empty())
-            row("instructions a window",
-                std::to_string(static_cast<long>(numberAt(instructions, "mean"))));
+        const auto instructions =
+            static_cast<long>(numberAt(measured.value("instructions", Json::object()), "total"));
+        if (instructions > 0) row("instructions a window", std::to_string(instructions));
     }
     row("data", span(textAt(result, "data_digest")));
     row("int8 network", span(textAt(result, "tflite")));

@@ -53,8 +53,9 @@ TEST(Report, TellsTheWholeStoryAsJsonAndAsMarkdown) {
     const auto text = answer(story.context(), JobReport{"r", "j-1", true});
     ASSERT_TRUE(text);
     const std::string markdown = (*text)["markdown"];
-    for (const char* part : {"regenerate of `m`", "> # tell `a` from b", "## Result", "95.0 %",
-                             "## Attempts", "by `scripted`", "> `one` | layer"}) {
+    for (const char* part :
+         {"regenerate of `m`", "> # tell `a` from b", "## Result", "95.0 %", "## Attempts",
+          "| instructions a window | 1000 |", "by `scripted`", "> `one` | layer"}) {
         EXPECT_NE(markdown.find(part), std::string::npos) << part << " in\n" << markdown;
     }
     EXPECT_EQ(markdown.find("\n# tell"), std::string::npos) << "foreign text became a heading";
