@@ -1,4 +1,4 @@
-// Other groups as validation: one cut says little where groups are few.
+// Other groups, or other times, as validation: one cut says little where groups are few.
 #pragma once
 
 #include <cstddef>
@@ -8,9 +8,9 @@
 namespace tinsmith::dataset {
 
 // Fold 0 is the dataset as it is. Else train and validation change places for some groups: as many
-// groups as validation has now, others for each fold until all of them had their turn. False, and
-// nothing changed, where train and validation share groups, or a part would be without a class that
-// it has now.
+// groups as validation has now, others for each fold until all of them had their turn. Of a series
+// whose parts share groups it is another fifth of the time. False, and nothing changed, for other
+// data whose parts share groups, or where a part would be without a class that it has now.
 bool takeFold(Dataset& data, std::size_t fold);
 
 }  // namespace tinsmith::dataset

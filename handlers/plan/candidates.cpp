@@ -71,13 +71,13 @@ void addHistories(Space& space) {
     const auto changes = [](int rows) {
         return std::vector<Feature>{raw(false, true, rows / 4), raw(false, false, rows)};
     };
-    space.add("Levels, and changes over the last 32 rows.", changes(32), {dense(16), dropout(0.2)},
-              t, Windowing{32, 2});
-    space.add("No hidden layer.", changes(32), {}, t, Windowing{32, 2});
     space.add("Levels, and changes over the last 60 rows.", changes(60), {dense(16), dropout(0.2)},
               t, Windowing{60, 2});
-    space.add("Levels, and changes over the last 16 rows.", changes(16), {dense(16), dropout(0.2)},
-              t, Windowing{16, 2});
+    space.add("The same without a hidden layer.", changes(60), {}, t, Windowing{60, 2});
+    space.add("Levels, and changes over the last 32 rows.", changes(32), {dense(16), dropout(0.2)},
+              t, Windowing{32, 2});
+    space.add("Changes over the last 32 rows without a hidden layer.", changes(32), {}, t,
+              Windowing{32, 2});
 }
 
 }  // namespace

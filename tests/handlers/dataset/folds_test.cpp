@@ -48,6 +48,38 @@ TEST(Folds, EveryGroupHasItsTurn) {
     EXPECT_EQ(std::set<char>(all.begin(), all.end()).size(), 8u);
 }
 
+// 100 rows whose label changes every 7 rows, the last 20 of them test.
+TEST(Folds, SeriesGiveAnotherFifthOfTheTime) {
+    Dataset series;
+    series.channels = {"x", "y"};
+    series.classes = {"one", "two"};
+    for (std::size_t at = 0; at < 100;) {
+        const bool test = at >= 80;
+        const std::size_t rows = std::min<std::size_t>(7, (test ? 100 : 80) - at);
+        const Part part = test ? Part::test : at >= 63 ? Part::validation : Part::train;
+        series.segments.push_back(
+            {static_cast<int>(at / 7 % 2), "g", part, rows, series.samples.size(), at > 0});
+        series.samples.resize(series.samples.size() + 2 * rows);
+        at += rows;
+    }
+    for (const auto& [fold, from] : {std::pair{1, 16}, {2, 48}, {3, 0}, {4, 32}, {5, 64}}) {
+        Dataset data = series;
+        ASSERT_TRUE(takeFold(data, static_cast<std::size_t>(fold)));
+        std::size_t next = 0;
+        for (const Segment& segment : data.segments) {
+            EXPECT_EQ(segment.offset, 2 * next) << "every row once";
+            const bool inside = next >= static_cast<std::size_t>(from) &&
+                                next < static_cast<std::size_t>(from) + 16;
+            EXPECT_EQ(segment.part, next >= 80 ? Part::test
+                                    : inside   ? Part::validation
+                                               : Part::train);
+            EXPECT_EQ(segment.follows, next > 0);
+            next += segment.samples;
+        }
+        EXPECT_EQ(next, 100u);
+    }
+}
+
 TEST(Folds, WhatHasNoGroupsStaysAsItIs) {
     Dataset shared = grouped();
     for (Segment& segment : shared.segments) segment.group = "same";

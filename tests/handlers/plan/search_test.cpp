@@ -118,7 +118,7 @@ TEST(Search, SeriesAreSeenWithTheirHistory) {
     in.series = true;
     const auto first = nextTrials(in, {});
     ASSERT_TRUE(first.front().plan.windowing);
-    EXPECT_EQ(first.front().plan.windowing->length, 32);
+    EXPECT_EQ(first.front().plan.windowing->length, 60);
 }
 
 // What may vary in the world is tried alone, together and not at all.
