@@ -15,6 +15,7 @@
 #include "handlers/preflight/stage.hpp"
 #include "handlers/quantize/decision.hpp"
 #include "handlers/quantize/stage.hpp"
+#include "handlers/train/code_features.hpp"
 
 namespace {
 
@@ -36,6 +37,8 @@ constexpr Entry kStages[] = {
     {"look", tinsmith::dataset::lookStage},
     {"append", tinsmith::dataset::appendStage},
     {"edit", tinsmith::dataset::editStage},
+    {"code-input", tinsmith::train::codeInputStage},
+    {"code-features", tinsmith::train::codeFeaturesStage},
     {"quantize", tinsmith::quantize::quantizeStage},
     {"evaluate", tinsmith::quantize::evaluateStage},
     {"decide", tinsmith::quantize::decideStage},

@@ -16,14 +16,25 @@ bool windowFits(const Model& model) {
     return dsp::isWindowItself(*model.pipeline) && model.windowBytes >= slidingSize(values);
 }
 
+// Values of the block `code`; 0 where there is none.
+std::uint16_t codeValues(const dsp::Pipeline& pipeline) {
+    for (std::uint16_t b = 0; b < pipeline.blockCount; ++b) {
+        if (pipeline.blocks[b].kind == dsp::BlockKind::code) return pipeline.blocks[b].bins;
+    }
+    return 0;
+}
+
 bool codeFits(const Model& model) {
-    if (model.code == nullptr) return true;
+    const std::uint16_t wanted = codeValues(*model.pipeline);
+    if (model.code == nullptr) return wanted == 0;
     const GeneratedCode& code = *model.code;
     const std::size_t bytes =
-        std::size_t{model.pipeline->length} * model.pipeline->channels * sizeof(float);
-    const bool feature = code.feature == nullptr ||
-                         (model.window == nullptr && code.outputs <= kCodeMaxOutputs &&
-                          code.inputBytes >= bytes && std::has_single_bit(code.inputBytes));
+        std::size_t{dsp::seenLength(*model.pipeline)} * model.pipeline->channels * sizeof(float);
+    const bool feature = code.feature == nullptr
+                             ? wanted == 0
+                             : model.window == nullptr && code.outputs == wanted &&
+                                   code.outputs <= kCodeMaxOutputs && code.inputBytes >= bytes &&
+                                   std::has_single_bit(code.inputBytes);
     return code.area != nullptr && feature &&
            (code.decide == nullptr || model.classCount <= kCodeMaxClasses);
 }

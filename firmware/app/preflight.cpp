@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "firmware/app/crc32.hpp"
+
 namespace tinsmith::app {
 namespace {
 
@@ -21,6 +23,12 @@ bool fits(const PreflightRequest& request, const Model* model) {
            request.windowFloats ==
                std::uint32_t{model->pipeline->length} * model->pipeline->channels &&
            request.outputBytes == model->classCount && request.featureBytes == model->inputBytes;
+}
+
+std::uint32_t codeSumOf(const Model& model) {
+    if (model.code == nullptr || model.code->feature == nullptr) return 0;
+    return crc32({reinterpret_cast<const std::uint8_t*>(model.code->area->outputs.data()),
+                  model.code->outputs * sizeof(float)});
 }
 
 }  // namespace
@@ -48,8 +56,10 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model,
     Inference& inference = commonInference();
     for (std::uint32_t i = 0; i < request.windowCount; ++i) {
         infer(*model, windows + std::size_t{i} * request.windowFloats, hooks.ticks, inference);
+        const std::uint32_t codeSum = codeSumOf(*model);
         const int decision = decide(*model, hooks.ticks, inference);
-        const PreflightRecord head{inference.featureTicks, inference.inferenceTicks, decision};
+        const PreflightRecord head{inference.featureTicks, inference.inferenceTicks, decision,
+                                   codeSum};
         std::memcpy(record, &head, sizeof head);
         std::memcpy(record + sizeof head, inference.output.data(), request.outputBytes);
         if (request.flags & kPreflightFeatures) {

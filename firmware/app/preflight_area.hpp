@@ -14,7 +14,7 @@
 namespace tinsmith::app {
 
 inline constexpr std::uint32_t kPreflightMagic = 0x46505354;  // "TSPF"
-inline constexpr std::uint32_t kPreflightVersion = 1;
+inline constexpr std::uint32_t kPreflightVersion = 2;
 inline constexpr std::uint32_t kPreflightAreaSize =
     0x00C00000;  // bytes from the scratch offset to the end of the flash
 inline constexpr std::uint32_t kPreflightFeatures =
@@ -62,6 +62,8 @@ struct PreflightRecord {
     std::uint32_t featureTicks = 0;
     std::uint32_t inferenceTicks = 0;
     std::int32_t decision = 0;  // the class that would be published, -1 for none
+    std::uint32_t codeSum =
+        0;  // crc32 of what the generated feature block wrote; 0 = there is none
 };
 
 inline constexpr std::uint32_t kPreflightAnswerOffset = 0x80;

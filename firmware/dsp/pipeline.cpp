@@ -39,6 +39,8 @@ bool valid(const Block& block, std::uint32_t length) {
             return validSide(block.rows) && validSide(block.columns) &&
                    validSide(block.pictureRows) && validSide(block.pictureColumns) &&
                    std::uint32_t{block.pictureRows} * block.pictureColumns == length;
+        case BlockKind::code:
+            return block.bins >= 1 && block.bins <= kMaxCodeValues;
     }
     return false;
 }
@@ -51,6 +53,8 @@ Shape shapeOf(const Block& block, std::uint32_t length, std::uint32_t channels) 
             return {1, channels * kStatistics};
         case BlockKind::image:
             return {block.rows, block.columns * (block.grey ? 1u : channels)};
+        case BlockKind::code:
+            return {1, block.bins};
         case BlockKind::spectrum:
         case BlockKind::mel:
             break;
@@ -64,6 +68,7 @@ std::uint32_t workOf(const Block& block, std::uint32_t channels) {
             return 2 * channels;  // means, then sums
         case BlockKind::statistics:
         case BlockKind::image:
+        case BlockKind::code:
             return 0;
         case BlockKind::spectrum:
         case BlockKind::mel:
@@ -194,9 +199,12 @@ void spectrum(const Block& block, const float* window, std::uint32_t length, std
     }
 }
 
-// Samples that the blocks see.
-std::uint32_t seenLength(const Pipeline& pipeline) {
-    return pipeline.length / pipeline.conditioning.resample;
+// One row of its own.
+void generated(const CodeHook& hook, const float* window, std::uint32_t length,
+               std::uint32_t channels, std::uint32_t values, float* out) {
+    for (std::uint32_t i = 0; i < values; ++i) out[i] = 0.0f;
+    if (hook.call != nullptr) hook.call(hook.context, window, length, channels, out);
+    for (std::uint32_t i = 0; i < values; ++i) out[i] = clean(out[i]);
 }
 
 std::size_t conditionedFloats(const Pipeline& pipeline) {
@@ -275,6 +283,10 @@ void quantizeSample(const Pipeline& pipeline, const float* sample, std::int8_t* 
     }
 }
 
+std::uint32_t seenLength(const Pipeline& pipeline) {
+    return pipeline.length / pipeline.conditioning.resample;
+}
+
 std::size_t scratchFloats(const Pipeline& pipeline) {
     if (isWindowItself(pipeline)) return workFloats(pipeline);
     const Shape shape = outputShape(pipeline);
@@ -313,6 +325,9 @@ void extract(const Pipeline& pipeline, const float* window, float* scratch, floa
                 break;
             case BlockKind::image:
                 image(block, window, channels, out, rowStride);
+                break;
+            case BlockKind::code:
+                generated(pipeline.code, window, length, channels, block.bins, out);
                 break;
         }
         offset += joined ? shape.features : shape.steps * shape.features;

@@ -19,10 +19,11 @@ inline constexpr std::uint32_t kMaxFeatures = 65536;  // steps * features
 inline constexpr std::uint32_t kStatistics = 10;      // columns of `statistics` a channel
 inline constexpr std::uint16_t kMaxBands = 128;
 inline constexpr std::uint16_t kMaxPictureSide = 256;
+inline constexpr std::uint16_t kMaxCodeValues = 256;
 // Edges of mel bands count in parts of a line of the transform.
 inline constexpr std::uint32_t kEdgeParts = 256;
 
-enum class BlockKind : std::uint8_t { raw, statistics, spectrum, mel, image };
+enum class BlockKind : std::uint8_t { raw, statistics, spectrum, mel, image, code };
 
 // One way to look at a window of [length][channels]. Fields that do not belong to the kind are
 // ignored.
@@ -45,6 +46,7 @@ enum class BlockKind : std::uint8_t { raw, statistics, spectrum, mel, image };
 //   pictureColumns pixels, averaged
 //               over equal areas; `normalise` makes it free of its mean and divides by its
 //               deviation.
+//   code        [1][bins]: what the pipeline's CodeHook computes, through clean().
 struct Block {
     BlockKind kind;
     bool magnitude, center, log;
@@ -67,6 +69,13 @@ struct Conditioning {
     Loudness loudness = Loudness::none;  // divided by the peak or root mean square of all channels
 };
 
+// Computes the block `code`: fills `out` with its values for a window as the blocks see it.
+struct CodeHook {
+    void (*call)(const void* context, const float* window, std::uint32_t length,
+                 std::uint32_t channels, float* out) = nullptr;
+    const void* context = nullptr;
+};
+
 // Blocks of equal steps are joined feature by feature; otherwise everything is laid out as one row,
 // block after block.
 struct Pipeline {
@@ -79,6 +88,7 @@ struct Pipeline {
     float inverseScale;             // of the network's int8 input
     std::int32_t zeroPoint;
     Conditioning conditioning = {};
+    CodeHook code = {};  // without one, the block `code` yields zeros
 };
 
 struct Shape {
@@ -101,6 +111,9 @@ bool isWindowItself(const Pipeline& pipeline);
 
 // The input bytes of one sample of such a pipeline; `output` receives one a channel.
 void quantizeSample(const Pipeline& pipeline, const float* sample, std::int8_t* output);
+
+// Samples of a window that the blocks see: fewer than the pipeline's where it resamples.
+std::uint32_t seenLength(const Pipeline& pipeline);
 
 // Floats of scratch for extract() and run() alike.
 std::size_t scratchFloats(const Pipeline& pipeline);

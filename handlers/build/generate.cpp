@@ -35,7 +35,7 @@ Status check(const GenerateInput& input) {
         static_cast<std::int64_t>(input.labels.size())) {
         return fail(Code::bad_data, "the network's output does not fit the labels");
     }
-    if (input.decision && input.labels.size() > app::kCodeMaxClasses)
+    if (input.code.decision && input.labels.size() > app::kCodeMaxClasses)
         return fail(Code::unsupported, "a decision rule takes fewer classes");
     if (input.digest.size() != 32) return fail(Code::bad_data, "the model digest is not 32 bytes");
     const auto finite = [](const float* values, std::size_t count) {
@@ -101,22 +101,6 @@ OwnWindow ownWindow(const dsp::Pipeline& pipeline) {
     return own;
 }
 
-// What the firmware needs to call the decision rule.
-std::string codeText(const GenerateInput& input) {
-    if (!input.decision) return {};
-    const nn::Tensor& output =
-        input.graph.tensors[static_cast<std::size_t>(input.graph.outputs[0])];
-    return "app::CodeArea codeArea;\n\nconstexpr app::GeneratedCode kOwnCode = {nullptr, 0, "
-           "nullptr, "
-           "0, tinsmith_decide, " +
-           literal(output.scales[0]) + ", " + std::to_string(output.zeroPoint) +
-           ", &codeArea};\n\n";
-}
-
-std::string codeMember(const GenerateInput& input) {
-    return input.decision ? ", &kOwnCode" : "";
-}
-
 }  // namespace
 
 Result<Generated> generate(const GenerateInput& input) {
@@ -126,6 +110,8 @@ Result<Generated> generate(const GenerateInput& input) {
     const std::size_t scratch = std::max<std::size_t>(dsp::scratchFloats(input.pipeline), 1);
     const dsp::Shape shape = dsp::outputShape(input.pipeline);
     const OwnWindow window = ownWindow(input.pipeline);
+    const nn::Tensor& output =
+        input.graph.tensors[static_cast<std::size_t>(input.graph.outputs[0])];
 
     Generated result;
     result.source =
@@ -133,21 +119,23 @@ Result<Generated> generate(const GenerateInput& input) {
         "#include <cstdint>\n\n"
         "#include \"firmware/app/model.hpp\"\n"
         "#include \"firmware/dsp/pipeline.hpp\"\n" +
-        infer->includes + "\n" +
-        (input.decision ? "extern \"C\" int tinsmith_decide(const float*, int, float*);\n\n" : "") +
+        infer->includes + "\n" + codeDeclarations(input.code) +
         "namespace {\n\n"
         "namespace app = tinsmith::app;\n"
         "namespace dsp = tinsmith::dsp;\n"
         "namespace nn = tinsmith::nn;\n\n" +
-        pipelineSource(input.pipeline) + infer->text + "\n" + goldenText(input.golden) +
-        labelText(input.labels) + "\nfloat scratch[" + std::to_string(scratch) + "];\n\n" +
-        window.text + codeText(input) + "constexpr app::Model kOwnModel = {\n    " +
-        literal(std::string_view(input.name)) + ",\n    " +
-        literal(std::string_view(input.version)) + ",\n    " + digestText(input.digest) +
-        ",\n    " + std::to_string(input.stride) + ", " + std::to_string(input.labels.size()) +
-        ", kLabels, &kPipeline, " + std::to_string(shape.steps * shape.features) + ", arena + " +
+        codeSource(input.code, input.pipeline, output) +
+        pipelineSource(input.pipeline, hookText(input.code)) + infer->text + "\n" +
+        goldenText(input.golden) + labelText(input.labels) + "\nfloat scratch[" +
+        std::to_string(scratch) + "];\n\n" + window.text +
+        "constexpr app::Model kOwnModel = {\n    " + literal(std::string_view(input.name)) +
+        ",\n    " + literal(std::string_view(input.version)) + ",\n    " +
+        digestText(input.digest) + ",\n    " + std::to_string(input.stride) + ", " +
+        std::to_string(input.labels.size()) + ", kLabels, &kPipeline, " +
+        std::to_string(shape.steps * shape.features) + ", arena + " +
         std::to_string(infer->inputOffset) + ", scratch, infer, kGolden, " +
-        std::to_string(input.golden.size()) + ", " + window.members + codeMember(input) + "};\n\n" +
+        std::to_string(input.golden.size()) + ", " + window.members +
+        (input.code.any() ? ", &kOwnCode" : "") + "};\n\n" +
         "}  // namespace\n\n"
         "namespace tinsmith::app {\n"
         "const Model* const kModel = &kOwnModel;\n"

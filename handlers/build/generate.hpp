@@ -8,6 +8,7 @@
 
 #include "firmware/dsp/pipeline.hpp"
 #include "firmware/nn/graph.hpp"
+#include "handlers/build/code_source.hpp"
 #include "handlers/build/infer_source.hpp"
 #include "handlers/flow/json.hpp"
 #include "handlers/flow/result.hpp"
@@ -29,7 +30,7 @@ struct GenerateInput {
     std::vector<std::string> labels;
     std::uint16_t stride = 1;  // samples between window starts
     std::vector<GoldenVector> golden;
-    bool decision = false;  // an object with tinsmith_decide() is linked to it
+    LinkedCode code;
 };
 
 struct Generated {

@@ -14,7 +14,7 @@ const char* flag(bool value) {
 
 // Names follow firmware/dsp/pipeline.hpp, so that a field added there is missed by no one.
 std::string blockText(const dsp::Block& block, const std::string& edges) {
-    constexpr const char* kKinds[] = {"raw", "statistics", "spectrum", "mel", "image"};
+    constexpr const char* kKinds[] = {"raw", "statistics", "spectrum", "mel", "image", "code"};
     const auto number = [](std::uint16_t value) { return std::to_string(value); };
     return std::string("    {dsp::BlockKind::") + kKinds[static_cast<std::size_t>(block.kind)] +
            ", " + flag(block.magnitude) + ", " + flag(block.center) + ", " + flag(block.log) +
@@ -35,7 +35,7 @@ std::string conditioningText(const dsp::Conditioning& conditioning) {
 
 }  // namespace
 
-std::string pipelineSource(const dsp::Pipeline& p) {
+std::string pipelineSource(const dsp::Pipeline& p, const std::string& codeHook) {
     const std::size_t columns = dsp::outputShape(p).features;
     std::string tables;
     std::string blocks = "constexpr dsp::Block kBlocks[] = {\n";
@@ -53,7 +53,8 @@ std::string pipelineSource(const dsp::Pipeline& p) {
            "constexpr dsp::Pipeline kPipeline = {" + std::to_string(p.length) + ", " +
            std::to_string(p.channels) + ", kBlocks, " + std::to_string(p.blockCount) +
            ", kMean, kInverseDeviation, " + literal(p.inverseScale) + ", " +
-           std::to_string(p.zeroPoint) + ", " + conditioningText(p.conditioning) + "};\n";
+           std::to_string(p.zeroPoint) + ", " + conditioningText(p.conditioning) + ", " + codeHook +
+           "};\n";
 }
 
 }  // namespace tinsmith::build

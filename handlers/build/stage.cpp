@@ -29,7 +29,7 @@ Result<std::string> textMember(const Json& json, const char* key) {
 struct Outside {
     quantize::Features features;
     std::vector<std::string> labels;
-    bool decision = false;
+    LinkedCode code;
 };
 
 Result<Outside> outsideOfPlan(quantize::StageData& input, const std::filesystem::path& jobDir) {
@@ -37,10 +37,13 @@ Result<Outside> outsideOfPlan(quantize::StageData& input, const std::filesystem:
     if (!plan) return std::unexpected(plan.error());
     auto network = quantize::networkMember(input.json, jobDir);
     if (!network) return std::unexpected(network.error());
-    auto features =
-        quantize::Features::create(*plan, input.window, quantize::normalisationOf(*network));
+    auto features = quantize::featuresOf(input, *plan, quantize::normalisationOf(*network), jobDir);
     if (!features) return std::unexpected(features.error());
-    return Outside{std::move(*features), input.data.classes, !plan->decision.empty()};
+    const plan::Feature* block = plan::codeBlock(*plan);
+    return Outside{std::move(*features),
+                   input.data.classes,
+                   {.featureValues = block == nullptr ? std::uint16_t{0} : block->bins,
+                    .decision = !plan->decision.empty()}};
 }
 
 Result<Outside> outsideOfImported(const quantize::StageData& input) {
@@ -51,7 +54,7 @@ Result<Outside> outsideOfImported(const quantize::StageData& input) {
     }
     auto features = quantize::Features::ofWindow(input.window);
     if (!features) return std::unexpected(features.error());
-    return Outside{std::move(*features), labels->get<std::vector<std::string>>(), false};
+    return Outside{std::move(*features), labels->get<std::vector<std::string>>(), {}};
 }
 
 Result<std::vector<GoldenVector>> goldenVectors(const quantize::StageData& input,
@@ -127,7 +130,7 @@ Result<Json> generateStage(const std::filesystem::path& jobDir,
     parts.stride =
         static_cast<std::uint16_t>(std::clamp<std::size_t>(input->data.windowStride, 1, 65535));
     parts.golden = std::move(*vectors);
-    parts.decision = outside->decision;
+    parts.code = outside->code;
     auto generated = generate(parts);
     if (!generated) return std::unexpected(generated.error());
 

@@ -15,6 +15,8 @@ enum class Kind { feature, decision };
 inline constexpr std::size_t kMaxSourceBytes = 8192;
 inline constexpr int kMaxClasses = 64;    // that a decision rule is given scores of
 inline constexpr int kMaxFeatures = 256;  // that a feature block yields
+// Samples times channels of a window that a feature block is given: the board copies it.
+inline constexpr int kMaxWindowValues = 8192;
 
 // "feature" or "decision", and the function that must be in it.
 std::string_view kindName(Kind kind);

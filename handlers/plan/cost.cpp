@@ -1,6 +1,7 @@
 #include "handlers/plan/cost.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 
@@ -19,10 +20,10 @@ constexpr std::uint64_t kPerLayer = 40;
 constexpr std::uint64_t kPoolCode = 700;
 constexpr std::uint64_t kSoftmaxCode = 1800;
 constexpr std::uint64_t kPerLayerGlue = 120;
-// A decision rule: its code with what it calls, the memory that the board guards for it with what
-// its place costs, and the way in and out.
-constexpr std::uint64_t kDecisionFlash = 2500;
-constexpr std::uint64_t kDecisionRam = 8192;
+// Generated code: a function with what it calls, the memory that the board guards for all of it
+// with what its place costs, and a decision rule's way in and out.
+constexpr std::uint64_t kGeneratedFlash = 2500;
+constexpr std::uint64_t kGeneratedRam = 8192;
 constexpr std::uint64_t kDecisionInstructions = 3000;
 constexpr std::uint64_t kModelTables = 600;  // names, digest, labels, descriptors
 constexpr std::uint64_t kPerFilter = 13;     // bias, multiplier and shift
@@ -250,6 +251,21 @@ std::uint64_t windowMemory(std::uint64_t values) {
            (values > app::kMaxWindowFloats ? app::slidingSize(values) : kWindowBuffers * values);
 }
 
+void addGenerated(Cost& cost, const Plan& plan, const dsp::Pipeline& pipeline) {
+    if (plan.feature.empty() && plan.decision.empty()) return;
+    cost.ramBytes += kGeneratedRam;
+    if (!plan.feature.empty()) {
+        // A copy of the window, as large again for its place.
+        const std::uint64_t values = std::uint64_t{dsp::seenLength(pipeline)} * pipeline.channels;
+        cost.flashBytes += kGeneratedFlash;
+        cost.ramBytes += 2 * std::bit_ceil(values * sizeof(float));
+    }
+    if (!plan.decision.empty()) {
+        cost.flashBytes += kGeneratedFlash;
+        cost.instructions += kDecisionInstructions;
+    }
+}
+
 }  // namespace
 
 std::size_t goldenWindows(std::size_t windowValues) {
@@ -285,11 +301,7 @@ Feasibility check(const Plan& plan, const WindowShape& window, const BoardLimits
         goldenWindows(windowValues) * (windowBytes + static_cast<std::uint64_t>(window.classes));
     cost.ramBytes = network.peak + inputValues + 4ull * dsp::scratchFloats(pipeline) +
                     windowMemory(windowValues);
-    if (!plan.decision.empty()) {
-        cost.flashBytes += kDecisionFlash;
-        cost.ramBytes += kDecisionRam;
-        cost.instructions += kDecisionInstructions;
-    }
+    addGenerated(cost, plan, pipeline);
     cost.latency = latencyOf(cost.instructions, limits.speed);
     result.flashBytes = limits.platformFlash + cost.flashBytes;
     result.ramBytes = limits.platformRam + cost.ramBytes;

@@ -1,6 +1,7 @@
 #include "handlers/plan/data_checks.hpp"
 
 #include "firmware/dsp/mel.hpp"
+#include "handlers/code/source.hpp"
 #include "handlers/plan/front_end.hpp"
 
 namespace tinsmith::plan {
@@ -85,6 +86,20 @@ Status checkImage(std::size_t index, const WindowShape& window, int length) {
                 "leave out windowing and resample", below(index, ""));
 }
 
+Status checkCodeBlock(const Feature& block, std::size_t index, const WindowShape& window,
+                      int length) {
+    if (block.bins < 1 || block.bins > dsp::kMaxCodeValues) {
+        return fail(Code::schema, "the block \"code\" yields " + text(block.bins) + " values",
+                    "use 1 to " + text(dsp::kMaxCodeValues), "/code/feature/outputs");
+    }
+    if (length * window.channels <= code::kMaxWindowValues) return {};
+    return fail(Code::schema,
+                "windows of " + text(std::int64_t{length} * window.channels) +
+                    " values are too long for the block \"code\"",
+                "use at most " + text(code::kMaxWindowValues) + ": shorter windows, or resample",
+                below(index, ""));
+}
+
 Status checkBlock(const Feature& block, std::size_t index, const Plan& plan,
                   const WindowShape& window) {
     const int length = window.length / plan.conditioning.resample;
@@ -101,6 +116,8 @@ Status checkBlock(const Feature& block, std::size_t index, const Plan& plan,
             return checkMel(block, index, length, rateOf(plan, window));
         case dsp::BlockKind::image:
             return checkImage(index, window, length);
+        case dsp::BlockKind::code:
+            return checkCodeBlock(block, index, window, length);
     }
     return fail(Code::schema, "unknown block", "", below(index, ""));
 }

@@ -3,9 +3,9 @@
 namespace tinsmith::plan {
 namespace {
 
-constexpr dsp::BlockKind kAllBlocks[] = {dsp::BlockKind::raw, dsp::BlockKind::statistics,
+constexpr dsp::BlockKind kAllBlocks[] = {dsp::BlockKind::raw,      dsp::BlockKind::statistics,
                                          dsp::BlockKind::spectrum, dsp::BlockKind::mel,
-                                         dsp::BlockKind::image};
+                                         dsp::BlockKind::image,    dsp::BlockKind::code};
 
 std::string_view loudnessName(dsp::Loudness loudness) {
     switch (loudness) {
@@ -105,6 +105,8 @@ Json toJson(const Feature& block) {
             json["columns"] = block.columns;
             json["grey"] = block.grey;
             json["normalise"] = block.normalise ? "window" : "none";
+            break;
+        case dsp::BlockKind::code:  // its values are written beside its code
             break;
     }
     return json;

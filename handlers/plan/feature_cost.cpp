@@ -22,6 +22,10 @@ constexpr std::uint64_t kPerPlaceValue = 60;
 constexpr std::uint64_t kPerConditionedValue = 60;
 constexpr std::uint64_t kPerTrendValue = 40;
 
+// A guess at what nobody has seen: a few operations a sample. Preflight measures it.
+constexpr std::uint64_t kPerCodeValue = 60;
+constexpr std::uint64_t kPerCodeCall = 3000;
+
 // Code and tables, bytes.
 constexpr std::uint64_t kBlockCode = 2600;
 constexpr std::uint64_t kSpectrumCode = 2200;
@@ -52,6 +56,8 @@ std::uint64_t blockInstructions(const dsp::Block& block, std::uint64_t length,
         case dsp::BlockKind::mel:
             return frames(block, length) * channels *
                    (transform(block) + block.fft / 2 * kPerMelLine + block.bins * kPerMelBand);
+        case dsp::BlockKind::code:
+            return kPerCodeCall + length * channels * kPerCodeValue;
         case dsp::BlockKind::image:
             break;
     }

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "firmware/dsp/condition.hpp"
+
 namespace tinsmith::plan {
 
 namespace {
@@ -47,6 +49,14 @@ FrontEnd::FrontEnd(const Plan& plan, const WindowShape& window, double pitch)
     pipeline_.blocks = blocks_.data();
     pipeline_.blockCount = static_cast<std::uint16_t>(blocks_.size());
     pipeline_.conditioning = plan.conditioning;
+}
+
+std::vector<float> seenWindow(const dsp::Pipeline& pipeline, const float* window) {
+    const std::size_t values = std::size_t{dsp::seenLength(pipeline)} * pipeline.channels;
+    if (!dsp::conditions(pipeline.conditioning)) return {window, window + values};
+    std::vector<float> seen(values);
+    dsp::condition(pipeline.conditioning, window, pipeline.length, pipeline.channels, seen.data());
+    return seen;
 }
 
 double rateOf(const Plan& plan, const WindowShape& window) {

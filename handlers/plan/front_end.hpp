@@ -20,12 +20,16 @@ class FrontEnd {
     FrontEnd& operator=(const FrontEnd&) = delete;
 
     [[nodiscard]] const dsp::Pipeline& pipeline() const { return pipeline_; }
+    void use(const dsp::CodeHook& code) { pipeline_.code = code; }
 
   private:
     std::vector<dsp::Block> blocks_;
     std::vector<std::vector<std::uint32_t>> edges_;
     dsp::Pipeline pipeline_{};
 };
+
+// A window as the blocks see it: conditioned, where the pipeline says so.
+std::vector<float> seenWindow(const dsp::Pipeline& pipeline, const float* window);
 
 // The samples a second that blocks see; 0 = unknown.
 double rateOf(const Plan& plan, const WindowShape& window);

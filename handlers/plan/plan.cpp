@@ -143,7 +143,38 @@ std::int64_t weightCount(const Layer& layer, Shape in) {
 
 namespace {
 
+// The block and its code come together, and windows reach it as recorded: it is computed once for
+// each, before training.
+Status checkFeatureCode(const Plan& plan) {
+    const auto blocks = std::ranges::count(plan.features, dsp::BlockKind::code, &Feature::kind);
+    if (blocks > 1) {
+        return fail(Code::schema, "there is one block \"code\" at most",
+                    "let its code yield all values", "/features");
+    }
+    if (plan.feature.empty() && blocks == 0) return {};
+    if (plan.feature.empty()) {
+        return fail(Code::schema, "the block \"code\" has no code",
+                    "add code/feature with \"source\" and \"outputs\"", "/code/feature");
+    }
+    if (blocks == 0) {
+        return fail(Code::schema, "the code of the feature is not used",
+                    "add {\"block\":\"code\"} to features, or leave the code out", "/features");
+    }
+    Augmentation kept;
+    kept.noise = plan.training.augment.noise;
+    kept.mix = plan.training.augment.mix;
+    if (plan.training.augment != kept) {
+        return fail(Code::schema, "the block \"code\" is computed of windows as recorded",
+                    "augment with noise and mix alone, or leave the block out",
+                    "/training/augment");
+    }
+    const auto clean = code::checkSource(code::Kind::feature, plan.feature);
+    if (!clean) return std::unexpected(clean.error());
+    return {};
+}
+
 Status checkCode(const Plan& plan, const WindowShape& window) {
+    if (auto ok = checkFeatureCode(plan); !ok) return ok;
     if (plan.decision.empty()) return {};
     if (window.classes > code::kMaxClasses) {
         return fail(Code::schema,
@@ -197,8 +228,15 @@ std::string_view blockName(dsp::BlockKind kind) {
             return "mel";
         case dsp::BlockKind::image:
             return "image";
+        case dsp::BlockKind::code:
+            return "code";
     }
     return "";
+}
+
+const Feature* codeBlock(const Plan& plan) {
+    const auto it = std::ranges::find(plan.features, dsp::BlockKind::code, &Feature::kind);
+    return it == plan.features.end() ? nullptr : &*it;
 }
 
 WindowShape windowOf(const Plan& plan, WindowShape window) {

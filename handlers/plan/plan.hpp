@@ -148,8 +148,11 @@ struct Plan {
     std::vector<Layer> network;
     Training training;
     Quantization quantization;
-    // C source of the rule that says what the device publishes (firmware/code/tinsmith_code.h);
-    // empty: the class with the highest score.
+    // C source (firmware/code/tinsmith_code.h) of the block `code`, which yields that block's bins;
+    // empty where there is none.
+    std::string feature;
+    // C source of the rule that says what the device publishes; empty: the class with the highest
+    // score.
     std::string decision;
 };
 
@@ -168,6 +171,9 @@ std::string describe(const Quantization& recipe);
 // works out for this window. Fails with `schema` (or `version`) and the JSON pointer of the fault;
 // the hint says what to change.
 [[nodiscard]] Result<Plan> parsePlan(const Json& json, const WindowShape& window);
+
+// The block `code` of a plan that has one; else null.
+const Feature* codeBlock(const Plan& plan);
 
 // The checks beyond the schema, for plans that were built in code.
 [[nodiscard]] Status validate(const Plan& plan, const WindowShape& window);

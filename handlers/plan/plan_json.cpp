@@ -162,6 +162,16 @@ Json layerJson(const Layer& layer) {
     return json;
 }
 
+// The schema has seen to the members.
+void readCode(const Json& code, Plan& plan) {
+    if (code.contains("decision")) plan.decision = code["decision"]["source"];
+    if (!code.contains("feature")) return;
+    plan.feature = code["feature"]["source"];
+    for (Feature& block : plan.features) {
+        if (block.kind == dsp::BlockKind::code) block.bins = code["feature"]["outputs"];
+    }
+}
+
 }  // namespace
 
 std::string_view balanceName(Balance balance) {
@@ -199,7 +209,9 @@ Json toJson(const Plan& plan) {
     for (const Cleaning& each : plan.cleaning) json["cleaning"].push_back(toJson(each));
     const Json conditioning = toJson(plan.conditioning);
     if (!conditioning.empty()) json["conditioning"] = conditioning;
-    if (!plan.decision.empty()) json["code"] = {{"decision", {{"source", plan.decision}}}};
+    if (const Feature* block = codeBlock(plan); block != nullptr && !plan.feature.empty())
+        json["code"]["feature"] = {{"source", plan.feature}, {"outputs", block->bins}};
+    if (!plan.decision.empty()) json["code"]["decision"] = {{"source", plan.decision}};
     return json;
 }
 
@@ -223,7 +235,7 @@ Result<Plan> parsePlan(const Json& json, const WindowShape& window) {
         for (const auto& block : json.at("features")) plan.features.push_back(featureFrom(block));
         for (const auto& layer : json.at("network")) plan.network.push_back(layerFrom(layer));
         plan.training = trainingFrom(json.at("training"));
-        if (json.contains("code")) plan.decision = json["code"]["decision"]["source"];
+        readCode(json.value("code", Json::object()), plan);
         auto recipe = quantizationFrom(json.value("quantization", Json::object()));
         if (!recipe) {
             Error error = recipe.error();

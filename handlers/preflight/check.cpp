@@ -165,6 +165,7 @@ Status checkRun(const Prepared& prepared, const Json& run, const std::string& na
     if (!records) return std::unexpected(records.error());
 
     const std::size_t size = app::preflightRecordSize(request);
+    const Json codeSums = run.value("code_sums", Json::array());
     for (std::uint32_t i = 0; i < request.windowCount; ++i) {
         const std::uint8_t* record = records->data() + i * size;
         app::PreflightRecord head;
@@ -185,6 +186,11 @@ Status checkRun(const Prepared& prepared, const Json& run, const std::string& na
                                                     className(prepared, c) + ": expected " +
                                                     std::to_string(expected[c]) + ", got " +
                                                     std::to_string(got[c])));
+        }
+        if (!codeSums.empty() && (i >= codeSums.size() || codeSums[i] != head.codeSum)) {
+            return std::unexpected(
+                broken(name, "window " + std::to_string(window) +
+                                 ": the generated features are not those of the gateway"));
         }
         const std::size_t place = windowsBefore + i;
         if (!prepared.decided.empty() &&

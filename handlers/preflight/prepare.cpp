@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "firmware/app/crc32.hpp"
 #include "firmware/boot/layout.hpp"
 #include "firmware/image/image.hpp"
 #include "firmware/image/keys.hpp"
@@ -10,10 +11,12 @@
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/dataset/windowing.hpp"
 #include "handlers/flow/files.hpp"
+#include "handlers/plan/front_end.hpp"
 #include "handlers/preflight/area.hpp"
 #include "handlers/preflight/fields.hpp"
 #include "handlers/preflight/stage.hpp"
 #include "handlers/quantize/tflite.hpp"
+#include "handlers/train/job.hpp"
 
 namespace tinsmith::preflight {
 
@@ -31,11 +34,35 @@ struct Sources {
     std::vector<dataset::WindowRef> windows;
     std::uint32_t classes = 0;
     std::uint32_t featureBytes = 0;
-    std::uint64_t expected = 0;  // windows that the outputs file covers
-    std::string outputs;         // absolute
-    float scoreScale = 0;        // of an output as a score
+    std::uint64_t expected = 0;           // windows that the outputs file covers
+    std::string outputs;                  // absolute
+    float scoreScale = 0;                 // of an output as a score
+    std::vector<std::uint32_t> codeSums;  // of the generated features of `windows`; empty: none
     std::int32_t scoreZero = 0;
 };
+
+// What the board must say of the generated features of each window.
+Result<std::vector<std::uint32_t>> codeSumsOf(const Json& input, const fs::path& folder,
+                                              const Sources& sources) {
+    std::vector<std::uint32_t> sums;
+    if (!input.contains("plan")) return sums;
+    const plan::WindowShape window = train::windowShape(sources.data);
+    const auto plan = plan::parsePlan(input["plan"], window);
+    if (!plan) return std::unexpected(plan.error());
+    const auto table = train::readCodeFeatures(input, folder, *plan);
+    if (!table) return std::unexpected(table.error());
+    if (!*table) return sums;
+    const plan::FrontEnd frontEnd(*plan, window);
+    for (const dataset::WindowRef& each : sources.windows) {
+        const auto values = (*table)->find(plan::seenWindow(frontEnd.pipeline(), each.samples));
+        if (values.empty())
+            return fail(Code::internal, "a window whose generated features are not known");
+        const auto bytes = std::as_bytes(values);
+        sums.push_back(
+            app::crc32({reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()}));
+    }
+    return sums;
+}
 
 Result<Sources> readSources(const Json& input, const fs::path& folder) {
     Sources sources;
@@ -58,6 +85,9 @@ Result<Sources> readSources(const Json& input, const fs::path& folder) {
     const auto part = dataset::partFromName(input["part"].get<std::string>());
     if (!part) return fail(Code::schema, "\"part\" must be train, validation or test", "", "/part");
     sources.windows = dataset::windows(sources.data, *part);
+    auto sums = codeSumsOf(input, folder, sources);
+    if (!sums) return std::unexpected(sums.error());
+    sources.codeSums = std::move(*sums);
 
     const auto graph = quantize::loadTflite(below(folder, input["tflite"].get<std::string>()));
     if (!graph) return std::unexpected(graph.error());
@@ -173,9 +203,11 @@ Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedI
         spec.request.windowCount = static_cast<std::uint32_t>(count);
         app::seal(spec.request);
         Json indices = Json::array();
+        Json codeSums = Json::array();
         for (std::size_t i = first; i < first + count; ++i) {
             spec.windows.push_back(sources.windows[chosen[i]].samples);
             indices.push_back(chosen[i]);
+            if (!sources.codeSums.empty()) codeSums.push_back(sources.codeSums[chosen[i]]);
         }
         const Status written = writeFlash(spec);
         if (!written) return written;
@@ -184,7 +216,8 @@ Status prepareSlot(const fs::path& folder, const Sources& sources, const SignedI
                         {"count", count},
                         {"flash", name + ".flash"},
                         {"log", name + ".log"},
-                        {"indices", indices}});
+                        {"indices", indices},
+                        {"code_sums", codeSums}});
     }
     return {};
 }
@@ -252,7 +285,10 @@ Result<Json> prepareStage(const fs::path& jobDir,
     }
     const Status written = writeFile(jobDir / "prepared.json", canonical(prepared));
     if (!written) return std::unexpected(written.error());
-    for (Json& run : runs) run.erase("indices");
+    for (Json& run : runs) {
+        run.erase("indices");
+        run.erase("code_sums");
+    }
     return Json{{"boot", "boot.elf"}, {"windows", all.size()}, {"runs", runs}};
 }
 

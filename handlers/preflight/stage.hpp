@@ -19,6 +19,8 @@ namespace tinsmith::preflight {
 // dataset::windows, at least as many as are run; windows beyond them are left out. Slot a runs all
 // windows (spread evenly if max_windows is less), slot b `second_windows` of them. Paths are
 // absolute or relative to JOBDIR.
+// "plan" and "code_features" (a code::FeatureTable) of a plan with a feature block in C: what the
+// board must compute, to the bit.
 // "decision":true writes JOBDIR/code-input for the decision rule's program: all runs, each as one
 // recording.
 //

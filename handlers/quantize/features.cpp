@@ -23,6 +23,11 @@ Result<Features> Features::create(const plan::Plan& plan, const plan::WindowShap
     return result;
 }
 
+void Features::use(std::shared_ptr<const code::FeatureTable> codeFeatures) {
+    codeFeatures_ = std::move(codeFeatures);
+    if (codeFeatures_ != nullptr) pipeline_.code = codeFeatures_->hook();
+}
+
 Result<Features> Features::ofWindow(const plan::WindowShape& window) {
     if (window.length > std::numeric_limits<std::uint16_t>::max()) {
         return fail(Code::bad_data, "the window has " + std::to_string(window.length) + " samples");

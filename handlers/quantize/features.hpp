@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "firmware/dsp/pipeline.hpp"
@@ -19,6 +20,9 @@ class Features {
     [[nodiscard]] static Result<Features> create(const plan::Plan& plan,
                                                  const plan::WindowShape& window,
                                                  const train::Normalisation& normalisation);
+
+    // Where the block `code` takes its values from.
+    void use(std::shared_ptr<const code::FeatureTable> codeFeatures);
 
     // The window itself, value by value: the input of an imported network. bad_data where the
     // window is longer than the firmware can name.
@@ -46,6 +50,7 @@ class Features {
 
     plan::FrontEnd frontEnd_;
     std::vector<float> mean_, inverseDeviation_, scratch_;
+    std::shared_ptr<const code::FeatureTable> codeFeatures_;
     dsp::Pipeline pipeline_;  // the front end's, with these tables
     std::size_t count_ = 0;
 };

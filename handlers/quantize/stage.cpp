@@ -145,7 +145,7 @@ Result<Json> quantizeStage(const std::filesystem::path& jobDir, const Progress& 
     if (!network) return std::unexpected(network.error());
     auto parts = partsMember(input->json, "evaluate");
     if (!parts) return std::unexpected(parts.error());
-    auto features = Features::create(input->plan, input->window, normalisationOf(*network));
+    auto features = featuresOf(*input, input->plan, normalisationOf(*network), jobDir);
     if (!features) return std::unexpected(features.error());
     if (features->count() !=
         static_cast<std::size_t>(network->steps) * static_cast<std::size_t>(network->features)) {
@@ -189,7 +189,7 @@ Result<Json> evaluateStage(const std::filesystem::path& jobDir, const Progress& 
     if (!parts) return std::unexpected(parts.error());
     auto normalisation = normalisationMember(input->json);
     if (!normalisation) return std::unexpected(normalisation.error());
-    auto features = Features::create(input->plan, input->window, *normalisation);
+    auto features = featuresOf(*input, input->plan, *normalisation, jobDir);
     if (!features) return std::unexpected(features.error());
     auto graph = loadTflite(*path);
     if (!graph) return std::unexpected(graph.error());

@@ -94,6 +94,17 @@ Result<plan::Plan> planMember(StageData& data) {
     return plan;
 }
 
+Result<Features> featuresOf(const StageData& data, const plan::Plan& plan,
+                            const train::Normalisation& normalisation,
+                            const std::filesystem::path& jobDir) {
+    auto table = train::readCodeFeatures(data.json, jobDir, plan);
+    if (!table) return std::unexpected(table.error());
+    auto features = Features::create(plan, data.window, normalisation);
+    if (features && *table)
+        features->use(std::make_shared<const code::FeatureTable>(std::move(**table)));
+    return features;
+}
+
 Result<StageInput> readStageInput(const std::filesystem::path& jobDir) {
     auto data = readStageData(jobDir);
     if (!data) return std::unexpected(data.error());

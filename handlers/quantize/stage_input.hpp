@@ -7,6 +7,7 @@
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/flow/json.hpp"
 #include "handlers/plan/plan.hpp"
+#include "handlers/quantize/features.hpp"
 #include "handlers/train/float_network.hpp"
 #include "handlers/train/samples.hpp"
 
@@ -27,7 +28,13 @@ struct StageInput : StageData {
 // The member "plan", which must fit the window; `schema` with the path of what is wrong.
 [[nodiscard]] Result<plan::Plan> planMember(StageData& data);
 
-// Both.
+// The features of `plan` under `normalisation`, those of its code out of the table that
+// "code_features" names.
+[[nodiscard]] Result<Features> featuresOf(const StageData& data, const plan::Plan& plan,
+                                          const train::Normalisation& normalisation,
+                                          const std::filesystem::path& jobDir);
+
+// readStageData() and planMember().
 [[nodiscard]] Result<StageInput> readStageInput(const std::filesystem::path& jobDir);
 
 // Members of input.json that not every stage has; `schema` with the path where they are wrong.

@@ -5,8 +5,9 @@
 #include "handlers/plan/fixed.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
+#include "handlers/requests/code_features.hpp"
+#include "handlers/requests/looks.hpp"
 #include "handlers/requests/report.hpp"
-#include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -173,12 +174,14 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
         }
         auto plan = reply ? wholePlan(goal, books, *reply)
                           : Result<plan::Plan>(std::unexpected(reply.error()));
-        if (plan && !plan->decision.empty()) {
-            // Compiled before anything is trained: a fault of the code goes back at once.
+        if (plan && !(plan->feature.empty() && plan->decision.empty())) {
+            // Compiled and run before anything is trained: a fault of the code goes back at once.
             const Json json = plan::toJson(*plan);
-            Result<Json> compiled = co_await job.step("code", json["code"], checkRule(job, json));
-            if (!compiled && endsJob(compiled.error())) co_return std::unexpected(compiled.error());
-            if (!compiled) plan = std::unexpected(compiled.error());
+            const Json inputs = {{"code", json["code"]}, {"data", goal.data}};
+            Result<Json> checked = co_await job.step(
+                "code", inputs, checkGenerated(job, json, goal.data, percentOf(job, goal)));
+            if (!checked && endsJob(checked.error())) co_return std::unexpected(checked.error());
+            if (!checked) plan = std::unexpected(checked.error());
         }
         if (plan) {
             noteVerdict(job, reply->kind == plan::Reply::Kind::edit ? "edit" : "plan");
@@ -204,7 +207,7 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
     int useless = 0;
     int idle = 0;
     while (useless < kUselessReplies && idle < kIdlePlans && budgetLeft(job, goal, books) &&
-           !targetHolds(books, goal)) {
+           !targetHolds(job, goal, books)) {
         job.progress(percentOf(job, goal), "asks " + name + " for a plan");
         Result<Proposal> proposal = co_await propose(job, goal, books, talk);
         if (!proposal) {
@@ -232,6 +235,8 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
         const double before = bestMean(goal, books);
         const Status tried = co_await tryProposal(job, goal, books, *proposal);
         if (!tried) co_return tried;
+        const Status confirmed = co_await confirmBest(job, goal, books);
+        if (!confirmed) co_return confirmed;
         idle = bestMean(goal, books) > before ? 0 : idle + 1;
     }
     if (idle == kIdlePlans || useless == kUselessReplies) {

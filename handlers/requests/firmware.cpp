@@ -6,13 +6,15 @@
 #include "firmware/image/image.hpp"
 #include "handlers/build/board.hpp"
 #include "handlers/build/firmware_build.hpp"
+#include "handlers/code/compile.hpp"
 #include "handlers/code/run_format.hpp"
 #include "handlers/flow/digest.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/preflight/emulate.hpp"
+#include "handlers/requests/code_features.hpp"
 #include "handlers/requests/figures.hpp"
+#include "handlers/requests/generated.hpp"
 #include "handlers/requests/int8.hpp"
-#include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -25,8 +27,7 @@ constexpr int kBuildFrom = 76;
 constexpr int kGenerated = 80;
 constexpr int kProven = 91;
 constexpr std::uint64_t kSignatureBytes = 144;  // SHA256, KEYHASH and ED25519 TLVs and their header
-constexpr const char* kRuleObject = "decision.o";
-constexpr std::size_t kCompilerWords = 2000;  // of a compiler's complaint, in an error
+constexpr std::size_t kCompilerWords = 2000;    // of a compiler's complaint, in an error
 
 std::string tail(const std::string& text, std::size_t most) {
     return text.size() > most ? "…" + text.substr(text.size() - most) : text;
@@ -65,8 +66,10 @@ Task<Result<Json>> generate(Job& job, FirmwareSpec spec) {
         input["plan"] = spec.plan;
         input["network"] = network->string();
     }
-    Result<Json> generated =
-        co_await runStage(job, "tinsmith-work", "generate", input, "build", kBuildFrom, kGenerated);
+    Result<Json> ready = co_await withCodeFeatures(job, input, kBuildFrom);
+    if (!ready) co_return std::unexpected(ready.error());
+    Result<Json> generated = co_await runStage(job, "tinsmith-work", "generate", *ready, "build",
+                                               kBuildFrom, kGenerated);
     co_return generated;
 }
 
@@ -134,12 +137,13 @@ Task<Result<Json>> runBuild(Job& job, FirmwareSpec spec) {
     if (!generated) co_return std::unexpected(generated.error());
     const fs::path folder = generated->value("folder", "");
     std::vector<std::string> objects;
-    if (hasRule(spec.plan)) {
-        Result<std::string> rule = co_await ruleObject(job, spec.plan, tools->code);
-        if (!rule) co_return std::unexpected(rule.error());
-        const Status kept = writeFile(folder / kRuleObject, *rule);
+    for (const code::Kind kind : {code::Kind::feature, code::Kind::decision}) {
+        if (!hasCode(spec.plan, kind)) continue;
+        Result<std::string> object = co_await boardObject(job, spec.plan, kind, tools->code);
+        if (!object) co_return std::unexpected(object.error());
+        objects.push_back(code::objectFile(kind));
+        const Status kept = writeFile(folder / objects.back(), *object);
         if (!kept) co_return std::unexpected(kept.error());
-        objects.push_back(kRuleObject);
     }
     const Status compiled = co_await compile(job, *tools, folder, objects);
     if (!compiled) co_return std::unexpected(compiled.error());
@@ -208,18 +212,22 @@ Task<Result<Json>> provePart(Job& job, FirmwareSpec spec, build::Board board, Js
         {"outputs", world.artefacts.path(outputs.value(part, "")).string()},
         {"instructions_per_tick", board.instructionsPerTick}};
     if (spec.plan.contains("windowing")) prepareInput["windowing"] = spec.plan["windowing"];
-    if (hasRule(spec.plan)) prepareInput["decision"] = true;
+    if (hasCode(spec.plan, code::Kind::decision)) prepareInput["decision"] = true;
+    if (hasCode(spec.plan, code::Kind::feature)) prepareInput["plan"] = spec.plan;
+    Result<Json> ready = co_await withCodeFeatures(job, prepareInput, from);
+    if (!ready) co_return std::unexpected(ready.error());
     const std::string name = "preflight-" + part;
-    Result<Json> prepared = co_await runStage(job, "tinsmith-work", "preflight-prepare",
-                                              prepareInput, name, from, from);
+    Result<Json> prepared =
+        co_await runStage(job, "tinsmith-work", "preflight-prepare", *ready, name, from, from);
     if (!prepared) co_return std::unexpected(prepared.error());
     Json checkInput = {{"prepared", prepared->value("folder", "")}};
-    if (hasRule(spec.plan)) {
+    if (hasCode(spec.plan, code::Kind::decision)) {
         // Before the emulator may write there.
-        Result<fs::path> program = co_await ruleProgram(job, spec.plan);
+        Result<fs::path> program = co_await gatewayProgram(job, spec.plan, code::Kind::decision);
         if (!program) co_return std::unexpected(program.error());
         const fs::path given = fs::path(prepared->value("folder", "")) / code::kRunInputFile;
-        Result<fs::path> decided = co_await runRule(job, *program, given);
+        Result<fs::path> decided =
+            co_await runGenerated(job, code::Kind::decision, *program, given, 1);
         if (!decided) co_return std::unexpected(decided.error());
         checkInput["decided"] = decided->string();
     }

@@ -2,6 +2,7 @@
 
 #include "handlers/flow/files.hpp"
 #include "handlers/plan/plan.hpp"
+#include "handlers/requests/code_features.hpp"
 #include "handlers/requests/rule.hpp"
 #include "handlers/requests/stage.hpp"
 
@@ -25,8 +26,10 @@ Task<Result<Json>> fineTune(Job& job, Goal goal, Json plan, Json calibrated, int
         {"start", (folder / "start").string()},
         {"fine_tune",
          {{"ranges", calibrated["ranges"]}, {"per_channel", recipe.value("per_channel", true)}}}};
+    Result<Json> ready = co_await withCodeFeatures(job, input, from);
+    if (!ready) co_return std::unexpected(ready.error());
     Result<Json> trained =
-        co_await runStage(job, "tinsmith-train", "", input, "fine-tune", from, to);
+        co_await runStage(job, "tinsmith-train", "", *ready, "fine-tune", from, to);
     if (!trained) co_return std::unexpected(trained.error());
     const std::filesystem::path made = trained->value("folder", "");
     co_return Json{{"network", (made / trained->value("network", "network")).string()},
@@ -37,9 +40,12 @@ Task<Result<Json>> fineTune(Job& job, Goal goal, Json plan, Json calibrated, int
 
 Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path network, Json parts,
                           int percentFrom, int percentTo) {
-    Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
-                  {"plan", plan},
-                  {"network", network.string()}};
+    const Json given = {{"dataset", job.world().artefacts.path(goal.data).string()},
+                        {"plan", plan},
+                        {"network", network.string()}};
+    Result<Json> ready = co_await withCodeFeatures(job, given, percentFrom);
+    if (!ready) co_return std::unexpected(ready.error());
+    Json input = *ready;
     const Json recipe = plan.value("quantization", Json::object());
     if (recipe.value("fine_tune_epochs", 0) > 0) {
         Result<Json> calibrated = co_await runStage(job, "tinsmith-work", "quantize", input,

@@ -1,14 +1,15 @@
 #include "handlers/requests/learn.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <vector>
 
 #include "handlers/flow/files.hpp"
 #include "handlers/plan/fixed.hpp"
 #include "handlers/plan/search.hpp"
+#include "handlers/requests/code_features.hpp"
 #include "handlers/requests/engineer.hpp"
 #include "handlers/requests/int8.hpp"
+#include "handlers/requests/looks.hpp"
 #include "handlers/requests/report.hpp"
 #include "handlers/requests/stage.hpp"
 
@@ -18,54 +19,9 @@ namespace {
 
 constexpr int kPlanUntil = 60;
 constexpr int kFitUntil = 70;
-// When the search has nothing new to propose: so many further looks at each of so many leading
-// plans.
-constexpr int kFurtherLooks = 3;
-constexpr std::size_t kLeaders = 4;
 // Of the budget, for the search's first plans: what a language model has to beat, and what there is
 // when it never answers.
 constexpr double kFirstShare = 0.2;
-
-// The plans that lead after one look.
-std::vector<plan::Plan> leaders(const Books& books) {
-    std::vector<const Candidate*> list;
-    for (const Candidate& each : books.candidates) {
-        if (each.full) list.push_back(&each);
-    }
-    std::ranges::stable_sort(list, std::greater(),
-                             [](const Candidate* each) { return each->mean(); });
-    std::vector<plan::Plan> plans;
-    for (const Candidate* each : list) {
-        if (plans.size() < kLeaders && (list.size() > 1 && each->mean() < 1))
-            plans.push_back(each->plan);
-    }
-    return plans;
-}
-
-// What is left of the budget goes into further looks at the plans that lead: on other groups where
-// there are some, with other seeds in any case.
-Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
-    const std::vector<plan::Plan> plans = leaders(books);
-    for (int look = 1; look <= kFurtherLooks; ++look) {
-        for (const plan::Plan& plan : plans) {
-            if (targetHolds(books, goal) || !budgetLeft(job, goal, books)) co_return Status();
-            Try again;
-            again.trial.plan = plan;
-            again.trial.rung = 2;
-            again.planner = "search";
-            again.reason = "The same plan on other validation groups and with another seed.";
-            again.mostMs = std::max<std::int64_t>(1, (goal.budgetMs - job.consumedMs()) / 2);
-            again.forSearch = false;
-            again.fold = look;
-            Goal other = goal;
-            other.seed = goal.seed + 1000 * static_cast<std::uint64_t>(look);
-            job.progress(percentOf(job, goal), "looks again at " + describe(plan::toJson(plan)));
-            const Status tried = co_await tryPlan(job, other, books, again);
-            if (!tried) co_return tried;
-        }
-    }
-    co_return Status();
-}
 
 // The built-in search until the target holds, `untilMs` of the budget are spent or it has nothing
 // left to try.
@@ -75,7 +31,7 @@ Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilM
         for (const plan::Trial& candidate : trials) {
             const bool any = bestOf(books, goal) != nullptr;
             const bool spent = job.consumedMs() >= untilMs || !budgetLeft(job, goal, books);
-            if (targetHolds(books, goal) || (any && spent)) co_return Status();
+            if (targetHolds(job, goal, books) || (any && spent)) co_return Status();
             // A first full-length trial is always made: without one there would be no model at all.
             Try next;
             next.trial = candidate;
@@ -88,6 +44,8 @@ Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilM
             job.progress(percentOf(job, goal), "tries " + describe(plan::toJson(candidate.plan)));
             const Status tried = co_await tryPlan(job, goal, books, next);
             if (!tried) co_return tried;
+            const Status confirmed = co_await confirmBest(job, goal, books);
+            if (!confirmed) co_return confirmed;
         }
         trials = plan::nextTrials(goal.searchInput(), books.outcomes);
     }
@@ -178,8 +136,10 @@ Task<Result<Json>> runFit(Job& job, Goal goal, Json plan, int epochs, Json start
         if (!folder) co_return std::unexpected(folder.error());
         input["start"] = folder->string();
     }
+    Result<Json> ready = co_await withCodeFeatures(job, input, kPlanUntil);
+    if (!ready) co_return std::unexpected(ready.error());
     Result<Json> trained =
-        co_await runStage(job, "tinsmith-train", "", input, "fit", kPlanUntil, kFitUntil);
+        co_await runStage(job, "tinsmith-train", "", *ready, "fit", kPlanUntil, kFitUntil);
     if (!trained) co_return std::unexpected(trained.error());
     const std::filesystem::path folder =
         std::filesystem::path(trained->value("folder", "")) / trained->value("network", "network");

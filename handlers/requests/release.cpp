@@ -4,6 +4,7 @@
 
 #include "firmware/image/image.hpp"
 #include "handlers/flow/digest.hpp"
+#include "handlers/requests/code_features.hpp"
 #include "handlers/requests/figures.hpp"
 #include "handlers/requests/firmware.hpp"
 #include "handlers/requests/rule.hpp"
@@ -104,8 +105,10 @@ Task<Result<Json>> evaluate(Job& job, Goal goal, Json running) {
                         {"plan", running.value("plan", Json::object())},
                         {"network_json", running.value("network_json", Json::object())},
                         {"parts", Json::array({"test"})}};
+    Result<Json> ready = co_await withCodeFeatures(job, input, 75);
+    if (!ready) co_return std::unexpected(ready.error());
     Result<Json> output =
-        co_await runStage(job, "tinsmith-work", "evaluate", input, "evaluate", 75, 76);
+        co_await runStage(job, "tinsmith-work", "evaluate", *ready, "evaluate", 75, 76);
     if (output) output = co_await withRule(job, goal, input["plan"], *output, 76);
     if (!output) co_return std::unexpected(output.error());
     co_return output->value("parts", Json::object()).value("test", Json::object());

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "handlers/plan/facts.hpp"
 #include "handlers/plan/pace.hpp"
+#include "handlers/requests/code_features.hpp"
 #include "handlers/requests/figures.hpp"
 #include "handlers/requests/int8.hpp"
 #include "handlers/requests/report.hpp"
@@ -38,7 +40,10 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
                   {"epochs_scale", epochsScale},
                   {"early_stopping", true}};
     if (fold > 0) train["fold"] = fold;
-    Result<Json> trained = co_await runStage(job, "tinsmith-train", "", train, "train", from, from);
+    Result<Json> input = co_await withCodeFeatures(job, train, from);
+    if (!input) co_return std::unexpected(input.error());
+    Result<Json> trained =
+        co_await runStage(job, "tinsmith-train", "", *input, "train", from, from);
     if (!trained) co_return std::unexpected(trained.error());
     Json result = {{"float", trained->value("validation", Json::object())},
                    {"epochs", trained->value("epochs", 0)},
@@ -159,21 +164,20 @@ std::string describe(const Json& plan) {
     return text;
 }
 
-const Candidate* bestOf(const Books& books, const Goal& goal) {
-    const Candidate* best = nullptr;
-    for (const Candidate& each : books.candidates) {
-        if (!each.full) continue;
-        if (goal.target > 0 && each.choice.lower90 >= goal.target) return &each;
-        const bool better = best == nullptr || each.looks > best->looks ||
-                            (each.looks == best->looks && each.mean() > best->mean());
-        if (better) best = &each;
-    }
-    return best;
+bool reaches(const Candidate& candidate, const Goal& goal) {
+    return candidate.full && goal.target > 0 && candidate.choice.lower90 >= goal.target &&
+           candidate.mean() >= goal.target;
 }
 
-bool targetHolds(const Books& books, const Goal& goal) {
-    const Candidate* best = bestOf(books, goal);
-    return best != nullptr && goal.target > 0 && best->choice.lower90 >= goal.target;
+const Candidate* bestOf(const Books& books, const Goal& goal) {
+    const auto rank = [&](const Candidate& each) {
+        return std::tuple(reaches(each, goal), each.looks, each.mean());
+    };
+    const Candidate* best = nullptr;
+    for (const Candidate& each : books.candidates) {
+        if (each.full && (best == nullptr || rank(each) > rank(*best))) best = &each;
+    }
+    return best;
 }
 
 bool budgetLeft(const Job& job, const Goal& goal, const Books& books) {

@@ -54,11 +54,13 @@ struct Books {
     double pace = 0;
 };
 
-// The first candidate on which the target holds; else the one with the best mean among those that
-// were looked at most often: other looks see other groups. Ties go to the earlier, and the search
-// proposes what usually wins first. Null while no plan was trained to the end.
+// Validation's lower bound and the mean of all looks are at the target or above.
+bool reaches(const Candidate& candidate, const Goal& goal);
+
+// Who reaches the target comes first, then who was looked at most often (other looks see other
+// groups), then the better mean. Ties go to the earlier, and the search proposes what usually wins
+// first. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
-bool targetHolds(const Books& books, const Goal& goal);
 
 // Leaves room for the final fit, which takes about as long as the longest trial did.
 bool budgetLeft(const Job& job, const Goal& goal, const Books& books);

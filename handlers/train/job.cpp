@@ -60,7 +60,7 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
     for (const auto& [key, value] : input.items()) {
         if (key != "dataset" && key != "plan" && key != "seed" && key != "parts" &&
             key != "epochs" && key != "epochs_scale" && key != "early_stopping" && key != "start" &&
-            key != "fine_tune" && key != "fold") {
+            key != "fine_tune" && key != "fold" && key != "code_features") {
             return wrong("unknown key", "/" + key);
         }
     }
@@ -87,6 +87,9 @@ Result<Job> parse(const Json& input, const std::filesystem::path& folder) {
         return std::unexpected(error);
     }
     job.window = windowShape(job.data);
+    auto table = readCodeFeatures(input, folder, job.plan);
+    if (!table) return std::unexpected(table.error());
+    job.codeFeatures = std::move(*table);
     job.seed = input.value("seed", std::uint64_t{1});
     auto both = withValidation(input);
     if (!both) return std::unexpected(both.error());
@@ -121,6 +124,21 @@ plan::WindowShape windowShape(const dataset::Dataset& data) {
         shape.pictureColumns = data.picture->columns;
     }
     return shape;
+}
+
+Result<std::optional<code::FeatureTable>> readCodeFeatures(const Json& input,
+                                                           const std::filesystem::path& folder,
+                                                           const plan::Plan& plan) {
+    const plan::Feature* block = plan::codeBlock(plan);
+    if (block == nullptr) return std::nullopt;
+    const auto path = input.find("code_features");
+    if (path == input.end() || !path->is_string())
+        return wrong("the features of the plan's code are missing", "/code_features");
+    auto table = code::FeatureTable::load(folder / path->get<std::string>());
+    if (!table) return std::unexpected(table.error());
+    if (table->outputs() != block->bins)
+        return wrong("the features are those of other code", "/code_features");
+    return std::optional(std::move(*table));
 }
 
 Status useWindowing(const plan::Plan& plan, dataset::Dataset& data) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "handlers/code/feature_table.hpp"
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/plan/plan.hpp"
 #include "handlers/train/float_network.hpp"
@@ -23,6 +24,7 @@ struct FineTune {
 //  "fold":n: other groups are validation (dataset/folds.hpp; may be absent),
 //  "epochs":n or "epochs_scale":0 … 4 (of the plan's epochs), "early_stopping":true|false,
 //  "start":"folder of a network to continue from, instead of fresh weights" (may be absent),
+//  "code_features":"file of a code::FeatureTable, where the plan has a block `code`",
 //  "fine_tune":{"ranges":{…} as int8_scales.hpp writes them,"per_channel":true|false}: train the
 //  start's weights on through int8 arithmetic with these scales (may be absent)}
 // Relative paths are taken from the job folder.
@@ -37,6 +39,7 @@ struct Job {
     bool earlyStopping = true;
     std::optional<FloatNetwork> start;
     std::optional<FineTune> fineTune;  // only with a start
+    std::optional<code::FeatureTable> codeFeatures;
 };
 
 // `schema` (with path) for the input or the plan, `bad_data` for a dataset without windows in a
@@ -44,6 +47,11 @@ struct Job {
 [[nodiscard]] Result<Job> readJob(const std::filesystem::path& folder);
 
 plan::WindowShape windowShape(const dataset::Dataset& data);
+
+// The table that input.json names where `plan` has a block `code`; `schema` where it is missing or
+// that of another block.
+[[nodiscard]] Result<std::optional<code::FeatureTable>> readCodeFeatures(
+    const Json& input, const std::filesystem::path& folder, const plan::Plan& plan);
 
 // The dataset cut as the plan says, if it does; an error's path is below the plan.
 [[nodiscard]] Status useWindowing(const plan::Plan& plan, dataset::Dataset& data);

@@ -34,7 +34,8 @@ std::vector<plan::FrontEnd> pitched(const plan::Plan& plan, const plan::WindowSh
 
 }  // namespace
 
-Extractor::Extractor(const plan::Plan& plan, const dataset::Dataset& data)
+Extractor::Extractor(const plan::Plan& plan, const dataset::Dataset& data,
+                     const code::FeatureTable* codeFeatures)
     : plan_(plan),
       rawOnly_(rawAlone(plan)),
       frontEnd_(plan, windowShape(data)),
@@ -42,6 +43,7 @@ Extractor::Extractor(const plan::Plan& plan, const dataset::Dataset& data)
       augmenter_(plan_.training.augment, data, {.noise = rawOnly_, .beyond = hears(plan)}),
       sharedColumns_(plan::sharedColumns(frontEnd_.pipeline())),
       scratch_(dsp::scratchFloats(frontEnd_.pipeline())) {
+    if (codeFeatures != nullptr) frontEnd_.use(codeFeatures->hook());
     const dsp::Shape shape = dsp::outputShape(frontEnd_.pipeline());
     steps_ = static_cast<int>(shape.steps);
     features_ = static_cast<int>(shape.features);

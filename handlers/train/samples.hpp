@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "handlers/code/feature_table.hpp"
 #include "handlers/dataset/dataset.hpp"
 #include "handlers/plan/front_end.hpp"
 #include "handlers/train/augment.hpp"
@@ -27,7 +28,9 @@ struct Normalisation {
 // Not thread-safe: one scratch area. The dataset and the plan must outlive it.
 class Extractor {
   public:
-    Extractor(const plan::Plan& plan, const dataset::Dataset& data);
+    // `codeFeatures` of a plan with a block `code`; it must outlive this, too.
+    Extractor(const plan::Plan& plan, const dataset::Dataset& data,
+              const code::FeatureTable* codeFeatures = nullptr);
 
     int steps() const { return steps_; }
     int features() const { return features_; }

@@ -61,7 +61,10 @@ torch::Tensor classWeights(const std::vector<int>& labels, int classes, bool bal
 class Fit {
   public:
     Fit(const Job& job, const Progress& progress)
-        : job_(job), progress_(progress), extractor_(job.plan, job.data), random_(job.seed) {}
+        : job_(job),
+          progress_(progress),
+          extractor_(job.plan, job.data, job.codeFeatures ? &*job.codeFeatures : nullptr),
+          random_(job.seed) {}
 
     Result<Fitted> run();
 

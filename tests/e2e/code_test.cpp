@@ -1,5 +1,5 @@
-// A plan with a decision rule, all the way: compiled, caged, evaluated, built, proven on the
-// emulated board against the gateway; and rules that do not hold.
+// Plans with generated code, all the way: compiled, caged, evaluated, built, proven on the emulated
+// board against the gateway; and code that does not hold.
 #include <gtest/gtest.h>
 
 #include "tests/e2e/house.hpp"
@@ -19,16 +19,23 @@ class Code : public testing::Test {
     static void TearDownTestSuite() { delete house_; }
     void SetUp() override { client_ = house_->client(); }
 
-    Json learn(const std::string& model, const std::string& rule) {
+    Json learn(const std::string& model, const Json& features, const Json& code) {
         Json request = learnBlobs(model);
         request["budget"]["minutes"] = 1;
         request["plan"] = {
-            {"features", {{{"block", "raw"}}}},
+            {"features", features},
             {"network",
              {{{"layer", "flatten"}}, {{"layer", "dense"}, {"units", 16}, {"relu", true}}}},
             {"training", {{"epochs", 60}, {"batch_size", 16}, {"learning_rate", 0.01}}},
-            {"code", {{"decision", {{"source", rule}}}}}};
+            {"code", code}};
         return client_->runJob("regenerate", request, 100000);
+    }
+    Json learnWithRule(const std::string& model, const std::string& rule) {
+        return learn(model, {{{"block", "raw"}}}, {{"decision", {{"source", rule}}}});
+    }
+    Json learnWithBlock(const std::string& model, const std::string& feature, int outputs) {
+        return learn(model, {{{"block", "code"}}},
+                     {{"feature", {{"source", feature}, {"outputs", outputs}}}});
     }
 
     static House* house_;
@@ -40,14 +47,14 @@ House* Code::house_ = nullptr;
 TEST_F(Code, ARuleIsProvenAndItsFiguresAreThoseOfWhatIsPublished) {
     // Publishes what two windows in a row agree on.
     const Json job =
-        learn("ruled",
-              "int tinsmith_decide(const float *scores, int classes, float *memory) {\n"
-              "  int best = 0;\n"
-              "  for (int c = 1; c < classes; ++c) { if (scores[c] > scores[best]) best "
-              "= c; }\n"
-              "  int agreed = memory[0] == (float)(best + 1);\n"
-              "  memory[0] = (float)(best + 1);\n"
-              "  return agreed ? best : -1;\n}\n");
+        learnWithRule("ruled",
+                      "int tinsmith_decide(const float *scores, int classes, float *memory) {\n"
+                      "  int best = 0;\n"
+                      "  for (int c = 1; c < classes; ++c) { if (scores[c] > scores[best]) best "
+                      "= c; }\n"
+                      "  int agreed = memory[0] == (float)(best + 1);\n"
+                      "  memory[0] = (float)(best + 1);\n"
+                      "  return agreed ? best : -1;\n}\n");
     ASSERT_EQ(stateOf(job), "succeeded") << job.dump(1) << house_->log("daemon");
     const Json shown = client_->request("model", {{"action", "show"}, {"model", "ruled"}});
     const std::string text = shown.dump();
@@ -72,10 +79,59 @@ TEST_F(Code, RulesThatDoNotHoldAreRefusedInAFewWords) {
         {"endless", head + "  while (scores[0] >= 0.0f) { memory[0] += 1.0f; }\n  return 0;\n}\n",
          "took too long"}};
     for (const Case& each : cases) {
-        const Json job = learn(each.model, each.rule);
+        const Json job = learnWithRule(each.model, each.rule);
         EXPECT_EQ(stateOf(job), "failed") << each.model;
         const Json shown = showJob(*client_, job.value("job", ""));
         EXPECT_NE(shown.dump().find(each.words), std::string::npos) << shown.dump(1);
+    }
+    EXPECT_EQ(client_->request("health", Json::object()).value("status", ""), "ok");
+}
+
+constexpr const char* kFeatureHead =
+    "void tinsmith_feature(const float *window, int length, int channels, float *out) {\n";
+
+TEST_F(Code, AFeatureBlockIsTrainedOnAndProvenToTheBit) {
+    // Each of the three channels: its mean, and its deviation as a logarithm.
+    const Json job = learnWithBlock(
+        "featured",
+        std::string(kFeatureHead) +
+            "  for (int c = 0; c < channels; ++c) {\n"
+            "    float sum = 0.0f, squares = 0.0f;\n"
+            "    for (int i = 0; i < length; ++i) { sum += window[i * channels + c]; }\n"
+            "    float mean = sum / (float)length;\n"
+            "    for (int i = 0; i < length; ++i) {\n"
+            "      float away = window[i * channels + c] - mean;\n"
+            "      squares += away * away;\n"
+            "    }\n"
+            "    out[2 * c] = mean;\n"
+            "    out[2 * c + 1] = ts_log(ts_sqrt(squares / (float)length));\n"
+            "  }\n}\n",
+        6);
+    ASSERT_EQ(stateOf(job), "succeeded") << job.dump(1) << house_->log("daemon");
+    const Json shown = client_->request("model", {{"action", "show"}, {"model", "featured"}});
+    EXPECT_NE(shown.dump().find("tinsmith_feature"), std::string::npos);
+    EXPECT_GE(job.value(Json::json_pointer("/result/accuracy/test"), 0.0), 0.9) << job.dump(1);
+    // The same weights in another recipe: the block is computed again for whoever needs it.
+    const Json again = client_->runJob("requantize", {{"model", "featured"}}, 100000);
+    EXPECT_EQ(stateOf(again), "succeeded") << again.dump(1);
+}
+
+TEST_F(Code, BlocksThatDoNotHoldAreRefusedInAFewWords) {
+    struct Case {
+        std::string model, body, words;
+    };
+    const std::vector<Case> cases = {
+        {"f-compile", "  out[0] = windows[0];\n}\n", "line 2"},
+        {"f-constant", "  out[0] = 1.0f;\n}\n", "every window the same"},
+        {"f-unwritten", "  if (window[0] > 1e9f) { out[0] = 1.0f; }\n}\n", "did not write"},
+        {"f-infinite", "  out[0] = window[0] / 0.0f;\n}\n", "out[0]"},
+        {"f-wild", "  out[0] = window[length * channels * 9000000];\n}\n", "touched memory"},
+    };
+    for (const Case& each : cases) {
+        const Json job = learnWithBlock(each.model, kFeatureHead + each.body, 1);
+        EXPECT_EQ(stateOf(job), "failed") << each.model;
+        const Json shown = showJob(*client_, job.value("job", ""));
+        EXPECT_NE(shown.dump().find(each.words), std::string::npos) << each.model << shown.dump(1);
     }
     EXPECT_EQ(client_->request("health", Json::object()).value("status", ""), "ok");
 }

@@ -126,6 +126,37 @@ TEST(Window, AModelWithALongOneBringsItsOwnMemory) {
     EXPECT_FALSE(usable(model)) << "only the window itself can be kept as bytes";
 }
 
+TEST(Model, AGeneratedBlockAndItsCodeComeTogether) {
+    const dsp::Block block{dsp::BlockKind::code, false, false, false, 1, 0, 0, 3};
+    dsp::Pipeline pipeline{100, 3, &block, 1, nullptr, nullptr, 1, 0};
+    static CodeArea area;
+    alignas(2048) static float input[512];
+    GeneratedCode code{
+        [](const float*, int, int, float*) {}, 3, input, sizeof input, nullptr, 0, 0, &area};
+    Model model{};
+    model.pipeline = &pipeline;
+    model.classCount = 2;
+    model.inputBytes = 3;
+    EXPECT_FALSE(usable(model)) << "a block without code";
+    model.code = &code;
+    EXPECT_TRUE(usable(model));
+    code.outputs = 4;
+    EXPECT_FALSE(usable(model)) << "code of another block";
+    code.outputs = 3;
+    code.inputBytes = 1024;
+    EXPECT_FALSE(usable(model)) << "no room for 300 floats";
+    pipeline.conditioning.resample = 2;
+    EXPECT_TRUE(usable(model)) << "room for 150";
+    code.feature = nullptr;
+    EXPECT_FALSE(usable(model)) << "a block without its function";
+    const dsp::Block statistics{dsp::BlockKind::statistics, false, false, false, 1, 0, 0, 0};
+    pipeline.blocks = &statistics;
+    model.inputBytes = 30;
+    EXPECT_TRUE(usable(model)) << "neither block nor function";
+    code.feature = [](const float*, int, int, float*) {};
+    EXPECT_FALSE(usable(model)) << "a function without a block";
+}
+
 TEST(Window, OtherChannelsStartAfresh) {
     WindowBuffer buffer;
     const std::array<float, 3> three = {1, 2, 3};

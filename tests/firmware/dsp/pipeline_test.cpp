@@ -38,6 +38,36 @@ TEST(Dsp, RawCopiesAveragesCentresAndAddsTheNorm) {
               (std::vector<float>{-1.5f, -2, -4.5f, -6, 1.5f, 2, 4.5f, 6}));
 }
 
+TEST(Dsp, GeneratedValuesAreACleanRowOfTheirOwn) {
+    const Block code{BlockKind::code, false, false, false, 1, 0, 0, 3};
+    const std::vector<float> window = {3, 4, 0, 0, 6, 8, 9, 12};
+    EXPECT_EQ(features({code}, 4, 2, window), (std::vector<float>{0, 0, 0})) << "without a hook";
+    const Block blocks[] = {code, {BlockKind::statistics, false, false, false, 1, 0, 0, 0}};
+    Pipeline pipeline{4, 2, blocks, 2, nullptr, nullptr, 1, 0};
+    pipeline.conditioning.resample = 2;
+    static std::vector<float> seen;
+    pipeline.code.call = [](const void*, const float* given, std::uint32_t length,
+                            std::uint32_t channels, float* out) {
+        seen.assign(given, given + length * channels);
+        out[0] = 7;
+        out[1] = std::numeric_limits<float>::quiet_NaN();
+        out[2] = -1e30f;
+    };
+    ASSERT_TRUE(valid(pipeline));
+    EXPECT_EQ(outputShape(pipeline).features, 3 + 2 * kStatistics);
+    std::vector<float> scratch(scratchFloats(pipeline)), out(3 + 2 * kStatistics);
+    extract(pipeline, window.data(), scratch.data(), out.data());
+    EXPECT_EQ(seen, (std::vector<float>{1.5f, 2, 7.5f, 10})) << "as the other blocks see it";
+    EXPECT_EQ(out[0], 7);
+    EXPECT_EQ(out[1], 0);
+    EXPECT_EQ(out[2], -1e6f);
+    Block none = code;
+    none.bins = 0;
+    pipeline.blocks = &none;
+    pipeline.blockCount = 1;
+    EXPECT_FALSE(valid(pipeline));
+}
+
 // The short way from a sample to input bytes gives what the long way through features gives.
 TEST(Dsp, TheWindowItselfNeedsNoFeatures) {
     const float mean[2] = {0.3f, -1.7f};

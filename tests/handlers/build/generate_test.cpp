@@ -81,14 +81,14 @@ TEST(Generate, PipelinesAreWrittenWithTheirTables) {
     dsp::Pipeline pipeline{3000, 3, blocks, 2, columns.data(), columns.data(), 1, 0};
     ASSERT_TRUE(dsp::valid(pipeline));
     pipeline.conditioning.loudness = dsp::Loudness::rms;
-    const std::string text = build::pipelineSource(pipeline);
+    const std::string text = build::pipelineSource(pipeline, "{}");
     for (const char* part :
          {"constexpr std::uint32_t kEdges0[] = {\n    0, 300, 700, 8192,};",
           "{dsp::BlockKind::mel, false, false, false, 1, 64, 32, 2, kEdges0, true, false, false, "
           "0, 0, 0, 0},",
           "{dsp::BlockKind::image, false, false, false, 1, 0, 0, 0, nullptr, false, true, true, "
           "4, 5, 50, 60},",
-          "false, 1, dsp::Loudness::rms}};"}) {
+          "false, 1, dsp::Loudness::rms}, {}};"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
     }
 }

@@ -1,0 +1,21 @@
+// Further looks at plans that lead: on other groups, or other times, as validation, and with other
+// seeds. One cut of few groups flatters some plan by chance.
+#pragma once
+
+#include "handlers/flow/job.hpp"
+#include "handlers/requests/goal.hpp"
+#include "handlers/requests/trials.hpp"
+
+namespace tinsmith {
+
+// Looks once more at the plan that reaches the target, where one look proves little and the budget
+// has room for it.
+Task<Status> confirmBest(Job& job, Goal goal, Books& books);
+
+// Whether the best plan reaches the target, and was confirmed where that is possible.
+bool targetHolds(const Job& job, const Goal& goal, const Books& books);
+
+// What is left of the budget goes into looks at the plans that lead.
+Task<Status> lookAgain(Job& job, Goal goal, Books& books);
+
+}  // namespace tinsmith
