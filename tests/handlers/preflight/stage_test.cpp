@@ -1,8 +1,11 @@
 // Preparing and checking, with a board that is played by the test.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstring>
 
+#include "firmware/app/crc32.hpp"
+#include "handlers/code/feature_table.hpp"
 #include "handlers/preflight/stage.hpp"
 #include "tests/handlers/preflight/case.hpp"
 
@@ -14,7 +17,18 @@ struct Played {
     int wrongWindow = -1;  // within slot b's run
     int missing = 0;
     std::uint32_t goldenFailed = 0;
+    int wrongFeatures = -1;  // the window of slot a's run whose generated features are others
 };
+
+// What a feature block yields here.
+std::array<float, 2> generated(const float* window) {
+    return {window[0], window[299]};
+}
+
+std::uint32_t sumOf(const float* window) {
+    const auto values = generated(window);
+    return app::crc32({reinterpret_cast<const std::uint8_t*>(values.data()), sizeof values});
+}
 
 void writeAt(std::fstream& file, std::uint64_t offset, const void* bytes, std::size_t size) {
     file.seekp(static_cast<std::streamoff>(offset));
@@ -41,7 +55,9 @@ void play(const Case& box, const Json& run, const Played& how) {
                std::memcmp(all[which].samples, window.data(), window.size() * 4) != 0)
             ++which;
         ASSERT_LT(which, all.size());
-        const app::PreflightRecord head{100 + i, 1000};
+        const bool otherFeatures = run["slot"] == "a" && static_cast<int>(i) == how.wrongFeatures;
+        const app::PreflightRecord head{100 + i, 1000, 0,
+                                        sumOf(window.data()) + (otherFeatures ? 1 : 0)};
         const std::uint64_t at = boot::kScratchOffset + app::preflightRecordsOffset(request) +
                                  i * app::preflightRecordSize(request);
         writeAt(file, at, &head, sizeof head);
@@ -95,6 +111,35 @@ TEST(Preflight, SaysWhereAnOutputDiffers) {
     EXPECT_NE(result.error().message.find("slot b: window 15, class 2 (right): expected"),
               std::string::npos)
         << result.error().message;
+}
+
+TEST(Preflight, GeneratedFeaturesMustBeThoseOfTheGatewayToTheBit) {
+    for (const int wrong : {-1, 7}) {
+        Case box;
+        code::FeatureTable table(2);
+        for (const auto& window : dataset::windows(box.data, dataset::Part::validation))
+            table.add({window.samples, 300}, generated(window.samples));
+        ASSERT_TRUE(table.save(box.folder() / "features.bin"));
+        box.input["code_features"] = "features.bin";
+        box.input["plan"] = {
+            {"version", 1},
+            {"features", {{{"block", "code"}}}},
+            {"network", Json::array()},
+            {"training", Json::object()},
+            {"code",
+             {{"feature",
+               {{"source", "void tinsmith_feature(const float *w, int l, int c, float *o) {}"},
+                {"outputs", 2}}}}}};
+        Played how;
+        how.wrongFeatures = wrong;
+        const auto result = prepareAndPlay(box, how);
+        ASSERT_EQ(result.has_value(), wrong < 0) << (result ? "" : result.error().message);
+        if (result) continue;
+        EXPECT_EQ(result.error().code, Code::preflight_failed);
+        EXPECT_NE(result.error().message.find("slot a: window 7: the generated features"),
+                  std::string::npos)
+            << result.error().message;
+    }
 }
 
 TEST(Preflight, ABoardThatDoesNotFinishFails) {
