@@ -1,6 +1,7 @@
 #include "handlers/plan/reply.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "handlers/plan/quote.hpp"
@@ -71,6 +72,22 @@ bool names(std::string_view text, std::initializer_list<const char*> keys) {
     });
 }
 
+// The attempt that an edit's "of" names; 0 = the best one. A number beyond any attempt's must not
+// overflow on its way.
+std::optional<int> attemptOf(const Json& of) {
+    constexpr std::int64_t kMost = 1 << 20;
+    if (of == "best") return 0;
+    std::int64_t number = 0;
+    if (of.is_number_integer()) number = of.get<std::int64_t>();
+    if (of.is_string()) {
+        const auto text = of.get<std::string>();
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    }
+    if (number <= 0) return std::nullopt;
+    return static_cast<int>(std::min(number, kMost));
+}
+
 std::string reasonOf(const Json& json) {
     const auto it = json.find("reason");
     if (it == json.end() || !it->is_string()) return "";
@@ -137,13 +154,14 @@ Result<Reply> readReply(std::string_view text) {
                         R"(like {"edit": {"/network/0/filters": 24}, "reason": "..."})", "/edit");
         }
         const auto of = json->find("of");
-        const bool attempt = of != json->end() && of->is_number_integer();
-        if (of != json->end() && !(attempt && *of > 0) && *of != "best") {
-            return fail(Code::schema, "\"of\" names no attempt", "its number, or \"best\"", "/of");
+        if (of != json->end()) {
+            const auto attempt = attemptOf(*of);
+            if (!attempt) {
+                return fail(Code::schema, "\"of\" names no attempt", "its number, or \"best\"",
+                            "/of");
+            }
+            reply.of = *attempt;
         }
-        // A number beyond any attempt's must not overflow on its way.
-        if (attempt)
-            reply.of = static_cast<int>(std::min<std::int64_t>(of->get<std::int64_t>(), 1 << 20));
         reply.kind = Reply::Kind::edit;
         reply.json = *edit;
         return reply;

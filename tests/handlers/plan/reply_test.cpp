@@ -67,6 +67,20 @@ TEST(Reply, PassesOverCommentsAndTrailingCommas) {
     }
 }
 
+TEST(Reply, TakesAnAttemptsNumberAsText) {
+    struct Case {
+        const char* of;
+        int attempt;  // 0: refused
+    };
+    for (const Case& c : {Case{"\"8\"", 8}, Case{"8", 8}, Case{"\"8th\"", 0}, Case{"\"\"", 0},
+                          Case{"\"-1\"", 0}, Case{"\"0\"", 0}, Case{"8.5", 0}}) {
+        const auto reply =
+            readReply(R"({"edit":{"/training/epochs":80},"of":)" + std::string(c.of) + "}");
+        EXPECT_EQ(reply ? reply->of : 0, c.attempt) << c.of;
+        EXPECT_EQ(reply.has_value(), c.attempt > 0) << c.of;
+    }
+}
+
 TEST(Reply, SaysWhyNothingWasFound) {
     EXPECT_EQ(readReply("").error().code, Code::bad_json);
     EXPECT_EQ(readReply("I cannot do that.").error().code, Code::bad_json);
