@@ -241,6 +241,33 @@ TEST(Plan, PicturesAndBandsShareOneNormalisation) {
     for (std::size_t i = 400; i < shared.size(); ++i) EXPECT_EQ(shared[i], 400u);
 }
 
+TEST(Plan, CenterMustLeaveSomething) {
+    struct Case {
+        const char* block;
+        WindowShape window;
+        bool good;
+    };
+    const WindowShape one{1, 3, 3};
+    const Case cases[] = {
+        {R"({"block":"raw","center":true})", one, false},
+        {R"({"block":"raw","center":true,"magnitude":true})", one, false},
+        {R"({"block":"raw","magnitude":true})", one, true},
+        {R"({"block":"raw","center":true,"decimate":16})", {16, 3, 3}, false},
+        {R"({"block":"raw","center":true,"decimate":16,"magnitude":true})", {16, 3, 3}, true},
+        {R"({"block":"raw","center":true,"decimate":15})", {16, 3, 3}, true},
+    };
+    for (const Case& each : cases) {
+        Json json = examplePlan();
+        json["features"] = Json::array({Json::parse(each.block)});
+        json["network"] = Json::array({{{"layer", "flatten"}}});
+        const auto plan = parsePlan(json, each.window);
+        EXPECT_EQ(plan.has_value(), each.good) << each.block << each.window.length;
+        if (plan) continue;
+        EXPECT_EQ(plan.error().path, "/features/0/center") << plan.error().message;
+        EXPECT_EQ(plan.error().hint, "leave center out");
+    }
+}
+
 struct Bad {
     const char* what;
     void (*spoil)(Json&);
