@@ -227,7 +227,7 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
             const std::string why =
                 same > 0 ? "the same plan as attempt " + std::to_string(same) : fit.sentence;
             job.event(same > 0 ? "repeated" : "infeasible", why);
-            noteUntried(job, books, json, proposal->model, proposal->reason, why);
+            noteUntried(job, books, json, proposal->model, proposal->reason, why, fit);
             ++useless;
             continue;
         }

@@ -119,6 +119,25 @@ TEST(Engineer, ARepairIsAskedForOnceWithTheFault) {
     EXPECT_EQ(story.events("reply").size(), 1U);
 }
 
+TEST(Engineer, APlanThatDoesNotFitIsShownWithWhatItsLayersTake) {
+    Engineer story;
+    Json request = regenerate();
+    request["limits"] = {{"latency_ms", 100}};
+    Json slow = planWith(8);
+    const Json wide = {{"layer", "conv1d"}, {"filters", 128}, {"kernel", 31}};
+    slow["features"] = Json::array({{{"block", "raw"}}});
+    slow["network"] = Json::array({wide, wide, {{"layer", "global_average_pool"}}});
+    story.say(slow);
+    story.say(planWith(90));
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(story.fake.llm.requests.size(), 2U) << job.dump();
+    ASSERT_EQ(story.events("infeasible").size(), 1U);
+    const std::string second = story.prompt(1);
+    const std::size_t at = second.find("not trained: ");
+    ASSERT_NE(at, std::string::npos) << second;
+    EXPECT_NE(second.find("conv1d (computing layer 2)", at), std::string::npos) << second;
+}
+
 TEST(Engineer, BadEngineersAreLeftAloneAndTheSearchEndsTheWork) {
     struct Case {
         const char* name;
