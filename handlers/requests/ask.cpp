@@ -49,15 +49,35 @@ Task<Result<Json>> call(Job& job, LlmRequest request, std::string version) {
                    {"completion_tokens", reply->completionTokens}};
 }
 
-}  // namespace
-
-std::string templateText(const World& world, const std::string& file, std::string_view builtIn) {
-    std::ifstream in(world.settings.shareDir / "prompts" / file);
-    if (!in) return std::string(builtIn);
+std::optional<std::string> ownTemplate(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    if (!in) return std::nullopt;
     std::string text(kTemplateBytes, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
     return text;
+}
+
+// A prompt is made before each question: the report knows what was said already.
+void noteUnused(Job& job, const std::string& file, const Error& fault) {
+    Json& unused = job.report()["unused_prompts"];
+    if (unused.contains(file)) return;
+    unused[file] = toJson(fault);
+    job.event("prompt",
+              "prompts/" + file + " is not used: " + fault.message + "; the built-in one is",
+              toJson(fault));
+}
+
+}  // namespace
+
+Result<plan::Prompt> promptOf(Job& job, const std::string& file, std::string_view builtIn,
+                              const std::function<Result<plan::Prompt>(std::string_view)>& fill) {
+    const auto own = ownTemplate(job.world().settings.shareDir / "prompts" / file);
+    if (!own) return fill(builtIn);
+    auto prompt = fill(*own);
+    if (prompt) return prompt;
+    noteUnused(job, file, prompt.error());
+    return fill(builtIn);
 }
 
 Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question question) {

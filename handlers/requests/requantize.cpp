@@ -106,8 +106,9 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
     input.limits = "flash at most " + kilobytes(goal.limits.flashBytes) +
                    (goal.target > 0 ? ", accuracy at least " + percent(goal.target) : "");
     input.tried = "its own recipe, which is tried again";
-    auto prompt = plan::requantizePrompt(
-        input, templateText(job.world(), "requantize.md", plan::requantizeTemplate()));
+    auto prompt =
+        promptOf(job, "requantize.md", plan::requantizeTemplate(),
+                 [&](std::string_view text) { return plan::requantizePrompt(input, text); });
     if (!prompt) co_return std::unexpected(prompt.error());
     Question question;
     question.prompt = std::move(*prompt);

@@ -56,8 +56,8 @@ Task<Result<Recipe>> askForRecipe(Job& job, Goal goal, Json version, Recipe last
     input.oldCard = withoutTest(version.value("card", Json()));
     input.card = withoutTest(goal.card);
     Question question;
-    auto prompt = plan::retrainPrompt(
-        input, templateText(job.world(), "retrain.md", plan::retrainTemplate()));
+    auto prompt = promptOf(job, "retrain.md", plan::retrainTemplate(),
+                           [&](std::string_view text) { return plan::retrainPrompt(input, text); });
     if (!prompt) co_return std::unexpected(prompt.error());
     question.prompt = std::move(*prompt);
     Spent spent;

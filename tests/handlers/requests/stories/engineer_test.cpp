@@ -2,6 +2,9 @@
 // alone.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "handlers/plan/plan.hpp"
 #include "tests/handlers/requests/stories/story.hpp"
 
@@ -136,6 +139,45 @@ TEST(Engineer, APlanThatDoesNotFitIsShownWithWhatItsLayersTake) {
     const std::size_t at = second.find("not trained: ");
     ASSERT_NE(at, std::string::npos) << second;
     EXPECT_NE(second.find("conv1d (computing layer 2)", at), std::string::npos) << second;
+}
+
+// An installation whose prompt folder holds this plan.md alone.
+void putPrompt(Engineer& story, const char* text) {
+    story.fake.settings.shareDir = story.fake.folder.path() / "share";
+    const auto folder = story.fake.settings.shareDir / "prompts";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "plan.md") << text;
+}
+
+TEST(Engineer, ABrokenPromptOfTheInstallationIsPassedOver) {
+    for (const char* broken :
+         {"prompt mine, version 1\nx {{weather}}\n=== user ===\n{{task}}{{card}}"
+          "{{schema}}{{attempts}}{{wishes}}{{looks}}",
+          "no prompt at all"}) {
+        Engineer story;
+        putPrompt(story, broken);
+        story.say({{"look", "groups"}});
+        story.say(planWith(90));
+        const Json job = story.run("regenerate", regenerate());
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
+        ASSERT_EQ(story.fake.llm.requests.size(), 2U);
+        EXPECT_NE(story.prompt(1).find("You are the engineer"), std::string::npos);
+        const auto said = story.events("prompt");
+        ASSERT_EQ(said.size(), 1U) << "once, however often the model is asked";
+        EXPECT_EQ(said[0].find("prompts/plan.md is not used: "), 0U) << said[0];
+        EXPECT_EQ(said[0].find("weather") != std::string::npos, broken[0] == 'p') << said[0];
+        EXPECT_TRUE(story.report(job)["unused_prompts"].contains("plan.md"));
+    }
+    Engineer story;
+    putPrompt(story,
+              "prompt mine, version 3\nMine.\n=== user ===\n"
+              "{{task}}{{card}}{{schema}}{{attempts}}{{wishes}}{{looks}}");
+    story.say(planWith(90));
+    story.run("regenerate", regenerate());
+    ASSERT_FALSE(story.fake.llm.requests.empty());
+    EXPECT_EQ(story.fake.llm.requests[0].messages[0].content, "Mine.");
+    EXPECT_TRUE(story.events("prompt").empty());
 }
 
 TEST(Engineer, BadEngineersAreLeftAloneAndTheSearchEndsTheWork) {
