@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
 
@@ -167,7 +168,10 @@ Result<RequantizeAnswer> readRequantizeAnswer(std::string_view reply, const Json
         Json changed = plan;
         changed["quantization"] = recipe;
         const auto parsed = parsePlan(changed, window);
-        if (!parsed) return std::unexpected(parsed.error());
+        if (!parsed) {
+            const std::string place = "/recipes/" + std::to_string(answer.recipes.size());
+            return std::unexpected(moved(parsed.error(), "/quantization", place));
+        }
         answer.recipes.push_back(parsed->quantization);
     }
     const Json reason = json->value("reason", Json());

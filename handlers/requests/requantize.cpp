@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/recipe_prompt.hpp"
 #include "handlers/requests/ask.hpp"
 #include "handlers/requests/figures.hpp"
@@ -153,7 +154,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
 
     const Json version = (*base)["version"];
     const auto plan = wantedPlan(version, request, goal->window());
-    if (!plan) co_return std::unexpected(plan.error());
+    if (!plan) co_return std::unexpected(moved(plan.error(), "/quantization", "/recipe"));
     const plan::Feasibility estimate = plan::check(*plan, goal->window(), goal->limits);
     const Need need = needOf(version, estimate);
     const int number = version.value("version", 0);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/facts.hpp"
 #include "handlers/plan/fixed.hpp"
 #include "handlers/plan/recipe_prompt.hpp"
@@ -168,13 +169,7 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     if (request.recipe.is_object()) {
         const auto changed =
             plan::withFixed(lastPlan, Json{{"training", request.recipe}}, goal->window());
-        if (!changed) {
-            Error error = changed.error();
-            const std::size_t below = std::string("/training").size();
-            error.path = "/recipe" + (error.path.starts_with("/training") ? error.path.substr(below)
-                                                                          : std::string());
-            co_return std::unexpected(error);
-        }
+        if (!changed) co_return std::unexpected(moved(changed.error(), "/training", "/recipe"));
         last.plan = plan::toJson(*changed);
         last.from = "asker";
     }

@@ -79,6 +79,20 @@ TEST(RequantizeAnswer, HoldsOneToThreeValidRecipes) {
     }
 }
 
+TEST(RequantizeAnswer, NamesTheRecipeThatIsWrong) {
+    for (const auto& [second, path] : std::vector<std::pair<std::string, std::string>>{
+             {R"({"calibration":"magic"})", "/recipes/1/calibration"},
+             {R"({"calibration":"mse","percentile":99})", "/recipes/1/percentile"},
+             {R"({"bits":4})", "/recipes/1/bits"}}) {
+        const auto bad = readRequantizeAnswer(
+            R"({"recipes":[{"calibration":"mse"},)" + second + "]}", examplePlan(), kVibration);
+        ASSERT_FALSE(bad) << second;
+        EXPECT_EQ(bad.error().path, path) << bad.error().message;
+        EXPECT_EQ(bad.error().message.find("quantization"), std::string::npos)
+            << bad.error().message;
+    }
+}
+
 TEST(RequantizePrompt, HoldsFiguresAndWhatWasTried) {
     RequantizeInput in;
     in.task = "t";
