@@ -102,8 +102,8 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
     input.advice = goal.advice;
     input.plan = planJson;
     const Json metrics = version.value("metrics", Json::object());
-    input.figures = {{"validation", metrics.value("validation", Json::object())},
-                     {"measured", version.value("measured", Json::object())}};
+    input.validation = metrics.value("validation", Json::object());
+    input.measured = version.value("measured", Json::object());
     input.limits = "flash at most " + kilobytes(goal.limits.flashBytes) +
                    (goal.target > 0 ? ", accuracy at least " + percent(goal.target) : "");
     input.tried = "its own recipe, which is tried again";
