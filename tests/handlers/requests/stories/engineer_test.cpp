@@ -237,6 +237,21 @@ TEST(Engineer, BadEngineersAreLeftAloneAndTheSearchEndsTheWork) {
     }
 }
 
+TEST(Engineer, WhatFailedCallsHaveCostIsInTheRecord) {
+    Engineer asked;
+    asked.stages.test = 0.7;
+    asked.fake.llm.wasted = {2, 700, 40};
+    const Json record = asked.run("regenerate", regenerate(0.69));
+    ASSERT_EQ(asked.fake.llm.requests.size(), 1U) << record.dump();
+    const Json call = asked.report(record)["calls"].at(0);
+    EXPECT_EQ(call["error"]["code"], "llm_unavailable") << call;
+    EXPECT_EQ(call["prompt_tokens"], 700) << call;
+    EXPECT_EQ(call["completion_tokens"], 40) << call;
+    EXPECT_EQ(record["result"]["origin"]["llm_calls"], 2) << record.dump();
+    EXPECT_EQ(record["result"]["origin"]["llm_tokens"], 740) << record.dump();
+    EXPECT_FALSE(asked.events("planner").empty()) << "the log does not say why";
+}
+
 TEST(Engineer, CallsAndTokensAreBudgeted) {
     for (const Json& budget :
          {Json{{"minutes", 1}, {"llm_calls", 1}}, Json{{"minutes", 1}, {"llm_tokens", 100}}}) {
@@ -248,10 +263,8 @@ TEST(Engineer, CallsAndTokensAreBudgeted) {
         EXPECT_EQ(story.fake.llm.requests.size(), 1U) << budget;
     }
     Engineer twice;
-    for (int i = 0; i < 5; ++i) {
-        twice.say(planWith(20 + i));
-        twice.fake.llm.replies.back()->calls = 2;  // the first was cut on its way
-    }
+    for (int i = 0; i < 5; ++i) twice.say(planWith(20 + i));
+    twice.fake.llm.wasted.calls = 1;  // it was cut on its way
     Json request = regenerate(0.999);
     request["budget"] = {{"minutes", 1}, {"llm_calls", 2}};
     twice.run("regenerate", request);
