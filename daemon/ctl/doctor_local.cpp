@@ -57,7 +57,7 @@ Result<LlmReply> tryModel(daemon::LlmOptions model) {
     LlmRequest request;
     request.messages = {{"user", "Answer with one word: ready."}};
     request.maxTokens = 512;  // some models think before they speak
-    daemon::LlmSpent spent;
+    LlmSpent spent;
     std::optional<Result<LlmReply>> reply;
     Nursery nursery;
     nursery.spawn(keep(provider.ask(std::move(request), &spent, {}), &reply));

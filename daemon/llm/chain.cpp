@@ -24,21 +24,14 @@ std::vector<LlmHealth> LlmChain::health() const {
     return all;
 }
 
-Task<Result<LlmReply>> LlmChain::complete(LlmRequest request, CancelToken cancel) {
+Task<Result<LlmReply>> LlmChain::complete(LlmRequest request, LlmSpent* spent, CancelToken cancel) {
     if (!configured()) co_return unavailable("none is configured");
-    LlmSpent spent;
     std::string problems;
     for (const auto& provider : providers_) {
         std::string problem = provider->away();
         if (problem.empty()) {
-            Result<LlmReply> reply = co_await provider->ask(request, &spent, cancel);
-            if (reply) {
-                reply->calls = spent.calls;
-                reply->promptTokens = spent.promptTokens;
-                reply->completionTokens = spent.completionTokens;
-                co_return reply;
-            }
-            if (reply.error().code == Code::cancelled) co_return reply;
+            Result<LlmReply> reply = co_await provider->ask(request, spent, cancel);
+            if (reply || reply.error().code == Code::cancelled) co_return reply;
             problem = reply.error().message;
         }
         problems += (problems.empty() ? "" : "; ") + provider->options().name + ": " + problem;

@@ -18,7 +18,8 @@ class LlmChain : public Llm {
     [[nodiscard]] bool configured() const override { return !providers_.empty(); }
     [[nodiscard]] std::string model() const override;
     [[nodiscard]] std::vector<LlmHealth> health() const override;
-    Task<Result<LlmReply>> complete(LlmRequest request, CancelToken cancel) override;
+    Task<Result<LlmReply>> complete(LlmRequest request, LlmSpent* spent,
+                                    CancelToken cancel) override;
 
   private:
     LlmTransport transport_;

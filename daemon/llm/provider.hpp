@@ -13,13 +13,6 @@
 
 namespace tinsmith::daemon {
 
-// What one request has cost so far, replies that were not used included.
-struct LlmSpent {
-    int calls = 0;
-    std::int64_t promptTokens = 0;
-    std::int64_t completionTokens = 0;
-};
-
 class LlmProvider {
   public:
     // `journal` may be null: then the day's counts are not kept.

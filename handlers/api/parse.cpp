@@ -2,9 +2,9 @@
 
 #include <charconv>
 
-#include "handlers/api/explain.hpp"
 #include "handlers/api/names.hpp"
 #include "handlers/api/version.hpp"
+#include "handlers/flow/explain.hpp"
 
 namespace tinsmith {
 

@@ -7,10 +7,9 @@
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
-#include "handlers/api/explain.hpp"
+#include "handlers/flow/explain.hpp"
 
 namespace tinsmith {
 
@@ -36,17 +35,6 @@ Result<Json> readSchema(const std::filesystem::path& file) {
     }
     const std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
     return parseJson(text);
-}
-
-// valijson writes a place as "<root>", "[limits]", "[flash_kb]".
-std::vector<std::string> place(const std::vector<std::string>& context) {
-    std::vector<std::string> keys;
-    for (std::size_t i = 1; i < context.size(); ++i) {
-        const std::string& part = context[i];
-        const bool bracketed = part.size() >= 2 && part.front() == '[' && part.back() == ']';
-        keys.push_back(bracketed ? part.substr(1, part.size() - 2) : part);
-    }
-    return keys;
 }
 
 }  // namespace
@@ -123,15 +111,8 @@ Status Schemas::check(std::string_view verb, std::string_view action, const Json
     }
     try {
         valijson::Validator validator;
-        valijson::ValidationResults results;
-        if (validator.validate(*compiled->second.schema, Adapter(request), &results)) return {};
-        // A wrong value is reported there and again for every object around it: the deepest place
-        // is the cause.
-        std::vector<std::string> where;
-        for (const auto& error : results) {
-            if (error.context.size() > where.size() + 1) where = place(error.context);
-        }
-        return std::unexpected(explain(compiled->second.text, request, where));
+        if (validator.validate(*compiled->second.schema, Adapter(request), nullptr)) return {};
+        return std::unexpected(explain(compiled->second.text, request));
     } catch (const std::exception& e) {
         return fail(Code::internal, std::string("the schema check failed: ") + e.what(),
                     "report this with the request");

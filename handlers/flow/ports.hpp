@@ -165,12 +165,17 @@ struct LlmReply {
     std::string provider;  // by its name in the settings
     std::string model;     // as its server calls it
     std::string finish;    // "stop"; "length": ended by the model's limit; "cut": ended here
-    // Everything that this reply took, replies that were not used included; estimated where a
-    // server does not count.
+    // Of this reply alone; estimated where a server does not count.
     std::int64_t promptTokens = 0;
     std::int64_t completionTokens = 0;
     bool compact = false;  // the compact messages were sent
-    int calls = 1;         // completions that it took
+};
+
+// What a request has cost so far, replies that were not used included.
+struct LlmSpent {
+    int calls = 0;  // completions
+    std::int64_t promptTokens = 0;
+    std::int64_t completionTokens = 0;
 };
 
 // One provider of the chain, for …/health.
@@ -194,8 +199,10 @@ class Llm {
     [[nodiscard]] virtual std::string model() const = 0;  // of the first provider
     [[nodiscard]] virtual std::vector<LlmHealth> health() const = 0;
     // Asks the providers in their order until one answers; each retries 429, 5xx and lost
-    // connections with back-off. Fails with llm_unavailable or cancelled.
-    virtual Task<Result<LlmReply>> complete(LlmRequest request, CancelToken cancel) = 0;
+    // connections with back-off. `spent` outlives the call and is added to, also where no provider
+    // gives an answer. Fails with llm_unavailable or cancelled.
+    virtual Task<Result<LlmReply>> complete(LlmRequest request, LlmSpent* spent,
+                                            CancelToken cancel) = 0;
 };
 
 // ---- Signer: the only way to the private key

@@ -100,14 +100,26 @@ Status checkCodeBlock(const Feature& block, std::size_t index, const WindowShape
                 below(index, ""));
 }
 
+Status checkRaw(const Feature& block, std::size_t index, int length) {
+    if (block.decimate < 1 || block.decimate > length) {
+        return fail(Code::schema, "decimate is larger than the window",
+                    "use at most " + text(length), below(index, "/decimate"));
+    }
+    // One average of everything less the same average.
+    const bool nothing = block.center && block.decimate == length;
+    if (!nothing || (block.magnitude && length > 1)) return {};
+    return fail(Code::schema,
+                length == 1 ? "center makes a window of one sample all zeros"
+                            : "center makes the average of a whole window zero",
+                "leave center out", below(index, "/center"));
+}
+
 Status checkBlock(const Feature& block, std::size_t index, const Plan& plan,
                   const WindowShape& window) {
     const int length = window.length / plan.conditioning.resample;
     switch (block.kind) {
         case dsp::BlockKind::raw:
-            if (block.decimate >= 1 && block.decimate <= length) return {};
-            return fail(Code::schema, "decimate is larger than the window",
-                        "use at most " + text(length), below(index, "/decimate"));
+            return checkRaw(block, index, length);
         case dsp::BlockKind::statistics:
             return {};
         case dsp::BlockKind::spectrum:

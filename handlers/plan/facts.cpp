@@ -87,6 +87,10 @@ std::string curveText(const Json& curve) {
         said += text(", validation best in epoch %zu with %.3f", best + 1, reached);
         if (trained - reached > kGap) {
             said += ": learnt by heart, it does not carry over to other groups";
+        } else if (reached - trained > kGap / 2) {
+            said +=
+                ": the train windows are made harder by augmentation (and dropout), so that train "
+                "accuracy tells little";
         } else if (trained < kLearnt) {
             said += ": even the train windows are not learnt";
         }

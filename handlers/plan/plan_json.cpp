@@ -2,59 +2,29 @@
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
-#include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/data_json.hpp"
 #include "handlers/plan/plan.hpp"
 
 namespace tinsmith::plan {
 namespace {
 
-// valijson names a place as {"<root>", "[network]", "[0]"}; people and models read /network/0.
-std::string pointerOf(const std::vector<std::string>& context) {
-    std::string pointer;
-    for (std::size_t i = 1; i < context.size(); ++i) {
-        std::string part = context[i];
-        if (part.size() >= 2 && part.front() == '[' && part.back() == ']') {
-            part = part.substr(1, part.size() - 2);
-        }
-        pointer += "/";
-        for (const char c : part) {
-            if (c == '~')
-                pointer += "~0";
-            else if (c == '/')
-                pointer += "~1";
-            else
-                pointer += c;
-        }
-    }
-    return pointer;
-}
-
 Status checkSchema(const Json& json) {
     try {
+        static const Json text = Json::parse(schemaText());
         static const auto schema = [] {
             auto parsed = std::make_unique<valijson::Schema>();
-            const Json text = Json::parse(schemaText());
             valijson::SchemaParser parser;
             parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(text), *parsed);
             return parsed;
         }();
         valijson::Validator validator(valijson::Validator::kStrongTypes);
-        valijson::ValidationResults results;
-        if (validator.validate(*schema, valijson::adapters::NlohmannJsonAdapter(json), &results)) {
+        if (validator.validate(*schema, valijson::adapters::NlohmannJsonAdapter(json), nullptr)) {
             return {};
         }
-        // The deepest complaint is the cause; the others only say that something below them failed.
-        valijson::ValidationResults::Error deepest;
-        valijson::ValidationResults::Error error;
-        while (results.popError(error)) {
-            if (error.context.size() > deepest.context.size()) deepest = error;
-        }
-        return fail(Code::schema, deepest.description.substr(0, 300),
-                    "follow the plan's JSON Schema (config/schemas/plan.json)",
-                    pointerOf(deepest.context).substr(0, 200));
+        return std::unexpected(explain(text, json));
     } catch (const std::exception& e) {
         return fail(Code::internal,
                     std::string("the plan schema could not be applied: ") + e.what());

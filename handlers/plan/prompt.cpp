@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMaxTask = 2000;
 constexpr std::size_t kMaxFact = 400;
 constexpr std::size_t kMaxLook = 2000;
+constexpr std::size_t kBriefTask = 400;
+constexpr std::size_t kBriefWarning = 160;
 
 // How much of each part a form of the prompt shows.
 struct Sizes {
@@ -19,10 +21,17 @@ struct Sizes {
     std::size_t plots;
     std::size_t attempts;  // the newest so many; the best one is always there
     std::size_t plans;     // so many of them with their whole plan
+    std::size_t plan;      // a longer plan is left out: half a plan cannot be edited
+    std::size_t fact;
     std::size_t looks;
 };
-constexpr Sizes kWhole = {8000, 5000, 8, 3, 4};
-constexpr Sizes kCompact = {1400, 700, 3, 1, 1};
+constexpr Sizes kWhole = {8000, 5000, 8, 3, 12'000, kMaxFact, 4};
+// One after the other until the prompt fits: what helps least goes first.
+constexpr Sizes kCompact[] = {
+    {2600, 700, 3, 1, 5000, kMaxFact, 1}, {2600, 700, 2, 1, 5000, kMaxFact, 1},
+    {2600, 700, 1, 1, 5000, kMaxFact, 1}, {2200, 300, 1, 1, 5000, 250, 0},
+    {1800, 0, 1, 1, 5000, 150, 0},        {1800, 0, 1, 0, 0, 150, 0},
+};
 
 std::string format(const char* pattern, double value) {
     char text[64];
@@ -49,7 +58,7 @@ std::string targetText(const PromptInput& input) {
            ", with its lower 90 % bound";
 }
 
-std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan) {
+std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan, const Sizes& sizes) {
     std::string text = std::to_string(attempt.number) + ". " + attempt.planner + ": ";
     if (attempt.measured) {
         text += "accuracy " + format("%.4f", attempt.accuracy) +
@@ -61,9 +70,12 @@ std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan) {
     }
     text += "\n";
     for (const std::string& fact : attempt.facts) {
-        text += "   - " + quotedLines(fact, kMaxFact) + "\n";
+        text += "   - " + quotedLines(fact, sizes.fact) + "\n";
     }
-    if (withPlan) text += "   plan: " + quoted(attempt.plan, 6000) + "\n";
+    if (withPlan) {
+        const std::string plan = quoted(attempt.plan, std::string::npos);
+        text += "   plan: " + (plan.size() <= sizes.plan ? plan : "too long to be shown") + "\n";
+    }
     return text;
 }
 
@@ -72,12 +84,12 @@ std::string attemptsText(const PromptInput& input, const Sizes& sizes) {
     const std::vector<Attempt>& attempts = input.attempts;
     if (attempts.empty()) return "none";
     std::string text;
-    if (input.best) text += attemptText(attempts[*input.best], true, true);
+    if (input.best) text += attemptText(attempts[*input.best], true, sizes.plans > 0, sizes);
     std::size_t shown = input.best ? 1 : 0;
     std::size_t plans = shown;
     for (std::size_t i = attempts.size(); i-- > 0 && shown < sizes.attempts;) {
         if (input.best == i) continue;
-        text += attemptText(attempts[i], false, plans < sizes.plans);
+        text += attemptText(attempts[i], false, plans < sizes.plans, sizes);
         ++shown;
         ++plans;
     }
@@ -102,20 +114,41 @@ std::string looksText(const PromptInput& input, const Sizes& sizes) {
     return text + "None is left.";
 }
 
-// A few figures of the card, for a small context.
-Json shortCard(const Json& card) {
-    Json brief = Json::object();
-    for (const char* key : {"channels", "units", "rate_hz", "window", "classes", "picture"}) {
-        if (card.contains(key)) brief[key] = card[key];
+// As many of the items as `most` bytes hold, and how many more there are.
+std::string listText(const std::vector<std::string>& items, std::size_t most) {
+    std::string text;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (text.size() + items[i].size() > most)
+            return text + "\n" + std::to_string(items.size() - i) + " more";
+        text += items[i];
     }
-    if (card.contains("windows")) brief["windows"] = card["windows"].value("train", Json::object());
-    Json warnings = Json::array();
+    return text;
+}
+
+// The card for a small context: the classes and what is wrong with the data first, statistics as
+// far as there is room, each whole.
+std::string shortCard(const Json& card, std::size_t most) {
+    std::vector<std::string> classes;
+    for (const Json& name : card.value("classes", Json::array()))
+        classes.push_back((classes.empty() ? "" : ", ") + quoted(name, kBriefWarning));
+    std::vector<std::string> warnings;
     for (const Json& warning : card.value("warnings", Json::array())) {
-        warnings.push_back(warning.value("code", ""));
+        warnings.push_back("\n" + quoted(warning.value("code", ""), kBriefWarning) + ": " +
+                           quoted(warning.value("text", ""), kBriefWarning));
     }
-    brief["warnings"] = warnings;
-    if (card.contains("ranges")) brief["ranges"] = card["ranges"];
-    return brief;
+    std::string text = "classes: " + listText(classes, most / 3) +
+                       "\nwarnings:" + (warnings.empty() ? " none" : "") +
+                       listText(warnings, most / 2);
+    for (const char* key :
+         {"channels", "units", "rate_hz", "window", "picture", "windows", "ranges"}) {
+        if (!card.contains(key)) continue;
+        const bool counts = std::string_view(key) == "windows";
+        const Json value = counts ? card[key].value("train", Json::object()) : card[key];
+        const std::string part = std::string("\n") + (counts ? "train windows" : key) + ": " +
+                                 quoted(value, std::string::npos);
+        if (text.size() + part.size() <= most) text += part;
+    }
+    return text;
 }
 
 std::string windowText(const WindowShape& window) {
@@ -141,12 +174,12 @@ std::string shortSchema() {
     return schema.is_discarded() ? std::string(schemaText()) : canonical(schema);
 }
 
-Values valuesOf(const PromptInput& input, const Sizes& sizes, const Json& card) {
+Values valuesOf(const PromptInput& input, const Sizes& sizes, std::string card) {
     return {
         {"task", quoted(input.task, kMaxTask)},
         {"wishes", wishesText(input)},
         {"target", targetText(input)},
-        {"card", quoted(card, sizes.card)},
+        {"card", std::move(card)},
         {"plots", input.plots.empty() ? "none" : quotedLines(input.plots, sizes.plots)},
         {"window", windowText(input.window)},
         {"board", boardText(input.limits)},
@@ -161,24 +194,29 @@ Values valuesOf(const PromptInput& input, const Sizes& sizes, const Json& card) 
 }  // namespace
 
 Result<Prompt> planPrompt(const PromptInput& input, std::string_view promptTemplate) {
-    return fillTemplate(promptTemplate, valuesOf(input, kWhole, input.dataCard),
+    return fillTemplate(promptTemplate,
+                        valuesOf(input, kWhole, quoted(input.dataCard, kWhole.card)),
                         {"task", "card", "schema", "attempts", "wishes", "looks"});
 }
 
 Result<Prompt> compactPlanPrompt(const PromptInput& input, std::string_view promptTemplate) {
     PromptInput brief = input;
-    brief.task = cutText(brief.task, 400);
-    brief.advice = cutText(brief.advice, 400);
-    auto prompt = fillTemplate(promptTemplate, valuesOf(brief, kCompact, shortCard(input.dataCard)),
-                               {"task", "card", "attempts", "wishes"});
-    if (!prompt) return prompt;
+    brief.task = cutText(brief.task, kBriefTask);
+    brief.advice = cutText(brief.advice, kBriefTask);
+    Result<Prompt> prompt;
     std::size_t bytes = 0;
-    for (const Message& message : prompt->messages) bytes += message.content.size();
-    if (bytes > kCompactBytes) {
-        // Whatever does not fit is at the end of the user message: older attempts.
-        std::string& user = prompt->messages.back().content;
-        user = cutText(user, user.size() - std::min(user.size(), bytes - kCompactBytes));
+    for (const Sizes& sizes : kCompact) {
+        const std::string card = shortCard(input.dataCard, sizes.card);
+        prompt = fillTemplate(promptTemplate, valuesOf(brief, sizes, card),
+                              {"task", "card", "attempts", "wishes"});
+        if (!prompt) return prompt;
+        bytes = 0;
+        for (const Message& message : prompt->messages) bytes += message.content.size();
+        if (bytes <= kCompactBytes) return prompt;
     }
+    // Whatever does not fit is at the end of the user message: facts of the best attempt.
+    std::string& user = prompt->messages.back().content;
+    user = cutText(user, user.size() - std::min(user.size(), bytes - kCompactBytes));
     return prompt;
 }
 

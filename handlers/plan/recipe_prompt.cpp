@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
 
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t kTaskBytes = 2000;
 constexpr std::size_t kCardBytes = 5000;
 constexpr std::size_t kTextBytes = 2000;
+constexpr std::size_t kClassBytes = 2500;
+constexpr std::size_t kMeasuredBytes = 1500;
 constexpr std::size_t kPlanBytes = 6000;
 // A range that moved by less, as a share of its width, is the same.
 constexpr double kMoved = 0.15;
@@ -46,6 +49,16 @@ std::string rangeText(const Json& range) {
     char text[80];
     std::snprintf(text, sizeof text, "%.4g to %.4g", edge(range, "min"), edge(range, "max"));
     return text;
+}
+
+// Single figures before lists: what does not fit is cut at the end.
+std::string figuresText(const Json& figures, std::size_t most) {
+    Json single = Json::object();
+    Json lists = Json::object();
+    for (const auto& [key, value] : figures.items()) {
+        (value.is_structured() ? lists : single)[key] = value;
+    }
+    return quoted(single, kTextBytes) + "\n" + quoted(lists, most);
 }
 
 }  // namespace
@@ -142,15 +155,17 @@ Result<RetrainAnswer> readRetrainAnswer(std::string_view reply, const Json& plan
 }
 
 Result<Prompt> requantizePrompt(const RequantizeInput& input, std::string_view promptTemplate) {
-    return fillTemplate(promptTemplate,
-                        {{"task", quoted(input.task, kTaskBytes)},
-                         {"wishes", wishes(input.advice)},
-                         {"plan", quoted(input.plan, kPlanBytes)},
-                         {"figures", quoted(input.figures, kCardBytes)},
-                         {"limits", quotedLines(input.limits, kTextBytes)},
-                         {"tried", quotedLines(input.tried, kTextBytes)},
-                         {"schema", definition("quantization")}},
-                        {"task", "plan", "figures", "tried"});
+    return fillTemplate(
+        promptTemplate,
+        {{"task", quoted(input.task, kTaskBytes)},
+         {"wishes", wishes(input.advice)},
+         {"plan", quoted(input.plan, kPlanBytes)},
+         {"figures", "On validation " + figuresText(input.validation, kClassBytes) +
+                         "\nOn the board " + figuresText(input.measured, kMeasuredBytes)},
+         {"limits", quotedLines(input.limits, kTextBytes)},
+         {"tried", quotedLines(input.tried, kTextBytes)},
+         {"schema", definition("quantization")}},
+        {"task", "plan", "figures", "tried"});
 }
 
 Result<RequantizeAnswer> readRequantizeAnswer(std::string_view reply, const Json& plan,
@@ -167,7 +182,10 @@ Result<RequantizeAnswer> readRequantizeAnswer(std::string_view reply, const Json
         Json changed = plan;
         changed["quantization"] = recipe;
         const auto parsed = parsePlan(changed, window);
-        if (!parsed) return std::unexpected(parsed.error());
+        if (!parsed) {
+            const std::string place = "/recipes/" + std::to_string(answer.recipes.size());
+            return std::unexpected(moved(parsed.error(), "/quantization", place));
+        }
         answer.recipes.push_back(parsed->quantization);
     }
     const Json reason = json->value("reason", Json());

@@ -37,7 +37,8 @@ struct RequantizeInput {
     std::string task;
     std::string advice;
     Json plan;
-    Json figures;        // of the version: accuracy as float and int8, agreement
+    Json validation;     // of the version: accuracy as int8 and float, agreement, by class
+    Json measured;       // of it on the board: bytes, instructions
     std::string limits;  // what is asked for now, in words
     std::string tried;   // recipes and what each gave, in words
 };

@@ -1,6 +1,7 @@
 #include "handlers/plan/reply.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "handlers/plan/quote.hpp"
@@ -12,26 +13,79 @@ constexpr int kMaxDepth = 16;
 constexpr int kMaxCandidates =
     64;  // opening braces that are tried; each costs at most one pass over the reply
 
-// One past the brace that closes the one at `open`, or npos.
-std::size_t closing(std::string_view text, std::size_t open) {
+// One object of the reply, as strict JSON.
+struct Braced {
+    std::string text;
+    std::size_t end = 0;  // one past its closing brace
+};
+
+// Where the comment that begins at `at` ends; `at` itself where none begins there.
+std::size_t pastComment(std::string_view text, std::size_t at) {
+    const std::string_view start = text.substr(at, 2);
+    if (start == "//") return std::min(text.find('\n', at), text.size());
+    if (start != "/*") return at;
+    const std::size_t end = text.find("*/", at + 2);
+    return end == std::string_view::npos ? text.size() : end + 2;
+}
+
+// The object that begins with the brace at `open`, without comments and trailing commas, which
+// models do write; nothing where no brace closes it.
+std::optional<Braced> objectAt(std::string_view text, std::size_t open) {
+    Braced object;
     int depth = 0;
     bool inString = false;
+    std::size_t comma = std::string::npos;  // in object.text, with nothing but space after it
     for (std::size_t i = open; i < text.size(); ++i) {
         const char c = text[i];
         if (inString) {
-            if (c == '\\')
-                ++i;
-            else if (c == '"')
-                inString = false;
-        } else if (c == '"') {
-            inString = true;
-        } else if (c == '{') {
-            ++depth;
-        } else if (c == '}' && --depth == 0) {
-            return i + 1;
+            object.text += c;
+            if (c == '\\' && i + 1 < text.size()) object.text += text[++i];
+            inString = c != '"';
+            continue;
+        }
+        if (const std::size_t past = pastComment(text, i); past > i) {
+            i = past - 1;
+            continue;
+        }
+        const bool closes = c == '}' || c == ']';
+        if (closes && comma != std::string::npos) object.text[comma] = ' ';
+        if (c == ',')
+            comma = object.text.size();
+        else if (c != ' ' && c != '\n' && c != '\r' && c != '\t')
+            comma = std::string::npos;
+        object.text += c;
+        inString = c == '"';
+        if (c == '{') ++depth;
+        if (c == '}' && --depth == 0) {
+            object.end = i + 1;
+            return object;
         }
     }
-    return std::string_view::npos;
+    return std::nullopt;
+}
+
+// Whether text that is no JSON was meant to be the answer: then its own fault is worth more than
+// an object that is found inside of it.
+bool names(std::string_view text, std::initializer_list<const char*> keys) {
+    return std::ranges::any_of(keys, [&](const char* key) {
+        return text.find("\"" + std::string(key) + "\"") != std::string_view::npos;
+    });
+}
+
+// The attempt that an edit's "of" names; 0 = the best one. A number beyond any attempt's must not
+// overflow on its way.
+std::optional<int> attemptOf(const Json& of) {
+    constexpr std::int64_t kMost = 1 << 20;
+    if (of == "best") return 0;
+    std::int64_t number = 0;
+    if (of.is_number_integer()) number = of.get<std::int64_t>();
+    if (of.is_string()) {
+        const auto text = of.get<std::string>();
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    }
+    if (number <= 0) return std::nullopt;
+    return static_cast<int>(std::min(number, kMost));
 }
 
 std::string reasonOf(const Json& json) {
@@ -55,27 +109,31 @@ Result<Json> extractObject(std::string_view reply, std::initializer_list<const c
     // An object that is not what was asked for: better to complain about it than about nothing.
     std::optional<Json> other;
     std::optional<Error> fault;
+    bool faultIsTheAnswers = false;
     std::size_t at = reply.find('{');
     for (int tried = 0; at != std::string_view::npos && tried < kMaxCandidates; ++tried) {
-        const std::size_t end = closing(reply, at);
-        if (end == std::string_view::npos) {
+        const auto object = objectAt(reply, at);
+        if (!object) {
             at = reply.find('{', at + 1);
             continue;
         }
-        auto json = parseJson(reply.substr(at, end - at), kMaxReply, kMaxDepth);
+        auto json = parseJson(object->text, kMaxReply, kMaxDepth);
         if (json && std::ranges::any_of(keys, [&](const char* key) { return json->contains(key); }))
             return *json;
         if (json && !other) other = std::move(*json);
-        if (!json && !fault) fault = json.error();
+        if (!json && !faultIsTheAnswers) {
+            faultIsTheAnswers = names(object->text, keys);
+            if (!fault || faultIsTheAnswers) fault = json.error();
+        }
         // A whole object was read: its inner ones are parts of it. Text in braces may still hold
         // one.
-        at = reply.find('{', json ? end : at + 1);
+        at = reply.find('{', json ? object->end : at + 1);
     }
-    if (other) return *other;
+    if (other && !faultIsTheAnswers) return *other;
     if (fault) {
-        return fail(Code::bad_json,
-                    "the reply's JSON cannot be read: " + fault->message.substr(0, 200),
-                    "send one JSON object without comments or trailing commas");
+        return fail(
+            Code::bad_json, "the reply's JSON cannot be read: " + fault->message.substr(0, 200),
+            "send one JSON object and nothing else: no comments, every string in double quotes");
     }
     return fail(Code::bad_json, "the reply holds no whole JSON object",
                 "send one JSON object, short enough to end before the token limit");
@@ -96,13 +154,14 @@ Result<Reply> readReply(std::string_view text) {
                         R"(like {"edit": {"/network/0/filters": 24}, "reason": "..."})", "/edit");
         }
         const auto of = json->find("of");
-        const bool attempt = of != json->end() && of->is_number_integer();
-        if (of != json->end() && !(attempt && *of > 0) && *of != "best") {
-            return fail(Code::schema, "\"of\" names no attempt", "its number, or \"best\"", "/of");
+        if (of != json->end()) {
+            const auto attempt = attemptOf(*of);
+            if (!attempt) {
+                return fail(Code::schema, "\"of\" names no attempt", "its number, or \"best\"",
+                            "/of");
+            }
+            reply.of = *attempt;
         }
-        // A number beyond any attempt's must not overflow on its way.
-        if (attempt)
-            reply.of = static_cast<int>(std::min<std::int64_t>(of->get<std::int64_t>(), 1 << 20));
         reply.kind = Reply::Kind::edit;
         reply.json = *edit;
         return reply;

@@ -23,7 +23,8 @@ struct Reply {
 inline constexpr std::size_t kMaxReason = 400;
 
 // The first JSON object in free text or a fenced block that has one of `keys`, else the first
-// object at all. bad_json where there is none, too_large beyond kMaxReply.
+// object at all; comments and trailing commas are passed over. bad_json where there is none or the
+// one that names a key cannot be read, too_large beyond kMaxReply.
 [[nodiscard]] Result<Json> extractObject(std::string_view reply,
                                          std::initializer_list<const char*> keys);
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "handlers/api/explain.hpp"
+#include "handlers/flow/explain.hpp"
 #include "handlers/requests/answers.hpp"
 #include "handlers/requests/versions.hpp"
 

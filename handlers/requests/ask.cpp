@@ -1,5 +1,6 @@
 #include "handlers/requests/ask.hpp"
 
+#include <algorithm>
 #include <fstream>
 
 #include "handlers/flow/artefacts.hpp"
@@ -28,36 +29,67 @@ Json messagesJson(const std::vector<ChatMessage>& messages) {
     return json;
 }
 
+Json spentJson(const LlmSpent& spent) {
+    return {{"calls", spent.calls},
+            {"prompt_tokens", spent.promptTokens},
+            {"completion_tokens", spent.completionTokens}};
+}
+
+// A failure is a record, too: replies that broke off have cost something.
 Task<Result<Json>> call(Job& job, LlmRequest request, std::string version) {
     World& world = job.world();
-    Result<LlmReply> reply = co_await world.llm.complete(request, job.token());
+    LlmSpent spent;
+    Result<LlmReply> reply = co_await world.llm.complete(request, &spent, job.token());
+    Json record = spentJson(spent);
+    if (!reply && reply.error().code == Code::llm_unavailable) {
+        record["error"] = toJson(reply.error());
+        co_return record;
+    }
     if (!reply) co_return std::unexpected(reply.error());
     const Json sent = messagesJson(reply->compact ? request.compact : request.messages);
     const auto prompt = world.artefacts.put(canonical(sent));
     if (!prompt) co_return std::unexpected(prompt.error());
     const auto text = world.artefacts.put(reply->text);
     if (!text) co_return std::unexpected(text.error());
-    co_return Json{{"template", version},
+    record.update({{"template", version},
                    {"prompt", *prompt},
                    {"reply", *text},
                    {"provider", reply->provider},
                    {"model", reply->model},
                    {"finish", reply->finish},
-                   {"compact", reply->compact},
-                   {"calls", reply->calls},
-                   {"prompt_tokens", reply->promptTokens},
-                   {"completion_tokens", reply->completionTokens}};
+                   {"compact", reply->compact}});
+    co_return record;
 }
 
-}  // namespace
-
-std::string templateText(const World& world, const std::string& file, std::string_view builtIn) {
-    std::ifstream in(world.settings.shareDir / "prompts" / file);
-    if (!in) return std::string(builtIn);
+std::optional<std::string> ownTemplate(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    if (!in) return std::nullopt;
     std::string text(kTemplateBytes, '\0');
     in.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(in.gcount()));
     return text;
+}
+
+// A prompt is made before each question: the report knows what was said already.
+void noteUnused(Job& job, const std::string& file, const Error& fault) {
+    Json& unused = job.report()["unused_prompts"];
+    if (unused.contains(file)) return;
+    unused[file] = toJson(fault);
+    job.event("prompt",
+              "prompts/" + file + " is not used: " + fault.message + "; the built-in one is",
+              toJson(fault));
+}
+
+}  // namespace
+
+Result<plan::Prompt> promptOf(Job& job, const std::string& file, std::string_view builtIn,
+                              const std::function<Result<plan::Prompt>(std::string_view)>& fill) {
+    const auto own = ownTemplate(job.world().settings.shareDir / "prompts" / file);
+    if (!own) return fill(builtIn);
+    auto prompt = fill(*own);
+    if (prompt) return prompt;
+    noteUnused(job, file, prompt.error());
+    return fill(builtIn);
 }
 
 Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question question) {
@@ -78,9 +110,10 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
     job.report()["calls"].push_back(std::move(line));
     if (!record) co_return std::unexpected(record.error());
     // A prompt that was cut on its way was asked again in its short form.
-    spent.calls += record->value("calls", 1) - 1;
+    spent.calls += std::max(record->value("calls", 1), 1) - 1;
     spent.tokens += record->value("prompt_tokens", std::int64_t{0}) +
                     record->value("completion_tokens", std::int64_t{0});
+    if (record->contains("error")) co_return std::unexpected(errorFromJson((*record)["error"]));
     const auto text = job.world().artefacts.read(record->value("reply", ""));
     if (!text) co_return std::unexpected(text.error());
     co_return Answer{*text, record->value("model", ""), record->value("finish", "")};

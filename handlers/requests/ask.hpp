@@ -41,8 +41,11 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
 Task<Result<Answer>> askWithRepair(Job& job, Goal goal, Spent& spent, Question question,
                                    std::function<Status(const std::string& text)> read);
 
-// The template that an installation put in its place, else the compiled-in one.
-std::string templateText(const World& world, const std::string& file, std::string_view builtIn);
+// The prompt that `fill` makes of the template which an installation put into its prompt folder as
+// `file`; of the compiled-in one where there is none or it cannot be filled, which the job's log
+// then says once.
+Result<plan::Prompt> promptOf(Job& job, const std::string& file, std::string_view builtIn,
+                              const std::function<Result<plan::Prompt>(std::string_view)>& fill);
 
 // Adds what came of the last call to the report: "plan", "edit of 3", "useless: …".
 void noteVerdict(Job& job, const std::string& verdict);

@@ -36,7 +36,7 @@ std::optional<std::size_t> bestAttempt(const Goal& goal, const Books& books) {
     return best->attempt;
 }
 
-Result<Question> question(const World& world, const Goal& goal, const Books& books,
+Result<Question> question(Job& job, const Goal& goal, const Books& books,
                           const Conversation& talk) {
     plan::PromptInput input;
     input.task = goal.task;
@@ -51,11 +51,12 @@ Result<Question> question(const World& world, const Goal& goal, const Books& boo
     input.best = bestAttempt(goal, books);
     input.looks = talk.looks;
     input.looksLeft = kLooks - static_cast<int>(talk.looks.size());
-    const std::string text = templateText(world, "plan.md", plan::planTemplate());
-    auto prompt = plan::planPrompt(input, text);
+    auto prompt = promptOf(job, "plan.md", plan::planTemplate(),
+                           [&](std::string_view text) { return plan::planPrompt(input, text); });
     if (!prompt) return std::unexpected(prompt.error());
-    const std::string brief = templateText(world, "plan-compact.md", plan::compactTemplate());
-    auto compact = plan::compactPlanPrompt(input, brief);
+    auto compact =
+        promptOf(job, "plan-compact.md", plan::compactTemplate(),
+                 [&](std::string_view text) { return plan::compactPlanPrompt(input, text); });
     if (!compact) return std::unexpected(compact.error());
     Question question;
     question.prompt = std::move(*prompt);
@@ -155,7 +156,7 @@ Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
 Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversation& talk) {
     Error fault;
     bool repaired = false;
-    auto asking = question(job.world(), goal, books, talk);
+    auto asking = question(job, goal, books, talk);
     if (!asking) co_return std::unexpected(asking.error());
     while (true) {
         Result<Answer> answer = co_await askModel(job, goal, talk.spent, *asking);
@@ -165,7 +166,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
             const Status looked = co_await takeLook(job, goal, talk, reply->json);
             if (looked) {
                 noteVerdict(job, "look");
-                asking = question(job.world(), goal, books, talk);
+                asking = question(job, goal, books, talk);
                 if (!asking) co_return std::unexpected(asking.error());
                 continue;
             }
@@ -227,7 +228,7 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
             const std::string why =
                 same > 0 ? "the same plan as attempt " + std::to_string(same) : fit.sentence;
             job.event(same > 0 ? "repeated" : "infeasible", why);
-            noteUntried(job, books, json, proposal->model, proposal->reason, why);
+            noteUntried(job, books, json, proposal->model, proposal->reason, why, fit);
             ++useless;
             continue;
         }

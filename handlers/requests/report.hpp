@@ -6,8 +6,9 @@
 //  "data":{"card","plots"},
 //  "attempts":[{"number","planner","reason","plan","verdict","accuracy","lower90","facts","ms","cost"}],
 //  "calls":[{"call","template","provider","model","finish","prompt","reply","prompt_tokens",
-//            "completion_tokens","compact","verdict"}],
-//  "looks":[{"query","answer"}]}
+//            "completion_tokens","compact","verdict"|"error"}],
+//  "looks":[{"query","answer"}],
+//  "unused_prompts":{file: error}}  of the installation, in whose place the built-in one was used
 #pragma once
 
 #include <cstdint>

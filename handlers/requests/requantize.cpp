@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/recipe_prompt.hpp"
 #include "handlers/requests/ask.hpp"
 #include "handlers/requests/figures.hpp"
@@ -101,13 +102,14 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
     input.advice = goal.advice;
     input.plan = planJson;
     const Json metrics = version.value("metrics", Json::object());
-    input.figures = {{"validation", metrics.value("validation", Json::object())},
-                     {"measured", version.value("measured", Json::object())}};
+    input.validation = metrics.value("validation", Json::object());
+    input.measured = version.value("measured", Json::object());
     input.limits = "flash at most " + kilobytes(goal.limits.flashBytes) +
                    (goal.target > 0 ? ", accuracy at least " + percent(goal.target) : "");
     input.tried = "its own recipe, which is tried again";
-    auto prompt = plan::requantizePrompt(
-        input, templateText(job.world(), "requantize.md", plan::requantizeTemplate()));
+    auto prompt =
+        promptOf(job, "requantize.md", plan::requantizeTemplate(),
+                 [&](std::string_view text) { return plan::requantizePrompt(input, text); });
     if (!prompt) co_return std::unexpected(prompt.error());
     Question question;
     question.prompt = std::move(*prompt);
@@ -152,7 +154,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
 
     const Json version = (*base)["version"];
     const auto plan = wantedPlan(version, request, goal->window());
-    if (!plan) co_return std::unexpected(plan.error());
+    if (!plan) co_return std::unexpected(moved(plan.error(), "/quantization", "/recipe"));
     const plan::Feasibility estimate = plan::check(*plan, goal->window(), goal->limits);
     const Need need = needOf(version, estimate);
     const int number = version.value("version", 0);

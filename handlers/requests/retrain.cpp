@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "handlers/api/parse.hpp"
+#include "handlers/flow/explain.hpp"
 #include "handlers/plan/facts.hpp"
 #include "handlers/plan/fixed.hpp"
 #include "handlers/plan/recipe_prompt.hpp"
@@ -56,8 +57,8 @@ Task<Result<Recipe>> askForRecipe(Job& job, Goal goal, Json version, Recipe last
     input.oldCard = withoutTest(version.value("card", Json()));
     input.card = withoutTest(goal.card);
     Question question;
-    auto prompt = plan::retrainPrompt(
-        input, templateText(job.world(), "retrain.md", plan::retrainTemplate()));
+    auto prompt = promptOf(job, "retrain.md", plan::retrainTemplate(),
+                           [&](std::string_view text) { return plan::retrainPrompt(input, text); });
     if (!prompt) co_return std::unexpected(prompt.error());
     question.prompt = std::move(*prompt);
     Spent spent;
@@ -168,13 +169,7 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     if (request.recipe.is_object()) {
         const auto changed =
             plan::withFixed(lastPlan, Json{{"training", request.recipe}}, goal->window());
-        if (!changed) {
-            Error error = changed.error();
-            const std::size_t below = std::string("/training").size();
-            error.path = "/recipe" + (error.path.starts_with("/training") ? error.path.substr(below)
-                                                                          : std::string());
-            co_return std::unexpected(error);
-        }
+        if (!changed) co_return std::unexpected(moved(changed.error(), "/training", "/recipe"));
         last.plan = plan::toJson(*changed);
         last.from = "asker";
     }

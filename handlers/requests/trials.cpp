@@ -261,11 +261,12 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
 }
 
 void noteUntried(Job& job, Books& books, const Json& plan, const std::string& planner,
-                 const std::string& reason, const std::string& why) {
+                 const std::string& reason, const std::string& why, const plan::Feasibility& fit) {
     Try wanted;
     wanted.planner = planner;
     plan::Attempt& attempt = attemptOf(books, wanted, plan);
     attempt.facts.push_back("not trained: " + why);
+    if (!fit.fits) attempt.facts.push_back(plan::costFacts(fit));
     reportAttempt(job, attempt, reason, 0, {});
 }
 

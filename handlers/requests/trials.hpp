@@ -82,9 +82,9 @@ struct Try {
 // trained is an outcome, not the job's end; cancelled and storage_full are.
 Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted);
 
-// Enters a plan that was not trained, and why.
+// Enters a plan that was not trained, and why; with what it costs where that is the reason.
 void noteUntried(Job& job, Books& books, const Json& plan, const std::string& planner,
-                 const std::string& reason, const std::string& why);
+                 const std::string& reason, const std::string& why, const plan::Feasibility& fit);
 
 // One plan, trained on train only and measured on validation, as a step. `epochsScale` of the
 // plan's epochs. Fields as in the outputs of tinsmith-train, "validation" being the int8 one where

@@ -167,12 +167,19 @@ class FakeLlm : public Llm {
     bool configured() const override { return !replies.empty() || always; }
     std::string model() const override { return "scripted"; }
     std::vector<LlmHealth> health() const override { return providers; }
-    Task<Result<LlmReply>> complete(LlmRequest request, CancelToken) override {
+    Task<Result<LlmReply>> complete(LlmRequest request, LlmSpent* spent, CancelToken) override {
         requests.push_back(request);
         if (onRequest) onRequest(requests.size() - 1);
+        spent->calls += wasted.calls;
+        spent->promptTokens += wasted.promptTokens;
+        spent->completionTokens += wasted.completionTokens;
         if (replies.empty()) co_return fail(Code::llm_unavailable, "the script has ended");
         Result<LlmReply> reply = replies.front();
         replies.pop_front();
+        if (!reply) co_return reply;
+        ++spent->calls;
+        spent->promptTokens += reply->promptTokens;
+        spent->completionTokens += reply->completionTokens;
         co_return reply;
     }
     void say(std::string text) {
@@ -184,6 +191,7 @@ class FakeLlm : public Llm {
     std::function<void(std::size_t n)> onRequest;  // may add the reply to the n-th one
     std::vector<LlmHealth> providers;
     bool always = false;
+    LlmSpent wasted;  // by each request, on replies that are not used
 };
 
 // Signs nothing: a recognisable pattern that a fake device accepts.

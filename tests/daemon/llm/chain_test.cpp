@@ -46,7 +46,8 @@ class LlmChainTest : public ::testing::Test {
     Result<LlmReply> ask() {
         LlmRequest request;
         request.messages = {{"user", "plan"}};
-        return await(loop_, chain().complete(std::move(request), {}));
+        spent_ = {};
+        return await(loop_, chain().complete(std::move(request), &spent_, {}));
     }
     // How it is shown: name, state and last error of each.
     std::string shown() {
@@ -66,6 +67,7 @@ class LlmChainTest : public ::testing::Test {
     HttpServer second_;
     std::vector<LlmOptions> options_;
     std::unique_ptr<LlmChain> chain_;
+    LlmSpent spent_;
 };
 
 TEST_F(LlmChainTest, NobodyIsConfigured) {
@@ -141,13 +143,24 @@ TEST_F(LlmChainTest, ADaysLimitsHoldOverRestarts) {
     EXPECT_EQ(ask()->provider, "first");
 }
 
-TEST_F(LlmChainTest, WhatFailedBeforeIsCountedInTheReply) {
-    first_.answers = {sse("data: {\"choices\":[{\"delta\":{\"content\":\"half a plan\"}}]}\n\n")};
-    const auto reply = ask();
-    ASSERT_TRUE(reply.has_value());
-    EXPECT_EQ(reply->calls, 2);
-    EXPECT_GT(reply->promptTokens, 10);
-    EXPECT_GT(reply->completionTokens, 5);
+TEST_F(LlmChainTest, WhatFailedBeforeIsCountedToo) {
+    const std::string half =
+        sse("data: {\"choices\":[{\"delta\":{\"content\":\"half a plan\"}}]}\n\n");
+    first_.answers = {half};
+    ASSERT_TRUE(ask().has_value());
+    EXPECT_EQ(spent_.calls, 2);
+    EXPECT_GT(spent_.promptTokens, 10);
+    EXPECT_GT(spent_.completionTokens, 5);
+    // Likewise where no provider gives an answer.
+    second_.answers = {half};
+    EXPECT_EQ(ask().error().code, Code::llm_unavailable);
+    EXPECT_EQ(spent_.calls, 2);
+    EXPECT_GT(spent_.promptTokens, 0);
+    EXPECT_GT(spent_.completionTokens, 0);
+    const auto health = chain().health();
+    EXPECT_EQ(health[0].calls, 2) << shown();
+    EXPECT_EQ(health[1].calls, 2) << shown();
+    EXPECT_GT(health[1].tokens, 15) << shown();
 }
 
 TEST_F(LlmChainTest, ATryThatIsCancelledIsTakenBack) {
@@ -160,7 +173,7 @@ TEST_F(LlmChainTest, ATryThatIsCancelledIsTakenBack) {
     Nursery nursery;
     LlmRequest request;
     request.messages = {{"user", "plan"}};
-    nursery.spawn(keep(chain().complete(request, cancel.token()), &result));
+    nursery.spawn(keep(chain().complete(request, &spent_, cancel.token()), &result));
     ASSERT_TRUE(turnUntil(loop_, [&] { return first_.requests.size() == 2; }));
     EXPECT_EQ(ask()->provider, "second") << "one try at a time";
     cancel.cancel();

@@ -80,7 +80,7 @@ TEST(Plan, WrongImagesAreRefusedWithTheirPath) {
          "/network/1/kernel"},
         {R"([{"layer":"image","channels":1},{"layer":"dense","units":3}])", "/network/1"},
         {R"([{"layer":"image","channels":1},{"layer":"depthwise_conv2d","kernel":[2,2],"filters":3}])",
-         "/network/1"},
+         "/network/1/filters"},
         {R"([{"layer":"image","channels":1}])", "/network"},
     };
     for (const auto& [network, path] : cases) {
@@ -155,7 +155,7 @@ TEST(Plan, WrongDataProcessingIsRefusedWithItsPath) {
         const char* path;
     };
     const Case cases[] = {
-        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128}]})", "/features/0"},
+        {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128}]})", "/features/0/bands"},
         {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":129}]})",
          "/features/0/bands"},
         {kVoice, R"({"features":[{"block":"mel","fft":256,"hop":128,"bands":128}]})",
@@ -170,7 +170,7 @@ TEST(Plan, WrongDataProcessingIsRefusedWithItsPath) {
         {kVibration, R"({"features":[{"block":"mel","fft":128,"hop":32,"bands":8}]})",
          "/features/0/fft"},
         {kVibration, R"({"features":[{"block":"image","rows":8,"columns":8}]})", "/features/0"},
-        {kPhoto, R"({"features":[{"block":"image","rows":8}]})", "/features/0"},
+        {kPhoto, R"({"features":[{"block":"image","rows":8}]})", "/features/0/columns"},
         {kPhoto, R"({"features":[{"block":"image","rows":8,"columns":257}]})",
          "/features/0/columns"},
         {kPhoto,
@@ -178,18 +178,18 @@ TEST(Plan, WrongDataProcessingIsRefusedWithItsPath) {
          "/features/0"},
         {kPhoto, R"({"windowing":{"length":64}})", "/windowing"},
         {kVibration, R"({"windowing":{"length":0}})", "/windowing/length"},
-        {kVibration, R"({"windowing":{"stride":4}})", "/windowing"},
+        {kVibration, R"({"windowing":{"stride":4}})", "/windowing/length"},
         {kVibration, R"({"conditioning":{"clip":[1,1]}})", "/conditioning/clip"},
         {kVibration, R"({"conditioning":{"clip":[1]}})", "/conditioning/clip"},
         {kVibration, R"({"conditioning":{"resample":64},"windowing":{"length":32}})",
          "/conditioning/resample"},
         {kVibration, R"({"conditioning":{"loudness":"loud"}})", "/conditioning/loudness"},
-        {kVibration, R"({"conditioning":{"gain":2}})", "/conditioning"},
+        {kVibration, R"({"conditioning":{"gain":2}})", "/conditioning/gain"},
         {kVibration, R"({"cleaning":[{"do":"drop"}]})", "/cleaning/0"},
-        {kVibration, R"({"cleaning":[{"do":"dedupe","class":"a"}]})", "/cleaning/0"},
+        {kVibration, R"({"cleaning":[{"do":"dedupe","class":"a"}]})", "/cleaning/0/class"},
         {kVibration, R"({"cleaning":[{"do":"wipe"}]})", "/cleaning/0/do"},
         {kVibration, R"({"training":{"balance":true}})", "/training/balance"},
-        {kVibration, R"({"training":{"augment":{"blur":1}}})", "/training/augment"},
+        {kVibration, R"({"training":{"augment":{"blur":1}}})", "/training/augment/blur"},
         {kVibration, R"({"training":{"augment":{"mirror":true}}})", "/training/augment/mirror"},
         {kVibration, R"({"training":{"augment":{"zoom":0.1}}})", "/training/augment/zoom"},
         {kVibration, R"({"training":{"augment":{"erase":0.1}}})", "/training/augment/erase"},
@@ -241,6 +241,33 @@ TEST(Plan, PicturesAndBandsShareOneNormalisation) {
     for (std::size_t i = 400; i < shared.size(); ++i) EXPECT_EQ(shared[i], 400u);
 }
 
+TEST(Plan, CenterMustLeaveSomething) {
+    struct Case {
+        const char* block;
+        WindowShape window;
+        bool good;
+    };
+    const WindowShape one{1, 3, 3};
+    const Case cases[] = {
+        {R"({"block":"raw","center":true})", one, false},
+        {R"({"block":"raw","center":true,"magnitude":true})", one, false},
+        {R"({"block":"raw","magnitude":true})", one, true},
+        {R"({"block":"raw","center":true,"decimate":16})", {16, 3, 3}, false},
+        {R"({"block":"raw","center":true,"decimate":16,"magnitude":true})", {16, 3, 3}, true},
+        {R"({"block":"raw","center":true,"decimate":15})", {16, 3, 3}, true},
+    };
+    for (const Case& each : cases) {
+        Json json = examplePlan();
+        json["features"] = Json::array({Json::parse(each.block)});
+        json["network"] = Json::array({{{"layer", "flatten"}}});
+        const auto plan = parsePlan(json, each.window);
+        EXPECT_EQ(plan.has_value(), each.good) << each.block << each.window.length;
+        if (plan) continue;
+        EXPECT_EQ(plan.error().path, "/features/0/center") << plan.error().message;
+        EXPECT_EQ(plan.error().hint, "leave center out");
+    }
+}
+
 struct Bad {
     const char* what;
     void (*spoil)(Json&);
@@ -249,15 +276,16 @@ struct Bad {
 };
 
 const Bad kBad[] = {
-    {"no version", [](Json& p) { p.erase("version"); }, ""},
+    {"no version", [](Json& p) { p.erase("version"); }, "/version"},
     {"later version", [](Json& p) { p["version"] = 2; }, "/version", Code::version},
     {"version as text", [](Json& p) { p["version"] = "1"; }, "/version"},
-    {"unknown key", [](Json& p) { p["extra"] = 1; }, ""},
+    {"unknown key", [](Json& p) { p["extra"] = 1; }, "/extra"},
     {"unknown layer", [](Json& p) { p["network"][1] = {{"layer", "lstm"}, {"units", 8}}; },
      "/network/1/layer"},
     {"unknown block", [](Json& p) { p["features"][0] = {{"block", "mfcc"}}; }, "/features/0/block"},
-    {"a field of another layer", [](Json& p) { p["network"][1]["filters"] = 8; }, "/network/1"},
-    {"missing field", [](Json& p) { p["network"][0].erase("kernel"); }, "/network/0"},
+    {"a field of another layer", [](Json& p) { p["network"][1]["filters"] = 8; },
+     "/network/1/filters"},
+    {"missing field", [](Json& p) { p["network"][0].erase("kernel"); }, "/network/0/kernel"},
     {"wrong type", [](Json& p) { p["network"][0]["filters"] = "16"; }, "/network/0/filters"},
     {"too many filters", [](Json& p) { p["network"][0]["filters"] = 129; }, "/network/0/filters"},
     {"fractional filters", [](Json& p) { p["network"][0]["filters"] = 1.5; }, "/network/0/filters"},
@@ -273,7 +301,7 @@ const Bad kBad[] = {
      "/training/learning_rate"},
     {"too many epochs", [](Json& p) { p["training"]["epochs"] = 100000; }, "/training/epochs"},
     {"unknown augmentation", [](Json& p) { p["training"]["augment"]["mixup"] = 1; },
-     "/training/augment"},
+     "/training/augment/mixup"},
     {"unknown calibration", [](Json& p) { p["quantization"]["calibration"] = "entropy"; },
      "/quantization/calibration"},
     {"percentile out of range",
@@ -318,6 +346,55 @@ const Bad kBad[] = {
      },
      "/network/2"},
 };
+
+TEST(Plan, FaultsSayWhatWasFoundAndWhatIsAllowed) {
+    struct Case {
+        void (*spoil)(Json&);
+        const char* message;
+        const char* hint;
+    };
+    const Case cases[] = {
+        {[](Json& p) { p["network"][1]["layer"] = "lstm"; }, "/network/1/layer is \"lstm\"",
+         "one of conv1d, image, conv2d"},
+        {[](Json& p) { p["training"]["epochs"] = 0; }, "/training/epochs is 0", "1 to 1000"},
+        {[](Json& p) { p["training"]["epochs"] = "20"; }, "/training/epochs is \"20\"",
+         "type integer, 1 to 1000"},
+        {[](Json& p) { p["features"][0].erase("block"); }, "/features/0 has no \"block\"",
+         "add \"block\": one of raw, statistics"},
+        {[](Json& p) { p["features"][0] = {{"block", "mel"}}; },
+         "/features/0 has no \"fft\", \"hop\", \"bands\"", "\"bands\": type integer, 1 to 128"},
+        {[](Json& p) { p["network"][0]["activation"] = "relu"; },
+         "/network/0 has an unknown key \"activation\"",
+         "it may have batch_norm, filters, kernel, layer, relu, stride"},
+        {[](Json& p) { p["network"][6].update({{"activation", "relu"}, {"type", "dense"}}); },
+         "/network/6 has unknown keys \"activation\", \"type\"",
+         "it may have batch_norm, layer, relu, units"},
+        {[](Json& p) { p["network"][0]["kernel"] = Json::array({3, 3}); },
+         "/network/0/kernel is [3,3]", "type integer, 1 to 31"},
+        {[](Json& p) {
+             p["network"][0] = {{"layer", "conv2d"}, {"filters", 8}, {"kernel", {3, 32}}};
+         },
+         "/network/0/kernel/1 is 32", "1 to 31"},
+        {[](Json& p) { p["features"] = Json::array(); }, "/features is []", "1 to 8 items"},
+        {[](Json& p) { p["optimizer"] = "adam"; }, "it has an unknown key \"optimizer\"",
+         "it may have cleaning, code"},
+        {[](Json& p) { p["cleaning"] = {{{"do", "drop"}}}; }, "/cleaning/0 is {\"do\":\"drop\"}",
+         "at least 2 keys"},
+        {[](Json& p) { p["training"]["learning_rate"] = 1.5; }, "/training/learning_rate is 1.5",
+         "1e-05 to 0.1"},
+        {[](Json& p) { p["reason"] = std::string(1001, 'x'); }, "/reason is \"xxxx",
+         "at most 1000 characters"},
+    };
+    for (const Case& each : cases) {
+        Json json = examplePlan();
+        each.spoil(json);
+        const auto plan = parsePlan(json, kVibration);
+        ASSERT_FALSE(plan) << each.message;
+        EXPECT_EQ(plan.error().message.find(each.message), 0U) << plan.error().message;
+        EXPECT_NE(plan.error().hint.find(each.hint), std::string::npos) << plan.error().hint;
+        EXPECT_LT(plan.error().message.size(), 400U);
+    }
+}
 
 TEST(Plan, EveryFaultIsRefusedWithItsPath) {
     for (const Bad& bad : kBad) {

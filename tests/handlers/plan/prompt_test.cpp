@@ -107,6 +107,58 @@ TEST(Prompt, TheCompactFormFitsASmallContextWhateverIsInIt) {
     EXPECT_NE(whole(*small).find("Tell a worn fan"), std::string::npos);
 }
 
+TEST(Prompt, TheCompactFormKeepsWarningsClassesAndTheBestPlanWhole) {
+    PromptInput in = input();
+    in.plots = std::string(9000, '#');
+    in.dataCard = {{"warnings", Json::array()}, {"classes", Json::array()}};
+    for (int i = 0; i < 16; ++i) {
+        const std::string n = std::to_string(i);
+        in.dataCard["channels"].push_back("channel " + n);
+        in.dataCard["ranges"].push_back(
+            {{"channel", "channel " + n}, {"min", -i}, {"max", i}, {"deviation", 0.1234}});
+        if (i >= 12) continue;
+        in.dataCard["classes"].push_back("a class with its name " + n);
+        in.dataCard["windows"]["train"]["per_class"].push_back(100 + i);
+        in.dataCard["per_class"].push_back(
+            {{"class", "a class with its name " + n}, {"mean", std::vector<double>(16, 0.1234)}});
+        if (i >= 5) continue;
+        in.dataCard["warnings"].push_back(
+            {{"code", "warning_" + n}, {"text", "the cause " + n + std::string(300, 'w')}});
+    }
+    for (int i = 1; i < 6; ++i) {
+        Attempt made = attempt(i, 0.5, std::string(600, 'f'));
+        for (int more = 0; more < 5; ++more) made.facts.push_back(std::string(600, 'g'));
+        made.plan["network"] = Json::array();
+        for (int layer = 0; layer < 16; ++layer) {
+            made.plan["network"].push_back({{"layer", "conv1d"},
+                                            {"filters", i * 16 + layer},
+                                            {"kernel", 5},
+                                            {"stride", 1},
+                                            {"batch_norm", true}});
+        }
+        in.attempts.push_back(made);
+    }
+    in.best = 2;
+    const auto prompt = compactPlanPrompt(in, compactTemplate());
+    ASSERT_TRUE(prompt) << prompt.error().message;
+    const std::string text = whole(*prompt);
+    EXPECT_LE(text.size(), kCompactBytes);
+    EXPECT_NE(text.find("plan: " + canonical(in.attempts[2].plan) + "\n"), std::string::npos)
+        << text;
+    for (const Json& name : in.dataCard["classes"])
+        EXPECT_NE(text.find(canonical(name)), std::string::npos) << name;
+    for (const Json& warning : in.dataCard["warnings"])
+        EXPECT_NE(text.find(warning["text"].get<std::string>().substr(0, 40)), std::string::npos)
+            << warning;
+    // One that is too long for any room is left out, not cut.
+    in.attempts[2].plan["code"] = {{"decision", {{"source", std::string(9000, 'c')}}}};
+    const auto without = compactPlanPrompt(in, compactTemplate());
+    ASSERT_TRUE(without);
+    EXPECT_LE(whole(*without).size(), kCompactBytes);
+    EXPECT_EQ(whole(*without).find("cccc"), std::string::npos);
+    EXPECT_NE(whole(*without).find("THE BEST SO FAR"), std::string::npos);
+}
+
 TEST(Prompt, TheExamplesInTheTemplatesAreValid) {
     for (const std::string_view text : {planTemplate(), compactTemplate()}) {
         const std::size_t at = text.find("\n{\"version\":1") + 1;

@@ -79,18 +79,44 @@ TEST(RequantizeAnswer, HoldsOneToThreeValidRecipes) {
     }
 }
 
+TEST(RequantizeAnswer, NamesTheRecipeThatIsWrong) {
+    for (const auto& [second, path] : std::vector<std::pair<std::string, std::string>>{
+             {R"({"calibration":"magic"})", "/recipes/1/calibration"},
+             {R"({"calibration":"mse","percentile":99})", "/recipes/1/percentile"},
+             {R"({"bits":4})", "/recipes/1/bits"}}) {
+        const auto bad = readRequantizeAnswer(
+            R"({"recipes":[{"calibration":"mse"},)" + second + "]}", examplePlan(), kVibration);
+        ASSERT_FALSE(bad) << second;
+        EXPECT_EQ(bad.error().path, path) << bad.error().message;
+        EXPECT_EQ(bad.error().message.find("quantization"), std::string::npos)
+            << bad.error().message;
+    }
+}
+
 TEST(RequantizePrompt, HoldsFiguresAndWhatWasTried) {
     RequantizeInput in;
     in.task = "t";
     in.plan = examplePlan();
-    in.figures = {{"int8", 0.91}, {"float", 0.97}};
+    in.validation = {{"accuracy", 0.91}, {"float_accuracy", 0.97}, {"agreement", 0.93}};
+    // Lists that are longer than any prompt.
+    for (int i = 0; i < 400; ++i) {
+        in.validation["confusion"].push_back(std::vector<int>(12, i));
+        in.validation["per_class"]["a class " + std::to_string(i)] = {{"recall", 0.5}};
+        in.measured["operators"].push_back({{"name", "conv"}, {"instructions", i}});
+    }
+    in.measured["image_bytes"] = 91234;
     in.limits = "flash at most 90 KB";
     in.tried = "min_max 91.0 %";
     const auto prompt = requantizePrompt(in, requantizeTemplate());
     ASSERT_TRUE(prompt) << prompt.error().message;
-    for (const char* part : {"0.97", "90 KB", "min_max 91.0 %", "fine_tune_epochs"}) {
-        EXPECT_NE(prompt->messages[1].content.find(part), std::string::npos) << part;
+    const std::string& user = prompt->messages[1].content;
+    for (const char* part :
+         {"\"accuracy\":0.91", "\"float_accuracy\":0.97", "\"agreement\":0.93",
+          "\"image_bytes\":91234", "90 KB", "min_max 91.0 %", "fine_tune_epochs"}) {
+        EXPECT_NE(user.find(part), std::string::npos) << part << " in " << user;
     }
+    EXPECT_LT(user.find("float_accuracy"), user.find("confusion"));
+    EXPECT_LT(user.size(), 12'000U);
 }
 
 }  // namespace

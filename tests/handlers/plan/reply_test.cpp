@@ -45,10 +45,46 @@ TEST(Reply, KnowsEditsAndLooks) {
         kMaxReason);
 }
 
+TEST(Reply, PassesOverCommentsAndTrailingCommas) {
+    for (const char* text : {
+             "{\"network\":[1, // ten } \"points\n 2]}",
+             "{\"network\":[1, /* { \" */ 2,\n ],}",
+             "// plan:\n{\"network\":[1,2] // the end\n}",
+             "see http://a.b/{x} {\"network\":[1,2,/* none */]}",
+         }) {
+        const auto reply = readReply(text);
+        ASSERT_TRUE(reply) << text << reply.error().message;
+        EXPECT_EQ(reply->json, Json::parse(R"({"network":[1,2]})")) << text;
+    }
+    const auto strings = readReply(R"({"network":["a//b","/*",",]","\\",",}"]})");
+    ASSERT_TRUE(strings) << strings.error().message;
+    EXPECT_EQ(strings->json["network"], Json::parse(R"(["a//b","/*",",]","\\",",}"])"));
+    for (const char* text : {"{\"network\":[1,,2]}", "{\"network\":[1] /* open }",
+                             "{\"network\":[{\"layer\":\"flatten\"} {\"layer\":\"flatten\"}]}"}) {
+        const auto reply = readReply(text);
+        ASSERT_FALSE(reply) << text << reply->json;
+        EXPECT_EQ(reply.error().code, Code::bad_json) << "the answer's fault, not an inner object";
+    }
+}
+
+TEST(Reply, TakesAnAttemptsNumberAsText) {
+    struct Case {
+        const char* of;
+        int attempt;  // 0: refused
+    };
+    for (const Case& c : {Case{"\"8\"", 8}, Case{"8", 8}, Case{"\"8th\"", 0}, Case{"\"\"", 0},
+                          Case{"\"-1\"", 0}, Case{"\"0\"", 0}, Case{"8.5", 0}}) {
+        const auto reply =
+            readReply(R"({"edit":{"/training/epochs":80},"of":)" + std::string(c.of) + "}");
+        EXPECT_EQ(reply ? reply->of : 0, c.attempt) << c.of;
+        EXPECT_EQ(reply.has_value(), c.attempt > 0) << c.of;
+    }
+}
+
 TEST(Reply, SaysWhyNothingWasFound) {
     EXPECT_EQ(readReply("").error().code, Code::bad_json);
     EXPECT_EQ(readReply("I cannot do that.").error().code, Code::bad_json);
-    EXPECT_EQ(readReply("{\"network\":[1,],}").error().code, Code::bad_json);
+    EXPECT_EQ(readReply("{\"network\":[1 2]}").error().code, Code::bad_json);
     EXPECT_EQ(readReply(std::string(70'000, 'x')).error().code, Code::too_large);
     EXPECT_EQ(readReply(std::string(60'000, '{')).error().code, Code::bad_json);
     EXPECT_EQ(readReply("{\"a\":" + std::string(30'000, '[') + std::string(30'000, ']') + "}")

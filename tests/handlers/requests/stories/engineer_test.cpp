@@ -2,6 +2,9 @@
 // alone.
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "handlers/plan/plan.hpp"
 #include "tests/handlers/requests/stories/story.hpp"
 
@@ -119,6 +122,64 @@ TEST(Engineer, ARepairIsAskedForOnceWithTheFault) {
     EXPECT_EQ(story.events("reply").size(), 1U);
 }
 
+TEST(Engineer, APlanThatDoesNotFitIsShownWithWhatItsLayersTake) {
+    Engineer story;
+    Json request = regenerate();
+    request["limits"] = {{"latency_ms", 100}};
+    Json slow = planWith(8);
+    const Json wide = {{"layer", "conv1d"}, {"filters", 128}, {"kernel", 31}};
+    slow["features"] = Json::array({{{"block", "raw"}}});
+    slow["network"] = Json::array({wide, wide, {{"layer", "global_average_pool"}}});
+    story.say(slow);
+    story.say(planWith(90));
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(story.fake.llm.requests.size(), 2U) << job.dump();
+    ASSERT_EQ(story.events("infeasible").size(), 1U);
+    const std::string second = story.prompt(1);
+    const std::size_t at = second.find("not trained: ");
+    ASSERT_NE(at, std::string::npos) << second;
+    EXPECT_NE(second.find("conv1d (computing layer 2)", at), std::string::npos) << second;
+}
+
+// An installation whose prompt folder holds this plan.md alone.
+void putPrompt(Engineer& story, const char* text) {
+    story.fake.settings.shareDir = story.fake.folder.path() / "share";
+    const auto folder = story.fake.settings.shareDir / "prompts";
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "plan.md") << text;
+}
+
+TEST(Engineer, ABrokenPromptOfTheInstallationIsPassedOver) {
+    for (const char* broken :
+         {"prompt mine, version 1\nx {{weather}}\n=== user ===\n{{task}}{{card}}"
+          "{{schema}}{{attempts}}{{wishes}}{{looks}}",
+          "no prompt at all"}) {
+        Engineer story;
+        putPrompt(story, broken);
+        story.say({{"look", "groups"}});
+        story.say(planWith(90));
+        const Json job = story.run("regenerate", regenerate());
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
+        ASSERT_EQ(story.fake.llm.requests.size(), 2U);
+        EXPECT_NE(story.prompt(1).find("You are the engineer"), std::string::npos);
+        const auto said = story.events("prompt");
+        ASSERT_EQ(said.size(), 1U) << "once, however often the model is asked";
+        EXPECT_EQ(said[0].find("prompts/plan.md is not used: "), 0U) << said[0];
+        EXPECT_EQ(said[0].find("weather") != std::string::npos, broken[0] == 'p') << said[0];
+        EXPECT_TRUE(story.report(job)["unused_prompts"].contains("plan.md"));
+    }
+    Engineer story;
+    putPrompt(story,
+              "prompt mine, version 3\nMine.\n=== user ===\n"
+              "{{task}}{{card}}{{schema}}{{attempts}}{{wishes}}{{looks}}");
+    story.say(planWith(90));
+    story.run("regenerate", regenerate());
+    ASSERT_FALSE(story.fake.llm.requests.empty());
+    EXPECT_EQ(story.fake.llm.requests[0].messages[0].content, "Mine.");
+    EXPECT_TRUE(story.events("prompt").empty());
+}
+
 TEST(Engineer, BadEngineersAreLeftAloneAndTheSearchEndsTheWork) {
     struct Case {
         const char* name;
@@ -176,6 +237,21 @@ TEST(Engineer, BadEngineersAreLeftAloneAndTheSearchEndsTheWork) {
     }
 }
 
+TEST(Engineer, WhatFailedCallsHaveCostIsInTheRecord) {
+    Engineer asked;
+    asked.stages.test = 0.7;
+    asked.fake.llm.wasted = {2, 700, 40};
+    const Json record = asked.run("regenerate", regenerate(0.69));
+    ASSERT_EQ(asked.fake.llm.requests.size(), 1U) << record.dump();
+    const Json call = asked.report(record)["calls"].at(0);
+    EXPECT_EQ(call["error"]["code"], "llm_unavailable") << call;
+    EXPECT_EQ(call["prompt_tokens"], 700) << call;
+    EXPECT_EQ(call["completion_tokens"], 40) << call;
+    EXPECT_EQ(record["result"]["origin"]["llm_calls"], 2) << record.dump();
+    EXPECT_EQ(record["result"]["origin"]["llm_tokens"], 740) << record.dump();
+    EXPECT_FALSE(asked.events("planner").empty()) << "the log does not say why";
+}
+
 TEST(Engineer, CallsAndTokensAreBudgeted) {
     for (const Json& budget :
          {Json{{"minutes", 1}, {"llm_calls", 1}}, Json{{"minutes", 1}, {"llm_tokens", 100}}}) {
@@ -187,10 +263,8 @@ TEST(Engineer, CallsAndTokensAreBudgeted) {
         EXPECT_EQ(story.fake.llm.requests.size(), 1U) << budget;
     }
     Engineer twice;
-    for (int i = 0; i < 5; ++i) {
-        twice.say(planWith(20 + i));
-        twice.fake.llm.replies.back()->calls = 2;  // the first was cut on its way
-    }
+    for (int i = 0; i < 5; ++i) twice.say(planWith(20 + i));
+    twice.fake.llm.wasted.calls = 1;  // it was cut on its way
     Json request = regenerate(0.999);
     request["budget"] = {{"minutes", 1}, {"llm_calls", 2}};
     twice.run("regenerate", request);
