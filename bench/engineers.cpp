@@ -31,8 +31,8 @@ Saying breakFormat(const std::string&, std::size_t n) {
         "three layers, followed by global average pooling. Let me know if you want the details.",
         R"({"version":1,"reason":"cut off","features":[{"block":"raw"}],"network":[{"layer":"fla)",
         R"({'version':1,'reason':'quotes','features':[{'block':'raw'}],'network':[{'layer':'flatten'}]})",
-        "```json\n{\n  // the plan\n  \"version\": 1,\n  \"features\": [{\"block\": \"raw\"},],\n"
-        "  \"network\": [{\"layer\": \"flatten\"},],\n  \"training\": {\"epochs\": 20,}\n}\n```",
+        "```json5\n{\n  // the plan\n  version: 1,\n  features: [{block: 'raw'},],\n"
+        "  network: [{layer: 'flatten'},],\n  training: {epochs: 20,}\n}\n```",
         R"({"thought":"first the idea"} {"version":1} and then {"network":[]})",
         "<plan version=\"1\"><features><raw/></features></plan>",
         "version: 1\nfeatures:\n  - block: raw\nnetwork:\n  - layer: flatten\n",

@@ -6,13 +6,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "firmware/dsp/pipeline.hpp"
 #include "firmware/wire/messages.hpp"
 
 namespace tinsmith::app {
 
 inline constexpr std::size_t kCodeStackBytes = 2048;
-inline constexpr std::size_t kCodeMaxOutputs = 256;  // values of a feature block
-inline constexpr std::size_t kCodeMemory = 32;       // floats that a decision rule keeps
+inline constexpr std::size_t kCodeMaxOutputs = dsp::kMaxCodeValues;
+inline constexpr std::size_t kCodeMemory = 32;  // floats that a decision rule keeps
 inline constexpr std::size_t kCodeMaxClasses = 64;
 // So many faults one after the other, and the code is not called again until the next boot.
 inline constexpr std::uint32_t kCodeMaxFaults = 3;

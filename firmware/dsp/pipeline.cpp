@@ -250,8 +250,10 @@ bool valid(const Pipeline& pipeline) {
     if (pipeline.length > kMaxLength && !isWindowItself(pipeline)) return false;
     if (!valid(pipeline.conditioning, pipeline.length)) return false;
     std::uint64_t values = 0;
+    std::uint32_t generatedBlocks = 0;
     for (std::uint32_t b = 0; b < pipeline.blockCount; ++b) {
         if (!valid(pipeline.blocks[b], seenLength(pipeline))) return false;
+        if (pipeline.blocks[b].kind == BlockKind::code && ++generatedBlocks > 1) return false;
         const Shape shape = shapeOf(pipeline.blocks[b], pipeline);
         values += static_cast<std::uint64_t>(shape.steps) * shape.features;
     }

@@ -12,6 +12,7 @@ namespace tinsmith::build {
 //   {"tflite":"model.tflite","dataset":"path.tsd","plan":{…},"network":"folder","model":"fruit","version":"3"
 //   or 3,
 //    "golden":4,"board":"mps2-an386"}   paths relative to JOBDIR or absolute
+// and "code_features", the file of a code::FeatureTable, where the plan has a block `code`.
 // Writes JOBDIR/model.cpp and returns
 //   {"source":"model.cpp","model_digest":hex,"board","report":{"arena_bytes","scratch_bytes","constant_bytes",
 //    "golden_bytes","window_bytes","macs","operators":[{"index","op","macs","offset","bytes"}]}}

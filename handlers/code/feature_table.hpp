@@ -16,6 +16,9 @@ namespace tinsmith::code {
 // Of the bits that the code is given: FNV-1a over 32 bits at a time.
 [[nodiscard]] std::uint64_t windowDigest(std::span<const float> window);
 
+// The name of its file in a folder.
+inline constexpr const char* kTableFile = "features.bin";
+
 class FeatureTable {
   public:
     explicit FeatureTable(int outputs) : outputs_(static_cast<std::size_t>(outputs)) {}

@@ -7,10 +7,14 @@
 #include <cstring>
 
 #include "firmware/dsp/numeric.hpp"
+#include "firmware/dsp/pipeline.hpp"
 #include "handlers/code/compile.hpp"
 #include "handlers/code/run_format.hpp"
 
 namespace tinsmith::code {
+
+static_assert(kMaxFeatures == dsp::kMaxCodeValues && kMaxFeatures <= kRunMaxOutputs);
+static_assert(kMaxWindowValues <= static_cast<int>(kRunMaxInput));
 
 namespace {
 
@@ -112,9 +116,12 @@ Child runChild(const std::filesystem::path& folder, std::size_t bytes) {
     child.argv = {(folder / kProgramFile).string()};
     child.folder = folder;
     child.cage = Cage::code;
-    // A thousand values a second at least: a hundredth of what ordinary code does.
-    child.limits.cpuSeconds =
-        std::min<std::int64_t>(2 + static_cast<std::int64_t>(bytes) / 4000, 60);
+    // A thousand values a second written and fifty thousand read, at least: a hundredth of what
+    // ordinary code does.
+    std::error_code none;
+    const std::uint64_t read = std::filesystem::file_size(folder / kRunInputFile, none);
+    const std::uint64_t work = bytes / 4000 + (none ? 0 : read / 200'000);
+    child.limits.cpuSeconds = std::min<std::int64_t>(2 + static_cast<std::int64_t>(work), 120);
     child.limits.wallMs = 5'000 * child.limits.cpuSeconds;
     child.limits.memoryBytes = 256'000'000;
     child.limits.fileBytes = static_cast<std::int64_t>(bytes) + 4096;

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <fstream>
 #include <limits>
+#include <span>
 
 #include <sodium.h>
 
@@ -215,35 +216,50 @@ std::size_t windowCount(const Dataset& d, const Segment& s) {
 
 namespace {
 
-// Rows before a segment that its windows may look back at.
-std::size_t rowsBefore(const Dataset& d, std::size_t index) {
+using Parts = std::span<const Part>;
+
+bool isOneOf(Part part, Parts parts) {
+    return std::ranges::find(parts, part) != parts.end();
+}
+
+// Rows before a segment that its windows may look back at: of parts that are used alike.
+std::size_t rowsBefore(const Dataset& d, std::size_t index, Parts alike) {
     std::size_t rows = 0;
     for (std::size_t i = index; i > 0 && rows < d.history && d.segments[i].follows; --i) {
         const Segment& s = d.segments[i];
         const Segment& before = d.segments[i - 1];
         const bool next = before.offset + before.samples * d.channels.size() == s.offset;
-        if (!next || before.part != s.part || before.group != s.group) break;
+        if (!next || !isOneOf(before.part, alike) || before.group != s.group) break;
         rows += before.samples;
     }
     return std::min(rows, d.history);
 }
 
-}  // namespace
-
-std::vector<WindowRef> windows(const Dataset& d, Part part) {
+std::vector<WindowRef> windowsOf(const Dataset& d, Parts parts, std::size_t step) {
     std::vector<WindowRef> refs;
     const std::size_t own = d.windowLength - d.history;
-    const std::size_t step = part == Part::train ? d.windowStride : own;
     for (std::size_t i = 0; i < d.segments.size(); ++i) {
         const Segment& s = d.segments[i];
-        if (s.part != part) continue;
-        const std::size_t before = rowsBefore(d, i);
+        if (!isOneOf(s.part, parts)) continue;
+        const std::size_t before = rowsBefore(d, i, parts);
         for (std::size_t at = d.history - before; at + own <= s.samples; at += step) {
             const float* first = d.samples.data() + s.offset + at * d.channels.size();
             refs.push_back({first - d.history * d.channels.size(), s.label, i});
         }
     }
     return refs;
+}
+
+}  // namespace
+
+std::vector<WindowRef> windows(const Dataset& d, Part part) {
+    const Part parts[] = {part};
+    return windowsOf(d, parts, part == Part::train ? d.windowStride : d.windowLength - d.history);
+}
+
+std::vector<WindowRef> fitWindows(const Dataset& d) {
+    constexpr Part kParts[] = {Part::train, Part::validation};
+    return windowsOf(d, kParts, d.windowStride);
 }
 
 std::size_t labelChanges(const Dataset& d) {

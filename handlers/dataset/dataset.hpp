@@ -80,6 +80,8 @@ std::size_t labelChanges(const Dataset& dataset);
 // Train windows step by windowStride, validation and test windows by windowLength less history (no
 // overlap of what is labelled).
 std::vector<WindowRef> windows(const Dataset& dataset, Part part);
+// The windows of the final fit, where validation teaches too: it is cut as densely as train.
+std::vector<WindowRef> fitWindows(const Dataset& dataset);
 std::size_t windowCount(const Dataset& dataset, const Segment& segment);
 
 // bad_data: not a dataset, cut short, or a field out of bounds. bad_path: cannot be opened.

@@ -69,6 +69,25 @@ std::vector<Segment> cutByTime(const Dataset& data, std::size_t fold) {
     return cut;
 }
 
+// Recordings that stand for themselves, class by class in their order; validation is one of so many
+// equal pieces of each class. Empty where a class has too few.
+std::vector<Segment> cutByOrder(const Dataset& data, std::size_t fold) {
+    std::vector<std::size_t> count(data.classes.size()), seen(data.classes.size());
+    for (const Segment& segment : data.segments) {
+        if (segment.part != Part::test) ++count[static_cast<std::size_t>(segment.label)];
+    }
+    if (std::ranges::any_of(count, [](std::size_t n) { return n > 0 && n < kTimes; })) return {};
+    const std::size_t piece = (2 * fold - 1) % kTimes;
+    std::vector<Segment> cut = data.segments;
+    for (Segment& segment : cut) {
+        if (segment.part == Part::test) continue;
+        const auto label = static_cast<std::size_t>(segment.label);
+        const bool inside = seen[label]++ * kTimes / count[label] == piece;
+        segment.part = inside ? Part::validation : Part::train;
+    }
+    return cut;
+}
+
 // Takes the segments over unless a part lacks a class then.
 bool take(Dataset& data, std::vector<Segment> segments) {
     for (const Part part : {Part::train, Part::validation}) {
@@ -88,7 +107,8 @@ bool takeFold(Dataset& data, std::size_t fold) {
         std::ranges::any_of(validation, [&](const auto& each) { return train.contains(each); });
     if (train.empty() || validation.empty()) return false;
     if (shared && labelChanges(data) > 0) return take(data, cutByTime(data, fold));
-    if (shared) return false;
+    if (shared && std::ranges::any_of(data.segments, &Segment::follows)) return false;
+    if (shared) return take(data, cutByOrder(data, fold));
     const auto some = chosen(train, validation.size(), fold);
     std::vector<Segment> segments = data.segments;
     for (Segment& segment : segments) {

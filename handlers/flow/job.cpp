@@ -201,8 +201,12 @@ void Job::progress(int percent, std::string text) {
     if (world_.clock.steadyMs() - lastPublished_ >= kPublishEveryMs) publish();
 }
 
+std::filesystem::path Job::scratch() const {
+    return world_.settings.stateDir / "jobs" / id_;
+}
+
 Result<std::filesystem::path> Job::folder(const std::string& name) {
-    const auto path = world_.settings.stateDir / "jobs" / id_ / name;
+    const auto path = scratch() / name;
     std::error_code error;
     std::filesystem::remove_all(path, error);  // what a killed run left
     std::filesystem::create_directories(path, error);
@@ -476,7 +480,7 @@ Status Jobs::finish(Job& job, const Result<Json>& result) {
     job.event("ended", job.record_["state"].get<std::string>());
     // First of all: its room may be what the journal lacks.
     std::error_code ignored;
-    std::filesystem::remove_all(world_.settings.stateDir / "jobs" / job.id_, ignored);
+    std::filesystem::remove_all(job.scratch(), ignored);
     std::vector<Write> writes = job.takeEvents();
     writes.push_back({"job", job.id_, job.stateJson()});
     if (auto committed = world_.journal.commit(writes); !committed) return committed;

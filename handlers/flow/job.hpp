@@ -60,7 +60,9 @@ class Job {
     // What the report of this job says so far; kept as an artefact when the job ends, its digest in
     // the job's record under "report". Built anew when a job runs again.
     Json& report() { return report_; }
-    // A scratch folder below the state folder that is removed when the job ends.
+    // What the job writes until it ends, when this is removed.
+    [[nodiscard]] std::filesystem::path scratch() const;
+    // An empty folder in it.
     [[nodiscard]] Result<std::filesystem::path> folder(const std::string& name);
 
     [[nodiscard]] Json stateJson() const;

@@ -349,6 +349,11 @@ std::string costText(const BoardLimits& limits) {
                 ? ", all features times " + n(limits.featureCost) + " on this board"
                 : "") +
            "\n"
+           "- code: " +
+           std::to_string(kGeneratedFlash) + " bytes of flash a function, " +
+           std::to_string(kGeneratedRam) +
+           " bytes of RAM, and for a feature two copies of the window, rounded up to a power of "
+           "two\n"
            "- multiplications: output places * kernel * input channels * filters";
 }
 

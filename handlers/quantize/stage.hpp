@@ -25,6 +25,8 @@ namespace tinsmith::quantize {
 //   {"tflite":"model.tflite","sha256","bytes","macs","input":{"scale","zero_point"},
 //    "parts":{"validation":{"windows","correct","accuracy","lower90","float_accuracy","agreement","confusion":[[…]],
 //             "per_class":{label: recall or null},"outputs":"outputs-validation.bin"}}}
+// "fold" in the input: another cut of the data (handlers/dataset/folds.hpp). "code_features": the
+// file of a code::FeatureTable, where the plan has a block `code`.
 // Where the plan has a decision rule, code-input-<part> is what its program is given
 // (handlers/code). And "ranges", as handlers/train/int8_scales.hpp writes them. Where the recipe
 // asks for fine-tuning and no ranges were given, JOBDIR/start is the float network to fine-tune,
@@ -35,7 +37,7 @@ namespace tinsmith::quantize {
 
 // How a model of another version does on a dataset. JOBDIR/input.json:
 //   {"tflite":"path","dataset":"path.tsd","plan":{…},"network_json":{…},"parts":["test"]}
-// with that version's plan and network.json (its normalisation). Returns
+// with that version's plan and network.json (its normalisation), "code_features" as above. Returns
 //   {"parts":{"test":{"windows","correct","accuracy","lower90","confusion","per_class"}}}
 // bad_data where the model has other classes or another window than the dataset.
 [[nodiscard]] Result<Json> evaluateStage(const std::filesystem::path& jobDir,

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "handlers/dataset/folds.hpp"
 #include "handlers/flow/files.hpp"
 #include "handlers/train/job.hpp"
 
@@ -81,6 +82,7 @@ Result<StageData> readStageData(const std::filesystem::path& jobDir) {
     auto data = dataset::load(*dataPath);
     if (!data) return std::unexpected(data.error());
     input.data = std::move(*data);
+    static_cast<void>(dataset::takeFold(input.data, input.json.value("fold", std::size_t{0})));
     input.window = train::windowShape(input.data);
     return input;
 }

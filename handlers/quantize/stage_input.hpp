@@ -23,7 +23,8 @@ struct StageInput : StageData {
     plan::Plan plan;
 };
 
-// Reads JOBDIR/input.json with the member "dataset"; what loading the dataset fails with.
+// Reads JOBDIR/input.json with the member "dataset", and "fold" (dataset/folds.hpp) where it is
+// another than 0; what loading the dataset fails with.
 [[nodiscard]] Result<StageData> readStageData(const std::filesystem::path& jobDir);
 // The member "plan", which must fit the window; `schema` with the path of what is wrong.
 [[nodiscard]] Result<plan::Plan> planMember(StageData& data);

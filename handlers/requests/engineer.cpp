@@ -178,9 +178,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
         if (plan && !(plan->feature.empty() && plan->decision.empty())) {
             // Compiled and run before anything is trained: a fault of the code goes back at once.
             const Json json = plan::toJson(*plan);
-            const Json inputs = {{"code", json["code"]}, {"data", goal.data}};
-            Result<Json> checked = co_await job.step(
-                "code", inputs, checkGenerated(job, json, goal.data, percentOf(job, goal)));
+            Result<Json> checked = co_await codeStep(job, goal, json);
             if (!checked && endsJob(checked.error())) co_return std::unexpected(checked.error());
             if (!checked) plan = std::unexpected(checked.error());
         }

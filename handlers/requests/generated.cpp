@@ -115,11 +115,13 @@ Task<Result<fs::path>> runGenerated(Job& job, code::Kind kind, fs::path program,
     // Its user in the cage is another.
     fs::permissions(copy, fs::perms::others_exec | fs::perms::others_read | fs::perms::owner_exec,
                     fs::perm_options::add, error);
-    if (!error) fs::copy_file(input, *folder / code::kRunInputFile, error);
+    // Windows are many: they are moved, not copied.
+    const std::size_t items = itemsOf(input);
+    if (!error) fs::rename(input, *folder / code::kRunInputFile, error);
     if (error)
-        co_return fail(Code::internal, "cannot copy the code's input: " + error.message(),
+        co_return fail(Code::internal, "cannot move the code's input: " + error.message(),
                        "see the daemon's log");
-    Child child = code::runChild(*folder, code::outputBytes(itemsOf(input), outputs));
+    Child child = code::runChild(*folder, code::outputBytes(items, outputs));
     Result<Exit> exit = co_await job.world().workers.run(std::move(child), job.token());
     if (!exit) co_return std::unexpected(exit.error());
     const Status ended = code::checkExit(kind, *exit);

@@ -21,8 +21,8 @@ Task<Result<std::filesystem::path>> gatewayProgram(Job& job, Json plan, code::Ki
 Task<Result<std::string>> boardObject(Job& job, Json plan, code::Kind kind,
                                       std::vector<std::string> compiler);
 
-// Runs the program on `input` (a code-input file); the path of what it wrote. `outputs`: values
-// that it writes for each item.
+// Runs the program on `input` (a code-input file, which is moved); the path of what it wrote.
+// `outputs`: values that it writes for each item.
 Task<Result<std::filesystem::path>> runGenerated(Job& job, code::Kind kind,
                                                  std::filesystem::path program,
                                                  std::filesystem::path input, int outputs);

@@ -15,13 +15,15 @@ constexpr int kInt8From = 70;
 constexpr int kInt8Until = 75;
 
 // Trains on from what the quantise stage prepared in its folder; {"network": folder, "ranges"}.
-Task<Result<Json>> fineTune(Job& job, Goal goal, Json plan, Json calibrated, int from, int to) {
+Task<Result<Json>> fineTune(Job& job, Goal goal, Json plan, Json calibrated, int from, int to,
+                            int fold) {
     const Json recipe = plan.value("quantization", Json::object());
     const std::filesystem::path folder = calibrated.value("folder", "");
     const Json input = {
         {"dataset", job.world().artefacts.path(goal.data).string()},
         {"plan", plan},
         {"seed", goal.seed},
+        {"fold", fold},
         {"epochs", recipe.value("fine_tune_epochs", 1)},
         {"start", (folder / "start").string()},
         {"fine_tune",
@@ -39,10 +41,11 @@ Task<Result<Json>> fineTune(Job& job, Goal goal, Json plan, Json calibrated, int
 }  // namespace
 
 Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path network, Json parts,
-                          int percentFrom, int percentTo) {
+                          int percentFrom, int percentTo, int fold) {
     const Json given = {{"dataset", job.world().artefacts.path(goal.data).string()},
                         {"plan", plan},
-                        {"network", network.string()}};
+                        {"network", network.string()},
+                        {"fold", fold}};
     Result<Json> ready = co_await withCodeFeatures(job, given, percentFrom);
     if (!ready) co_return std::unexpected(ready.error());
     Json input = *ready;
@@ -52,7 +55,7 @@ Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path 
                                                     "calibrate", percentFrom, percentFrom);
         if (!calibrated) co_return std::unexpected(calibrated.error());
         Result<Json> tuned =
-            co_await fineTune(job, goal, plan, *calibrated, percentFrom, percentTo);
+            co_await fineTune(job, goal, plan, *calibrated, percentFrom, percentTo, fold);
         if (!tuned) co_return std::unexpected(tuned.error());
         input.update(*tuned);
         input["reference"] = network.string();
@@ -61,7 +64,7 @@ Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path 
     Result<Json> made =
         co_await runStage(job, "tinsmith-work", "quantize", input, "int8", percentFrom, percentTo);
     if (!made) co_return std::unexpected(made.error());
-    Result<Json> ruled = co_await withRule(job, goal, plan, *made, percentTo);
+    Result<Json> ruled = co_await withRule(job, goal, plan, *made, percentTo, fold);
     co_return ruled;
 }
 

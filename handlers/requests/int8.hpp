@@ -11,9 +11,10 @@ namespace tinsmith {
 
 // Runs the quantise stage on the network in a folder, with a pass of fine-tuning through int8
 // arithmetic before where the recipe asks for one. Returns the stage's output with "folder", as
-// handlers/quantize/stage.hpp says; `parts` are evaluated, agreement is with that network.
+// handlers/quantize/stage.hpp says; `parts` are evaluated, agreement is with that network. `fold`:
+// the cut of the data that the network was trained on.
 Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path network, Json parts,
-                          int percentFrom, int percentTo);
+                          int percentFrom, int percentTo, int fold = 0);
 
 // Float weights to int8, measured once on test: {"tflite"
 // (artefact),"parts":{"validation","test"},"outputs":{"validation","test"} (artefacts of the int8

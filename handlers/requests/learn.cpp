@@ -58,6 +58,17 @@ Status nothingFits(const Goal& goal) {
                 "relax limits/" + smallest.broken + " or choose a larger board", "/limits");
 }
 
+// Code that the asker wrote is in every plan: its fault ends the job at once, and is told to the
+// asker.
+Task<Status> checkFixedCode(Job& job, Goal goal, plan::Plan plan) {
+    if (!goal.fixed.is_object() || !goal.fixed.contains("code")) co_return Status();
+    Result<Json> checked = co_await codeStep(job, goal, plan::toJson(plan));
+    if (checked) co_return Status();
+    Error error = checked.error();
+    if (!error.path.empty()) error.path = "/plan" + error.path;
+    co_return std::unexpected(error);
+}
+
 // Whether there is something for a language model to decide.
 bool asksModel(const World& world, const Goal& goal) {
     return world.llm.configured() && goal.llmCalls > 0 && !plan::fixesAll(goal.fixed);
@@ -69,6 +80,8 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
     reportGoal(job, goal);
     const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
     if (first.empty()) co_return std::unexpected(nothingFits(goal).error());
+    const Status code = co_await checkFixedCode(job, goal, first.front().plan);
+    if (!code) co_return std::unexpected(code.error());
     Books books;
     Conversation talk;
     if (asksModel(job.world(), goal)) {
@@ -99,6 +112,8 @@ Task<Result<Json>> dryRun(Job& job, Goal goal) {
     reportGoal(job, goal);
     const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
     if (first.empty()) co_return std::unexpected(nothingFits(goal).error());
+    const Status code = co_await checkFixedCode(job, goal, first.front().plan);
+    if (!code) co_return std::unexpected(code.error());
     plan::Plan chosen = first.front().plan;
     std::string planner = "search";
     if (asksModel(job.world(), goal)) {

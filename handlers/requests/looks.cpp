@@ -9,8 +9,9 @@ namespace tinsmith {
 
 namespace {
 
-// So many further looks at each of so many leading plans.
-constexpr int kFurtherLooks = 5;
+// So many further looks at each of so many leading plans: there are four other cuts
+// (dataset/folds.hpp).
+constexpr int kFurtherLooks = 4;
 constexpr std::size_t kLeaders = 6;
 // From so many groups on, validation is a fair sample of them.
 constexpr int kManyGroups = 10;
@@ -34,7 +35,7 @@ bool roomToConfirm(const Job& job, const Goal& goal, const Books& books) {
 
 bool needsConfirming(const Job& job, const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
-    return best != nullptr && reaches(*best, goal) && best->looks == 1 && cutMatters(goal) &&
+    return best != nullptr && reaches(*best, goal) && best->asked == 1 && cutMatters(goal) &&
            roomToConfirm(job, goal, books);
 }
 
@@ -48,40 +49,42 @@ Json viewOf(const Json& plan) {
 }
 
 // The plans that lead after one look: first the best of each view, then the rest.
-std::vector<plan::Plan> leaders(const Books& books) {
-    std::vector<const Candidate*> list;
-    for (const Candidate& each : books.candidates) {
-        if (each.full && each.mean() < 1) list.push_back(&each);
+std::vector<std::size_t> leaders(const Books& books) {
+    std::vector<std::size_t> list;
+    for (std::size_t i = 0; i < books.candidates.size(); ++i) {
+        if (books.candidates[i].full) list.push_back(i);
     }
     if (list.size() < 2) return {};
     std::ranges::stable_sort(list, std::greater(),
-                             [](const Candidate* each) { return each->mean(); });
+                             [&](std::size_t i) { return books.candidates[i].mean(); });
     std::vector<Json> views;
-    std::ranges::stable_partition(list, [&](const Candidate* each) {
-        Json view = viewOf(each->choice.plan);
+    std::vector<std::size_t> first, rest;
+    for (const std::size_t i : list) {
+        Json view = viewOf(books.candidates[i].choice.plan);
         const bool fresh = std::ranges::find(views, view) == views.end();
+        (fresh ? first : rest).push_back(i);
         if (fresh) views.push_back(std::move(view));
-        return fresh;
-    });
-    std::vector<plan::Plan> plans;
-    for (const Candidate* each : list) {
-        if (plans.size() < kLeaders) plans.push_back(each->plan);
     }
-    return plans;
+    first.insert(first.end(), rest.begin(), rest.end());
+    if (first.size() > kLeaders) first.resize(kLeaders);
+    return first;
 }
 
-// `number` from 1: each sees other groups and has another seed.
-Task<Status> look(Job& job, Goal goal, Books& books, plan::Plan plan, int number) {
+// The next look at a candidate: on another cut, with another seed, for as many epochs as the first.
+Task<Status> look(Job& job, Goal goal, Books& books, std::size_t index) {
+    const Candidate& candidate = books.candidates[index];
     Try again;
-    again.trial.plan = plan;
+    again.trial.plan = candidate.plan;
     again.trial.rung = 2;
+    again.trial.epochsScale = std::min(
+        1.0, static_cast<double>(candidate.choice.epochs) / candidate.plan.training.epochs);
     again.planner = "search";
-    again.reason = "The same plan on other validation groups and with another seed.";
+    again.reason = "The same plan with another part of the data as validation, and another seed.";
     again.mostMs = std::max<std::int64_t>(1, (goal.budgetMs - job.consumedMs()) / 2);
     again.forSearch = false;
-    again.fold = number;
-    goal.seed += 1000 * static_cast<std::uint64_t>(number);
-    job.progress(percentOf(job, goal), "looks again at " + describe(plan::toJson(plan)));
+    again.fold = candidate.asked;
+    goal.seed += 1000 * static_cast<std::uint64_t>(again.fold);
+    job.progress(percentOf(job, goal), "looks again at " + describe(candidate.choice.plan));
     const Status tried = co_await tryPlan(job, goal, books, again);
     co_return tried;
 }
@@ -95,17 +98,19 @@ bool targetHolds(const Job& job, const Goal& goal, const Books& books) {
 
 Task<Status> confirmBest(Job& job, Goal goal, Books& books) {
     if (!needsConfirming(job, goal, books)) co_return Status();
-    const plan::Plan plan = bestOf(books, goal)->plan;
-    const Status looked = co_await look(job, goal, books, plan, 1);
+    const auto best = static_cast<std::size_t>(bestOf(books, goal) - books.candidates.data());
+    const Status looked = co_await look(job, goal, books, best);
     co_return looked;
 }
 
 Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
-    const std::vector<plan::Plan> plans = leaders(books);
-    for (int number = 1; number <= kFurtherLooks; ++number) {
-        for (const plan::Plan& plan : plans) {
+    const std::vector<std::size_t> plans = leaders(books);
+    for (int round = 1; round <= kFurtherLooks; ++round) {
+        for (const std::size_t plan : plans) {
+            if (books.candidates[plan].asked > round) continue;
             if (targetHolds(job, goal, books) || !budgetLeft(job, goal, books)) co_return Status();
-            const Status looked = co_await look(job, goal, books, plan, number);
+            books.comparing = true;
+            const Status looked = co_await look(job, goal, books, plan);
             if (!looked) co_return looked;
         }
     }

@@ -8,11 +8,12 @@
 
 namespace tinsmith {
 
-// Looks once more at the plan that reaches the target, where one look proves little and the budget
+// Looks once more at the plan that reaches the target, where one cut proves little and the budget
 // has room for it.
 Task<Status> confirmBest(Job& job, Goal goal, Books& books);
 
-// Whether the best plan reaches the target, and was confirmed where that is possible.
+// Whether the best plan reaches the target, and was looked at again where that matters and there is
+// room for it.
 bool targetHolds(const Job& job, const Goal& goal, const Books& books);
 
 // What is left of the budget goes into looks at the plans that lead.

@@ -11,7 +11,7 @@ namespace tinsmith {
 
 namespace fs = std::filesystem;
 
-Task<Result<Json>> withRule(Job& job, Goal goal, Json plan, Json made, int percent) {
+Task<Result<Json>> withRule(Job& job, Goal goal, Json plan, Json made, int percent, int fold) {
     constexpr code::Kind kRule = code::Kind::decision;
     if (!hasCode(plan, kRule)) co_return made;
     Result<fs::path> program = co_await gatewayProgram(job, plan, kRule);
@@ -26,6 +26,7 @@ Task<Result<Json>> withRule(Job& job, Goal goal, Json plan, Json made, int perce
         const Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
                             {"plan", plan},
                             {"part", part},
+                            {"fold", fold},
                             {"outputs", (folder / ("outputs-" + part + ".bin")).string()},
                             {"decided", decided->string()}};
         Result<Json> report =

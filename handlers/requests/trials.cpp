@@ -55,7 +55,7 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
         const std::filesystem::path folder = trained->value("folder", "");
         const std::filesystem::path network = folder / trained->value("network", "network");
         const Json parts = Json::array({"validation"});
-        Result<Json> int8 = co_await toInt8(job, goal, plan, network, parts, from, from);
+        Result<Json> int8 = co_await toInt8(job, goal, plan, network, parts, from, from, fold);
         if (!int8) co_return std::unexpected(int8.error());
         result["validation"] =
             int8->value("parts", Json::object()).value("validation", Json::object());
@@ -171,7 +171,7 @@ bool reaches(const Candidate& candidate, const Goal& goal) {
 
 const Candidate* bestOf(const Books& books, const Goal& goal) {
     const auto rank = [&](const Candidate& each) {
-        return std::tuple(reaches(each, goal), each.looks, each.mean());
+        return std::tuple(reaches(each, goal), books.comparing ? each.looks : 0, each.mean());
     };
     const Candidate* best = nullptr;
     for (const Candidate& each : books.candidates) {
@@ -197,7 +197,8 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     const plan::Plan& plan = wanted.trial.plan;
     const Json json = plan::toJson(plan);
     const plan::Feasibility cost = plan::check(plan, goal.window(), goal.limits);
-    const bool full = wanted.trial.rung > 0 && wanted.fold == 0;
+    const bool full = wanted.trial.rung > 0;
+    const bool look = wanted.fold > 0;
     const double share = shareOf(goal, books, wanted);
     job.setAttempt(++books.tried);
     const std::int64_t before = job.consumedMs();
@@ -207,6 +208,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     outcome.trial = wanted.trial;
     outcome.seconds = static_cast<double>(ms) / 1000;
     outcome.cost = cost;
+    if (full) ++candidateOf(books, plan).asked;
     if (!result) {
         const Code code = result.error().code;
         if (code == Code::cancelled || code == Code::storage_full) {
@@ -236,15 +238,20 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     attempt.accuracy = outcome.accuracy;
     attempt.lower90 = outcome.lower90;
     attempt.facts = factsOf(goal, *result, cost, share, full);
+    if (look) {
+        attempt.facts.emplace_back(
+            "a further look: another part of the data was validation, so compare its accuracy with "
+            "that of the first look alone");
+    }
     reportAttempt(job, attempt, wanted.reason, ms, cost);
     if (full) books.longestTrialMs = std::max(books.longestTrialMs, ms);
-    if (full || wanted.fold > 0) {
+    if (full) {
         Candidate& candidate = candidateOf(books, plan);
         candidate.sum += outcome.accuracy;
         ++candidate.looks;
-        candidate.attempt = static_cast<std::size_t>(attempt.number) - 1;
-        if (full) {
+        if (!look) {
             candidate.full = true;
+            candidate.attempt = static_cast<std::size_t>(attempt.number) - 1;
             Choice& choice = candidate.choice;
             choice.epochs =
                 std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
@@ -256,7 +263,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
             choice.planner = wanted.planner;
         }
     }
-    if (wanted.forSearch || full) books.outcomes.push_back(std::move(outcome));
+    if (wanted.forSearch || (full && !look)) books.outcomes.push_back(std::move(outcome));
     co_return Status();
 }
 

@@ -36,9 +36,10 @@ struct Candidate {
     plan::Plan plan;
     Choice choice;            // of the newest full look
     bool full = false;        // trained to the end and measured as int8 at least once
-    std::size_t attempt = 0;  // where it stands in Books::attempts
+    std::size_t attempt = 0;  // where its first look stands in Books::attempts
     double sum = 0;
-    int looks = 0;
+    int looks = 0;  // that gave an accuracy
+    int asked = 0;  // looks that were begun; so many cuts of the data had their turn
 
     [[nodiscard]] double mean() const { return looks == 0 ? 0 : sum / looks; }
 };
@@ -48,6 +49,7 @@ struct Books {
     std::vector<plan::Attempt> attempts;  // what a language model is shown
     std::vector<Candidate> candidates;
     int tried = 0;                    // trainings
+    bool comparing = false;           // the leaders are looked at in turn: see bestOf()
     std::int64_t longestTrialMs = 0;  // of the full ones
 
     // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
@@ -57,9 +59,9 @@ struct Books {
 // Validation's lower bound and the mean of all looks are at the target or above.
 bool reaches(const Candidate& candidate, const Goal& goal);
 
-// Who reaches the target comes first, then who was looked at most often (other looks see other
-// groups), then the better mean. Ties go to the earlier, and the search proposes what usually wins
-// first. Null while no plan was trained to the end.
+// Who reaches the target comes first, then the better mean; once the leaders are compared, who was
+// looked at more often comes before that. Ties go to the earlier, and the search proposes what
+// usually wins first. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
 // Leaves room for the final fit, which takes about as long as the longest trial did.
@@ -75,7 +77,7 @@ struct Try {
     std::int64_t mostMs = 0;           // it may take; fewer epochs where more are expected; 0 = any
     std::optional<std::size_t> again;  // continues this attempt's entry instead of a new one
     bool forSearch = true;             // enters the search's outcomes
-    int fold = 0;                      // other validation groups: a further look at the plan
+    int fold = 0;  // another cut of the data (dataset/folds.hpp): a further look at the plan
 };
 
 // Trains one plan, measures it and enters it into the books and the report. A plan that cannot be

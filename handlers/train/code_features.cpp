@@ -18,9 +18,8 @@ namespace tinsmith::train {
 namespace {
 
 constexpr std::size_t kMaxInputBytes = 1 << 20;
-// Of windows as floats; the daemon's machine has to hold them twice.
-constexpr std::size_t kMaxWindowBytes = 256u << 20;
-constexpr const char* kTableFile = "features.bin";
+// Of windows and of what is computed of them, as floats; they are held twice.
+constexpr std::size_t kMaxFloatBytes = 256u << 20;
 
 // All windows as the blocks see them, one behind the other.
 struct Seen {
@@ -37,18 +36,6 @@ std::vector<dataset::WindowRef> everyWindow(const dataset::Dataset& data) {
         all.insert(all.end(), some.begin(), some.end());
     }
     return all;
-}
-
-// In the final fit validation teaches, too, and is cut as densely as train.
-std::vector<dataset::WindowRef> windowsOfTheFit(const dataset::Dataset& data,
-                                                dataset::Dataset& merged) {
-    for (auto& segment : merged.segments) {
-        if (segment.part == dataset::Part::validation) segment.part = dataset::Part::train;
-    }
-    auto windows = dataset::windows(merged, dataset::Part::train);
-    for (auto& window : windows)
-        window.samples = data.samples.data() + (window.samples - merged.samples.data());
-    return windows;
 }
 
 Result<Seen> readWindows(const std::filesystem::path& jobDir) {
@@ -69,10 +56,9 @@ Result<Seen> readWindows(const std::filesystem::path& jobDir) {
     const std::size_t size = std::size_t{dsp::seenLength(pipeline)} * pipeline.channels;
 
     std::vector<dataset::WindowRef> all = everyWindow(*data);
-    dataset::Dataset merged = *data;
-    const auto fit = windowsOfTheFit(*data, merged);
+    const auto fit = dataset::fitWindows(*data);
     all.insert(all.end(), fit.begin(), fit.end());
-    const std::size_t most = kMaxWindowBytes / (size * sizeof(float));
+    const std::size_t most = kMaxFloatBytes / ((size + block->bins) * sizeof(float));
     std::unordered_set<std::uint64_t> known;
     for (const dataset::WindowRef& window : all) {
         const std::vector<float> values = plan::seenWindow(pipeline, window.samples);
@@ -81,7 +67,8 @@ Result<Seen> readWindows(const std::filesystem::path& jobDir) {
             return fail(
                 Code::too_large,
                 "there are more than " + std::to_string(most) + " windows for the block \"code\"",
-                "use a larger stride in windowing, or resample", "/windowing");
+                "use a larger stride in windowing, resample, or let it yield fewer values",
+                "/windowing");
         }
         seen.values.insert(seen.values.end(), values.begin(), values.end());
     }
@@ -120,9 +107,10 @@ Result<Json> codeFeaturesStage(const std::filesystem::path& jobDir, const StageP
     for (std::size_t i = 0; i < seen->windows.first.size(); ++i) {
         table.add({seen->windows.first[i], size}, std::span(*values).subspan(i * width, width));
     }
-    if (auto saved = table.save(jobDir / kTableFile); !saved) return std::unexpected(saved.error());
+    if (auto saved = table.save(jobDir / code::kTableFile); !saved)
+        return std::unexpected(saved.error());
     progress({{"percent", 100}, {"text", "features computed"}});
-    return Json{{"table", kTableFile}};
+    return Json{{"table", code::kTableFile}};
 }
 
 }  // namespace tinsmith::train

@@ -70,7 +70,7 @@ class Fit {
 
   private:
     Status prepare();
-    Status takeWindows(const dataset::Dataset& data);
+    Status takeWindows(std::vector<dataset::WindowRef> windows);
     // `Net` computes logits and has parameters, as TorchNet and FakeQuantNet do.
     template <class Net>
     Result<Fitted> fitted(Net& net);
@@ -104,15 +104,15 @@ class Fit {
 };
 
 // The windows that teach.
-Status Fit::takeWindows(const dataset::Dataset& data) {
-    auto kept = cleaned(job_.plan.cleaning, data, dataset::windows(data, Part::train));
+Status Fit::takeWindows(std::vector<dataset::WindowRef> windows) {
+    auto kept = cleaned(job_.plan.cleaning, job_.data, std::move(windows));
     if (!kept) return std::unexpected(kept.error());
     windows_ = std::move(*kept);
     return {};
 }
 
 Status Fit::prepare() {
-    if (auto ok = takeWindows(job_.data); !ok) return ok;
+    if (auto ok = takeWindows(dataset::windows(job_.data, Part::train)); !ok) return ok;
     const auto validationWindows = dataset::windows(job_.data, Part::validation);
     if (windows_.empty())
         return fail(Code::bad_data, "the train part holds no window", "record more data");
@@ -128,15 +128,7 @@ Status Fit::prepare() {
     normalisation_ = job_.start ? Normalisation{job_.start->mean, job_.start->inverseDeviation}
                                 : fit(train_, extractor_.sharedColumns());
     if (job_.withValidation) {
-        // All recordings teach now, so validation is cut as densely as train.
-        dataset::Dataset all = job_.data;
-        for (auto& segment : all.segments) {
-            if (segment.part == Part::validation) segment.part = Part::train;
-        }
-        if (auto ok = takeWindows(all); !ok) return ok;
-        // The copy's samples end here: point into the job's own.
-        for (auto& window : windows_)
-            window.samples = job_.data.samples.data() + (window.samples - all.samples.data());
+        if (auto ok = takeWindows(dataset::fitWindows(job_.data)); !ok) return ok;
         train_ = extractor_.extract(windows_);
     }
     apply(normalisation_, train_);

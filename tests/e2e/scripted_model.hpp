@@ -66,12 +66,34 @@ class ScriptedModel {
 
     // A chat completion that says `text`; it counts no tokens.
     static std::string saying(const std::string& text) {
-        const Json choice = {{"message", {{"role", "assistant"}, {"content", text}}},
+        const Json choice = {{"message", {{"role", "assistant"}, {"content", wide(text)}}},
                              {"finish_reason", "stop"}};
-        return Json{{"model", "scripted"}, {"choices", Json::array({choice})}}.dump();
+        return rawText({{"model", "scripted"}, {"choices", Json::array({choice})}});
     }
 
   private:
+    // What is said may be no UTF-8, or be cut inside a character, which Json does not write: each
+    // byte travels as the character of its number, and is itself again on the wire.
+    static std::string wide(const std::string& bytes) {
+        std::string text;
+        for (const char c : bytes) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte >= 0x80) text += static_cast<char>(0xC0 | byte >> 6);
+            text += static_cast<char>(byte >= 0x80 ? 0x80 | (byte & 0x3F) : byte);
+        }
+        return text;
+    }
+    static std::string rawText(const Json& json) {
+        const std::string text = json.dump();
+        std::string bytes;
+        for (std::size_t i = 0; i < text.size(); ++i) {
+            const auto lead = static_cast<unsigned char>(text[i]);
+            bytes +=
+                lead < 0x80 ? text[i] : static_cast<char>((lead & 3) << 6 | (text[++i] & 0x3F));
+        }
+        return bytes;
+    }
+
     bool listen() {
         bodies_.clear();
         listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -156,12 +178,12 @@ class ScriptedModel {
         const auto event = [&](const Json& delta, const Json& finish) {
             const Json choice = {{"index", 0}, {"delta", delta}, {"finish_reason", finish}};
             const Json chunk = {{"model", "scripted"}, {"choices", Json::array({choice})}};
-            return send(fd, "data: " + chunk.dump() + "\n\n");
+            return send(fd, "data: " + rawText(chunk) + "\n\n");
         };
         bool heard = send(fd, head(200) + "Content-Type: text/event-stream\r\n\r\n");
         do {
             for (std::size_t at = 0; heard && at < saying.text.size(); at += kPiece)
-                heard = event({{"content", saying.text.substr(at, kPiece)}}, nullptr);
+                heard = event({{"content", wide(saying.text.substr(at, kPiece))}}, nullptr);
         } while (heard && saying.forever && !stop_);
         if (heard && event(Json::object(), "stop")) send(fd, "data: [DONE]\n\n");
     }

@@ -80,10 +80,35 @@ TEST(Folds, SeriesGiveAnotherFifthOfTheTime) {
     }
 }
 
-TEST(Folds, WhatHasNoGroupsStaysAsItIs) {
+// Recordings of one person, ten of each class beside those of test: another fifth in their order.
+TEST(Folds, RecordingsThatShareAGroupAreCutInTheirOrder) {
     Dataset shared = grouped();
     for (Segment& segment : shared.segments) segment.group = "same";
-    EXPECT_FALSE(takeFold(shared, 1));
+    for (const auto& [fold, first] : {std::pair{1, 2}, {2, 6}, {3, 0}, {4, 4}}) {
+        Dataset data = shared;
+        ASSERT_TRUE(takeFold(data, static_cast<std::size_t>(fold)));
+        std::vector<int> seen(2);
+        for (std::size_t i = 0; i < data.segments.size(); ++i) {
+            const Segment& segment = data.segments[i];
+            EXPECT_EQ(segment.part == Part::test, shared.segments[i].part == Part::test);
+            if (segment.part == Part::test) continue;
+            const int place = seen[static_cast<std::size_t>(segment.label)]++;
+            EXPECT_EQ(segment.part == Part::validation, place == first || place == first + 1)
+                << "fold " << fold << ", place " << place;
+        }
+    }
+    Dataset pieces = shared;  // of one recording
+    pieces.segments[5].follows = true;
+    pieces.segments[5].label = pieces.segments[4].label;
+    EXPECT_FALSE(takeFold(pieces, 1));
+    Dataset few = shared;
+    std::erase_if(few.segments, [](const Segment& segment) {
+        return segment.label == 1 && segment.part == Part::train && segment.offset > 3;
+    });
+    EXPECT_FALSE(takeFold(few, 1)) << "no fifths of so few";
+}
+
+TEST(Folds, WhatHasNoOtherCutStaysAsItIs) {
     Dataset lopsided = grouped();  // a class that only one group of train has
     lopsided.segments[0].label = 1;
     std::erase_if(lopsided.segments, [](const Segment& segment) {

@@ -125,7 +125,7 @@ TEST(Preflight, GeneratedFeaturesMustBeThoseOfTheGatewayToTheBit) {
             {"version", 1},
             {"features", {{{"block", "code"}}}},
             {"network", Json::array()},
-            {"training", Json::object()},
+            {"training", {{"epochs", 1}}},
             {"code",
              {{"feature",
                {{"source", "void tinsmith_feature(const float *w, int l, int c, float *o) {}"},
