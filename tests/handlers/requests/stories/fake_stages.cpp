@@ -89,6 +89,11 @@ void FakeStages::write(const fs::path& folder, const Json& output) {
     put(folder / "output.json", output.dump());
 }
 
+double FakeStages::accuracyOf(const Json& input) const {
+    if (ofLook) return ofLook(input["plan"], input.value("fold", 0));
+    return ofPlan ? ofPlan(input["plan"]) : validation;
+}
+
 std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     const std::string program = fs::path(child.argv[0]).filename();
     const std::string stage = program == "tinsmith-work" ? child.argv[1] : program;
@@ -100,12 +105,18 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     if (stage == "tinsmith-train") {
         if (input.contains("fine_tune")) fineTuned.push_back(input);
         trained.push_back(input);
+        if (input.value("fold", 0) == failingFold) {
+            write(folder, {{"error", {{"code", "bad_data"}, {"message", "no windows there"}}}});
+            Exit exit;
+            exit.code = 1;
+            return Result<Exit>(exit);
+        }
         put(folder / "network" / "network.json", R"({"layers":[]})");
         put(folder / "network" / "weights.bin", "weights");
         write(folder, {{"network", "network"},
                        {"epochs", 10},
                        {"best_epoch", 8},
-                       {"validation", part(ofPlan ? ofPlan(input["plan"]) : validation)}});
+                       {"validation", part(accuracyOf(input))}});
     } else if (stage == "look") {
         write(folder, {{"text", "seen: " + input["query"].dump()}});
     } else if (stage == "quantize") {
@@ -113,7 +124,7 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
         put(folder / "outputs-validation.bin", "v");
         put(folder / "outputs-test.bin", "t");
         const Json recipe = input["plan"]["quantization"];
-        Json measured = part(ofPlan ? ofPlan(input["plan"]) : validation);
+        Json measured = part(accuracyOf(input));
         if (ofRecipe) {
             const auto [accuracy, agreement] = ofRecipe(recipe);
             measured = part(accuracy);

@@ -27,6 +27,9 @@ class FakeStages {
     std::function<std::pair<double, double>(const Json& recipe)> ofRecipe;
     // Accuracy on validation by plan instead, where a test sets it.
     std::function<double(const Json& plan)> ofPlan;
+    // The same by plan and cut of the data, where a test sets it.
+    std::function<double(const Json& plan, int fold)> ofLook;
+    int failingFold = -1;       // the cut that the trainer cannot train on
     std::vector<Json> trained;  // inputs of the trainer
     double floatAccuracy = 0.99;
     std::size_t payloadPerTensor = 0;  // further bytes of an image, by its form of weights
@@ -41,6 +44,7 @@ class FakeStages {
   private:
     std::optional<Result<Exit>> run(const Child& child);
     void write(const std::filesystem::path& folder, const Json& output);
+    [[nodiscard]] double accuracyOf(const Json& input) const;
 
     std::size_t payload_ = 0;
 };

@@ -1,0 +1,84 @@
+// Further looks at plans: when a job takes one, and what it makes of it.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "tests/handlers/requests/stories/story.hpp"
+
+namespace tinsmith {
+namespace {
+
+using testing::regenerate;
+using testing::Story;
+
+struct Looks : Story {
+    explicit Looks(int validationGroups) {
+        fake.journal.records[{"dataset", "toy"}]["card"]["groups"]["validation"] = {
+            {"count", validationGroups}};
+    }
+    // The cuts that plans were tried on, in order; the final fit is not among them.
+    [[nodiscard]] std::vector<int> cuts() const {
+        std::vector<int> folds;
+        for (const Json& input : stages.trained) {
+            if (input["parts"].size() == 1) folds.push_back(input.value("fold", 0));
+        }
+        return folds;
+    }
+    // The network of the first plan that was tried, and of the one that was taken.
+    [[nodiscard]] Json first() const { return stages.trained.at(0)["plan"]["network"]; }
+    static Json taken(const Json& job) { return job["result"]["plan"]["network"]; }
+};
+
+TEST(Looks, AReachedTargetIsConfirmedWhereGroupsAreFew) {
+    Looks few(2);
+    const Json job = few.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(few.cuts(), (std::vector<int>{0, 1}));
+    EXPECT_NE(few.stages.trained[0]["seed"], few.stages.trained[1]["seed"]);
+    Looks many(12);
+    EXPECT_EQ(many.run("regenerate", regenerate())["state"], "succeeded");
+    EXPECT_EQ(many.cuts(), std::vector<int>{0}) << "so many groups are a fair sample";
+}
+
+TEST(Looks, APlanThatWasLuckyGivesWayToOneThatHolds) {
+    Looks story(2);
+    story.stages.ofLook = [&](const Json& plan, int fold) {
+        if (plan["network"] != story.first()) return 0.95;
+        return fold == 0 ? 0.99 : 0.7;
+    };
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_NE(Looks::taken(job), story.first());
+    EXPECT_EQ(story.cuts(), (std::vector<int>{0, 1, 0, 1})) << "two plans, both looked at twice";
+}
+
+TEST(Looks, ALookThatCannotBeIsNotAskedForAgain) {
+    Looks story(2);
+    story.stages.failingFold = 1;
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(story.cuts(), (std::vector<int>{0, 1})) << "what there is has to do";
+}
+
+TEST(Looks, APlanThatIsAlwaysRightLosesToNobody) {
+    Looks story(2);
+    story.stages.ofLook = [&](const Json& plan, int) {
+        return plan["network"] == story.first() ? 1.0 : 0.9;
+    };
+    Json request = regenerate();
+    request.erase("target");
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(Looks::taken(job), story.first());
+    // Every look of a plan is on another cut.
+    std::map<std::string, std::set<int>> seen;
+    for (const Json& input : story.stages.trained) {
+        if (input["parts"].size() != 1 || input.value("epochs_scale", 1.0) < 1) continue;
+        EXPECT_TRUE(seen[input["plan"].dump()].insert(input.value("fold", 0)).second)
+            << "twice on cut " << input.value("fold", 0);
+    }
+}
+
+}  // namespace
+}  // namespace tinsmith
