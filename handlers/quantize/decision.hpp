@@ -16,9 +16,9 @@ namespace tinsmith::quantize {
 
 // How good the rule is (`tinsmith-work decide JOBDIR`). JOBDIR/input.json:
 //   {"dataset":"path.tsd","plan":{…},"part":"validation","outputs":"path","decided":"path"}
-// and "fold" where it is another than 0. outputs: of that part, as quantizeStage() wrote them; decided: what the rule's program made of
-// code-input-<part>. A window counts as what was published last in its recording, and as wrong
-// before anything was. Returns
+// and "fold" where it is another than 0. outputs: of that part, as quantizeStage() wrote them;
+// decided: what the rule's program made of code-input-<part>. A window counts as what was published
+// last in its recording, and as wrong before anything was. Returns
 //   {"windows","correct","accuracy","lower90","confusion","per_class":{label: recall or null},
 //    "published": share of windows for which something was published,"network_accuracy"}
 // confusion holds the windows for which there was something published. build_failed where the
