@@ -19,7 +19,7 @@ namespace tinsmith {
 class Jobs;
 
 // Whether a step burns CPU. The first heavy step of a job that really runs waits for the one heavy
-// place and keeps it until Job::leaveHeavy or the job's end.
+// place and keeps it until Job::leaveHeavy or the job's end; so does the first one after that.
 enum class Weight { light, heavy };
 
 class Job {

@@ -103,6 +103,7 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
     request.schemaName = question.schemaName;
     const Json inputs = {{"messages", messagesJson(request.messages)}};
     ++spent.calls;
+    job.leaveHeavy();  // a model may take minutes, and other jobs have work for the processor
     Result<Json> record =
         co_await job.step("ask", inputs, call(job, request, question.prompt.version));
     Json line = record ? *record : Json{{"error", toJson(record.error())}};

@@ -61,6 +61,9 @@ TEST(Engineer, TheSearchBeginsAndAMetTargetAsksNobody) {
 TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
     Engineer story;
     story.say(planWith(90));
+    story.fake.llm.onRequest = [&](std::size_t) {
+        EXPECT_EQ(story.jobs->heavyJob(), "") << "others may compute while it thinks";
+    };
     const Json job = story.run("regenerate", regenerate());
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(job["result"]["origin"]["planner"], "scripted");
