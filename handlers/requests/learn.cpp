@@ -22,6 +22,8 @@ constexpr int kFitUntil = 70;
 // Of the budget, for the search's first plans: what a language model has to beat, and what there is
 // when it never answers.
 constexpr double kFirstShare = 0.2;
+// How much longer an epoch takes that has validation's windows, too.
+constexpr double kFitOverTrial = 1.4;
 
 // The built-in search until the target holds, `untilMs` of the budget are spent or it has nothing
 // left to try.
@@ -69,6 +71,16 @@ Task<Status> checkFixedCode(Job& job, Goal goal, plan::Plan plan) {
     co_return std::unexpected(error);
 }
 
+// A trial may have been cut short to leave room for others; where time is left in the end, the
+// final fit takes what the plan asks for.
+int epochsOfFit(const Job& job, const Goal& goal, const Candidate& best) {
+    const int tried = best.choice.epochs;
+    const int planned = best.plan.training.epochs;
+    const auto left = static_cast<double>(goal.budgetMs - job.consumedMs());
+    const double each = kFitOverTrial * std::max(best.choice.epochMs, 1e-3);
+    return std::max(tried, static_cast<int>(std::min<double>(planned, left / each)));
+}
+
 // Whether there is something for a language model to decide.
 bool asksModel(const World& world, const Goal& goal) {
     return world.llm.configured() && goal.llmCalls > 0 && !plan::fixesAll(goal.fixed);
@@ -102,6 +114,7 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
                        "see the job's log for each attempt");
     }
     Choice choice = best->choice;
+    choice.epochs = epochsOfFit(job, goal, *best);
     choice.attempts = books.tried;
     choice.llmCalls = talk.spent.calls;
     choice.llmTokens = talk.spent.tokens;

@@ -255,6 +255,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
             Choice& choice = candidate.choice;
             choice.epochs =
                 std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
+            choice.epochMs = static_cast<double>(ms) / std::max(1, result->value("epochs", 1));
             choice.accuracy = outcome.accuracy;
             choice.lower90 = outcome.lower90;
             choice.validation = validation;

@@ -17,6 +17,7 @@ namespace tinsmith {
 struct Choice {
     Json plan;
     int epochs = 0;       // to fit it once more on train and validation together
+    double epochMs = 0;   // that each took in its trial
     double accuracy = 0;  // int8, on validation
     double lower90 = 0;   // its one-sided lower 90 % bound
     Json validation;      // confusion, per class

@@ -9,6 +9,19 @@ namespace {
 using testing::regenerate;
 using testing::Story;
 
+// So many windows that the first trial may take a few epochs only, as far as was foreseen.
+TEST(Regenerate, TheFinalFitTakesTheEpochsThatATrialHadNoTimeFor) {
+    Story story;
+    story.fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] = 1'000'000;
+    const Json job = story.run("regenerate", regenerate());
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    const int planned = job["result"]["plan"]["training"]["epochs"];
+    const auto& trained = story.stages.trained;
+    EXPECT_LT(trained.front().value("epochs_scale", 1.0), 1) << trained.front()["plan"].dump();
+    EXPECT_EQ(trained.back()["parts"].size(), 2u);
+    EXPECT_EQ(trained.back()["epochs"], planned);
+}
+
 TEST(Regenerate, EndsWithASignedVersionAndStopsWhenTheTargetHolds) {
     Story story;
     const Json job = story.run("regenerate", regenerate());
