@@ -170,7 +170,7 @@ class Finder {
 
     [[nodiscard]] std::optional<Error> misfit(const Json& given, const Json& value,
                                               const std::string& path, int depth = 0) const {
-        const Json& rule = resolved(given);
+        const Json& rule = *resolved(given);
         if (!rule.is_object() || depth > kDeepestRule) return std::nullopt;
         const bool typed = hasType(rule, value);
         if (!typed || !isAmong(rule, value) || !isWithin(rule, value)) {
@@ -183,12 +183,12 @@ class Finder {
     }
 
   private:
-    [[nodiscard]] const Json& resolved(const Json& rule) const {
+    [[nodiscard]] const Json* resolved(const Json& rule) const {
         const Json* place = member(rule, "$ref");
-        if (place == nullptr || !place->is_string()) return rule;
+        if (place == nullptr || !place->is_string()) return &rule;
         const auto text = place->get<std::string>();
         const Json::json_pointer pointer(text.substr(std::min<std::size_t>(1, text.size())));
-        return root_.contains(pointer) ? root_.at(pointer) : rule;
+        return root_.contains(pointer) ? &root_.at(pointer) : &rule;
     }
 
     [[nodiscard]] std::optional<Error> inKeys(const Json& rule, const Json& value,
@@ -218,7 +218,7 @@ class Finder {
             missing.push_back(key);
             const Json* about = member(properties, key);
             add += (add.empty() ? "add \"" : "; \"") + key +
-                   "\": " + (about != nullptr ? wanted(resolved(*about), true) : "it is required");
+                   "\": " + (about != nullptr ? wanted(*resolved(*about), true) : "it is required");
         }
         if (missing.empty()) return std::nullopt;
         return Error{Code::schema, nameOf(path) + " has no " + quotedKeys(missing), add,

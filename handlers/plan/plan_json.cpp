@@ -32,7 +32,7 @@ Status checkSchema(const Json& json) {
 }
 
 template <class T>
-T valueOr(const Json& object, const char* key, T otherwise) {
+T valueOr(const Json& object, const char* key, const T& otherwise) {
     const auto it = object.find(key);
     return it == object.end() ? otherwise : it->template get<T>();
 }
