@@ -48,7 +48,8 @@ Json viewOf(const Json& plan) {
     return view;
 }
 
-// The plans that lead after one look: first the best of each view, then the rest.
+// The plans that lead after one look: first the best of each view, then the rest. None where the
+// best is always right, for nothing can be told apart from it.
 std::vector<std::size_t> leaders(const Books& books) {
     std::vector<std::size_t> list;
     for (std::size_t i = 0; i < books.candidates.size(); ++i) {
@@ -57,6 +58,7 @@ std::vector<std::size_t> leaders(const Books& books) {
     if (list.size() < 2) return {};
     std::ranges::stable_sort(list, std::greater(),
                              [&](std::size_t i) { return books.candidates[i].mean(); });
+    if (books.candidates[list.front()].mean() >= 1) return {};
     std::vector<Json> views;
     std::vector<std::size_t> first, rest;
     for (const std::size_t i : list) {
