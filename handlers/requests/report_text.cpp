@@ -63,7 +63,7 @@ std::string heading(const Json& report) {
 std::string finalText(const Json& report) {
     const Json result = report.value("result", Json::object());
     if (!result.contains("accuracy")) return "";
-    const Json accuracy = result["accuracy"];
+    const Json& accuracy = result["accuracy"];
     std::string text = "\n## Result\n\n| figure | value |\n|---|---|\n";
     const auto row = [&](const std::string& name, const std::string& value) {
         text += "| " + name + " | " + value + " |\n";
