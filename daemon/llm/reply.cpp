@@ -4,6 +4,7 @@
 #include <map>
 
 #include "handlers/flow/json.hpp"
+#include "handlers/flow/text.hpp"
 
 namespace tinsmith::daemon {
 namespace {
@@ -172,9 +173,7 @@ void ReplyReader::say(std::string_view text) {
         text_ += text;
         return;
     }
-    std::size_t size = room;
-    while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0) == 0x80) --size;
-    text_ += text.substr(0, size);
+    text_ += cutText(text, room);
     finish_ = "cut";
     ended_ = done_ = true;
 }

@@ -60,15 +60,13 @@ Result<FeatureTable> FeatureTable::load(const std::filesystem::path& file) {
         return wrong();
     }
     FeatureTable table(static_cast<int>(header.outputs));
-    table.values_.resize(header.rows * header.outputs);
+    std::vector<float> values(header.outputs);
     const char* at = bytes->data() + sizeof header;
     for (std::size_t i = 0; i < header.rows; ++i, at += row) {
         std::uint64_t digest = 0;
         std::memcpy(&digest, at, sizeof digest);
-        std::memcpy(table.values_.data() + i * header.outputs, at + sizeof digest,
-                    header.outputs * sizeof(float));
-        table.rows_.emplace(digest, i);
-        table.digests_.push_back(digest);
+        std::memcpy(values.data(), at + sizeof digest, header.outputs * sizeof(float));
+        table.put(digest, values);
     }
     return table;
 }
@@ -86,7 +84,10 @@ Status FeatureTable::save(const std::filesystem::path& file) const {
 }
 
 void FeatureTable::add(std::span<const float> window, std::span<const float> values) {
-    const std::uint64_t digest = windowDigest(window);
+    put(windowDigest(window), values);
+}
+
+void FeatureTable::put(std::uint64_t digest, std::span<const float> values) {
     if (!rows_.emplace(digest, digests_.size()).second) return;
     digests_.push_back(digest);
     values_.insert(values_.end(), values.begin(), values.end());

@@ -38,6 +38,8 @@ class FeatureTable {
     [[nodiscard]] dsp::CodeHook hook() const;
 
   private:
+    void put(std::uint64_t digest, std::span<const float> values);
+
     std::size_t outputs_;
     std::vector<std::uint64_t> digests_;  // of the windows, a row each
     std::vector<float> values_;

@@ -37,12 +37,17 @@ std::set<std::string> chosen(const std::set<std::string>& names, std::size_t cou
 
 constexpr std::size_t kTimes = 5;
 
+// Which of so many pieces is validation: not the neighbour of the one before.
+std::size_t pieceOf(std::size_t fold) {
+    return (2 * fold - 1) % kTimes;
+}
+
 // What is not test, row after row; validation is one of so many equal pieces of it.
 std::vector<Segment> cutByTime(const Dataset& data, std::size_t fold) {
     std::size_t rows = 0;
     for (const Segment& segment : data.segments)
         rows += segment.part == Part::test ? 0 : segment.samples;
-    const std::size_t piece = (2 * fold - 1) % kTimes;  // not the neighbour of the one before
+    const std::size_t piece = pieceOf(fold);
     const std::size_t from = rows * piece / kTimes;
     const std::size_t to = rows * (piece + 1) / kTimes;
     std::vector<Segment> cut;
@@ -77,7 +82,7 @@ std::vector<Segment> cutByOrder(const Dataset& data, std::size_t fold) {
         if (segment.part != Part::test) ++count[static_cast<std::size_t>(segment.label)];
     }
     if (std::ranges::any_of(count, [](std::size_t n) { return n > 0 && n < kTimes; })) return {};
-    const std::size_t piece = (2 * fold - 1) % kTimes;
+    const std::size_t piece = pieceOf(fold);
     std::vector<Segment> cut = data.segments;
     for (Segment& segment : cut) {
         if (segment.part == Part::test) continue;

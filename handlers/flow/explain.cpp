@@ -4,6 +4,8 @@
 #include <optional>
 #include <set>
 
+#include "handlers/flow/text.hpp"
+
 namespace tinsmith {
 
 namespace {
@@ -13,12 +15,8 @@ constexpr std::size_t kNamed = 5;   // unknown keys that a message names
 constexpr int kDeepestRule = 64;    // of rules in rules, should a schema name itself
 constexpr std::size_t kPathShown = 200;
 
-std::string cut(std::string text, std::size_t most) {
-    if (text.size() <= most) return text;
-    // Between characters: a reply must stay valid UTF-8.
-    std::size_t end = most;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0u) == 0x80u) --end;
-    return text.substr(0, end) + "…";
+std::string cut(const std::string& text, std::size_t most) {
+    return text.size() <= most ? text : cutText(text, most) + "…";
 }
 
 std::string shown(const Json& value) {

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "handlers/code/header.hpp"
+#include "handlers/flow/text.hpp"
 #include "handlers/plan/quote.hpp"
 
 namespace tinsmith::plan {

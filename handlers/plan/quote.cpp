@@ -1,5 +1,7 @@
 #include "handlers/plan/quote.hpp"
 
+#include "handlers/flow/text.hpp"
+
 namespace tinsmith::plan {
 
 namespace {
@@ -7,12 +9,6 @@ namespace {
 constexpr std::string_view kCut = "… (cut)";
 
 }  // namespace
-
-std::string cutText(std::string_view text, std::size_t most) {
-    if (text.size() <= most) return std::string(text);
-    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) --most;
-    return std::string(text.substr(0, most));
-}
 
 std::string quoted(const Json& value, std::size_t most) {
     const std::string whole = canonical(value);

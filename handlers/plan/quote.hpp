@@ -8,9 +8,6 @@
 
 namespace tinsmith::plan {
 
-// At most `most` bytes, not cut inside a UTF-8 character.
-std::string cutText(std::string_view text, std::size_t most);
-
 // As JSON text with every '<' escaped, so that no text can close the tag around it; cut to `most`
 // bytes and marked as cut.
 std::string quoted(const Json& value, std::size_t most);

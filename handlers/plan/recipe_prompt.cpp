@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "handlers/flow/explain.hpp"
+#include "handlers/flow/text.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
 

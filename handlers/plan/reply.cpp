@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 
+#include "handlers/flow/text.hpp"
 #include "handlers/plan/quote.hpp"
 
 namespace tinsmith::plan {

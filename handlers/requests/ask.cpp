@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "handlers/flow/artefacts.hpp"
+#include "handlers/flow/text.hpp"
 #include "handlers/plan/prompt.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
@@ -132,7 +133,7 @@ Task<Result<Answer>> askWithRepair(Job& job, Goal goal, Spent& spent, Question q
         fault = useful.error();
         job.event("reply", "the language model's reply is of no use: " + fault.message,
                   toJson(fault));
-        question.more = {{"assistant", plan::cutText(answer->text, plan::kMaxReply)},
+        question.more = {{"assistant", cutText(answer->text, plan::kMaxReply)},
                          plan::repairMessage(fault)};
     }
     co_return std::unexpected(fault);

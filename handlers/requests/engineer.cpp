@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "handlers/flow/text.hpp"
 #include "handlers/plan/fixed.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
@@ -196,7 +197,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
                   tinsmith::toJson(fault));
         if (repaired) co_return std::unexpected(fault);
         repaired = true;
-        asking->more = {{"assistant", plan::cutText(answer->text, plan::kMaxReply)},
+        asking->more = {{"assistant", cutText(answer->text, plan::kMaxReply)},
                         plan::repairMessage(fault)};
     }
 }

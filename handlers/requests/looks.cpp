@@ -33,10 +33,14 @@ bool roomToConfirm(const Job& job, const Goal& goal, const Books& books) {
     return job.consumedMs() + 2 * books.longestTrialMs < goal.budgetMs;
 }
 
-bool needsConfirming(const Job& job, const Goal& goal, const Books& books) {
+// The best plan where it reaches the target; else null.
+const Candidate* reaching(const Books& books, const Goal& goal) {
     const Candidate* best = bestOf(books, goal);
-    return best != nullptr && reaches(*best, goal) && best->asked == 1 && cutMatters(goal) &&
-           roomToConfirm(job, goal, books);
+    return best != nullptr && reaches(*best, goal) ? best : nullptr;
+}
+
+bool needsConfirming(const Job& job, const Goal& goal, const Books& books, const Candidate& plan) {
+    return plan.asked == 1 && cutMatters(goal) && roomToConfirm(job, goal, books);
 }
 
 // How a plan sees its data: a network more or less changes little beside it.
@@ -94,14 +98,15 @@ Task<Status> look(Job& job, Goal goal, Books& books, std::size_t index) {
 }  // namespace
 
 bool targetHolds(const Job& job, const Goal& goal, const Books& books) {
-    const Candidate* best = bestOf(books, goal);
-    return best != nullptr && reaches(*best, goal) && !needsConfirming(job, goal, books);
+    const Candidate* best = reaching(books, goal);
+    return best != nullptr && !needsConfirming(job, goal, books, *best);
 }
 
 Task<Status> confirmBest(Job& job, Goal goal, Books& books) {
-    if (!needsConfirming(job, goal, books)) co_return Status();
-    const auto best = static_cast<std::size_t>(bestOf(books, goal) - books.candidates.data());
-    const Status looked = co_await look(job, goal, books, best);
+    const Candidate* best = reaching(books, goal);
+    if (best == nullptr || !needsConfirming(job, goal, books, *best)) co_return Status();
+    const auto index = static_cast<std::size_t>(best - books.candidates.data());
+    const Status looked = co_await look(job, goal, books, index);
     co_return looked;
 }
 

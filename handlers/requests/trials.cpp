@@ -234,7 +234,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
 
     plan::Attempt& attempt = attemptOf(books, wanted, json);
     attempt.measured = true;
-    attempt.full = wanted.trial.rung > 0;
+    attempt.full = full;
     attempt.accuracy = outcome.accuracy;
     attempt.lower90 = outcome.lower90;
     attempt.facts = factsOf(goal, *result, cost, share, full);
