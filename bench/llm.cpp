@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
 #include "bench/bench.hpp"
@@ -19,7 +21,8 @@ struct Wish {
     std::string only;   // empty = all
     int repeat = 1;
     int seeds = 1;
-    double minutes = 0;  // 0 = each task's own
+    double minutes = 0;             // 0 = each task's own
+    std::filesystem::path reports;  // where each job's report is kept; empty = nowhere
 };
 
 template <class Number>
@@ -36,7 +39,7 @@ std::string knownOptions() {
     for (const std::string& name : engineerNames()) names += ", " + name;
     return "llm knows --engineer (" + names +
            ", or URL MODEL of an OpenAI-compatible server), --only TASK, --repeat N, --seeds N, "
-           "--minutes M";
+           "--minutes M, --reports FOLDER";
 }
 
 Wish parse(const Options& options) {
@@ -58,6 +61,8 @@ Wish parse(const Options& options) {
             wish.seeds = positive<int>(option, value);
         } else if (option == "--minutes") {
             wish.minutes = positive<double>(option, value);
+        } else if (option == "--reports") {
+            wish.reports = value;
         } else {
             throw std::runtime_error(knownOptions());
         }
@@ -94,6 +99,15 @@ void print(const SuiteTask& task, const Outcome& outcome) {
                 outcome.planned, outcome.whole, outcome.planner.c_str());
     if (!outcome.fault.empty()) std::printf("    %s\n", outcome.fault.c_str());
     std::fflush(stdout);
+}
+
+// One file a job, for who wants to know why it ended as it did.
+void keepReport(const std::filesystem::path& folder, const Outcome& outcome, std::size_t number) {
+    if (folder.empty()) return;
+    std::filesystem::create_directories(folder);
+    const auto file = folder / (outcome.task + "-" + std::to_string(number) + ".json");
+    std::ofstream(file) << outcome.report.dump(1) << '\n';
+    if (!std::filesystem::exists(file)) throw std::runtime_error("cannot write " + file.string());
 }
 
 void printAll(const std::vector<Outcome>& outcomes, double seconds) {
@@ -153,6 +167,7 @@ void llm(const Options& options) {
         for (int round = 0; round < wish.seeds * wish.repeat; ++round) {
             outcomes.push_back(runTask(*client, task, 1 + round / wish.repeat));
             print(task, outcomes.back());
+            keepReport(wish.reports, outcomes.back(), static_cast<std::size_t>(round) + 1);
         }
     }
     printAll(outcomes, secondsSince(begin));

@@ -26,7 +26,7 @@ constexpr Benchmark kBenchmarks[] = {
      bench::accuracy},
     {"llm",
      "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL] [--only TASK] "
-     "[--seeds N] [--repeat N] [--minutes M]: the task suite",
+     "[--seeds N] [--repeat N] [--minutes M] [--reports FOLDER]: the task suite",
      false, bench::llm},
 };
 

@@ -125,7 +125,8 @@ Outcome runTask(e2e::Client& client, const SuiteTask& task, int seed) {
     outcome.whole = secondsSince(begin);
     const Json error = part(state, "error");
     outcome.ending = error.empty() ? state.value("state", "") : error.value("code", "");
-    const Json report = reportOf(client, job);
+    outcome.report = reportOf(client, job);
+    const Json& report = outcome.report;
     const Json result = part(report, "result");
     outcome.accuracy = numberAt(part(result, "accuracy"), "test", -1);
     outcome.planner = part(result, "origin").value("planner", "-");

@@ -41,6 +41,7 @@ struct Outcome {
     double whole = 0;     // seconds from request to end
     double budget = 0;    // seconds
     std::string planner;  // whose plan it became
+    Json report;          // of the job, as `job report` gives it
 };
 
 // Imports the task's data under its name.

@@ -126,6 +126,13 @@ int epochsFor(const SearchInput& input, double windowsToSee, int least, int most
     return std::clamp(static_cast<int>(std::lround(windowsToSee / windows)), least, most);
 }
 
+Augmentation asOnOtherDevices(Augmentation augment, const WindowShape& window) {
+    augment.timeWarp = kOtherSpeed;
+    augment.scale = kOtherLevel;
+    if (window.channels % 3 == 0) augment.rotate = kAskew;
+    return augment;
+}
+
 void Space::add(const char* reason, std::vector<Feature> features, std::vector<Layer> network,
                 Training training, std::optional<Windowing> windowing) {
     Plan plan;

@@ -29,6 +29,15 @@ int batchFor(const SearchInput& input);
 // Enough windows seen for a small network to settle, whatever the size of the dataset.
 int epochsFor(const SearchInput& input, double windowsToSee, int least, int most);
 
+// How other devices differ, for augmentation (plan.hpp says the units).
+inline constexpr double kOtherSpeed = 0.1;
+inline constexpr double kOtherLevel = 0.1;
+inline constexpr double kAskew = 10;
+
+// As if other devices had recorded it: they sit a little askew, what they watch runs a little
+// faster or slower, and one is more sensitive than another.
+Augmentation asOnOtherDevices(Augmentation augment, const WindowShape& window);
+
 // The valid ones of the plans that it is given, in their order.
 struct Space {
     const SearchInput& input;

@@ -33,6 +33,7 @@ struct SearchInput {
     Json fixed;               // what a person fixed of every plan; null = nothing
     bool contiguous = false;  // windows are cut from recordings that are longer
     bool series = false;  // rows of a table that follow each other while the label comes and goes
+    bool oneSource = false;  // one device recorded all of it: validation tells nothing of others
 };
 
 // The next trials, best first, all valid and feasible and none tried before; to be run in that

@@ -53,10 +53,10 @@ std::vector<Variant> augmentations(const Plan& plan, const SearchInput& input) {
         with("Higher and lower voices.", &Augmentation::pitch, 0.1);
         with("With noise.", &Augmentation::noise, 0.1);
     } else if (window.length >= 16) {
-        with("Faster and slower.", &Augmentation::timeWarp, 0.1);
+        with("Faster and slower.", &Augmentation::timeWarp, kOtherSpeed);
         if (window.channels % 3 == 0)
-            with("As if the sensor sat a little askew.", &Augmentation::rotate, 10.0);
-        with("Stronger and weaker.", &Augmentation::scale, 0.1);
+            with("As if the sensor sat a little askew.", &Augmentation::rotate, kAskew);
+        with("Stronger and weaker.", &Augmentation::scale, kOtherLevel);
     }
     if (window.length < 16 && window.pictureRows == 0)
         with("With noise, as sensors drift.", &Augmentation::noise, 0.3);
@@ -65,7 +65,7 @@ std::vector<Variant> augmentations(const Plan& plan, const SearchInput& input) {
     }
     Augmentation none;
     if (window.pictureRows == 0 && !isSound(plan)) none.shift = has.shift;
-    if (none != has) variants.push_back({"Without changed copies.", none});
+    if (none != has && !input.oneSource) variants.push_back({"Without changed copies.", none});
     return variants;
 }
 

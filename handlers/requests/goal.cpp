@@ -78,6 +78,9 @@ plan::SearchInput Goal::searchInput() const {
     const int changes = card.value("label_changes", 0);
     input.series = input.window.length == 1 && changes >= 4 * input.window.classes &&
                    input.trainWindows >= kRowsAChange * static_cast<std::size_t>(changes);
+    const Json warnings = card.value("warnings", Json::array());
+    input.oneSource = std::ranges::any_of(
+        warnings, [](const Json& warning) { return warning.value("code", "") == "one_source"; });
     return input;
 }
 

@@ -9,27 +9,36 @@ namespace tinsmith {
 
 namespace {
 
-// So many further looks at each of so many leading plans: there are four other cuts
-// (dataset/folds.hpp).
-constexpr int kFurtherLooks = 4;
+// So many plans lead, and there are four other cuts of the data (dataset/folds.hpp) to look at
+// them. After each cut the better two thirds go on.
 constexpr std::size_t kLeaders = 6;
+constexpr int kFurtherLooks = 4;
 // From so many groups on, validation is a fair sample of them.
 constexpr int kManyGroups = 10;
 
-int groupsOf(const Goal& goal, const char* part) {
-    const Json groups = goal.card.value("groups", Json::object()).value(part, Json::object());
-    return groups.value("count", 0);
+Json groupsOf(const Goal& goal, const char* part) {
+    return goal.card.value("groups", Json::object()).value(part, Json::object());
+}
+
+// Few groups, and others in train to change places with.
+bool fewGroups(const Goal& goal) {
+    const Json train = groupsOf(goal, "train");
+    const Json validation = groupsOf(goal, "validation");
+    const int count = validation.value("count", 0);
+    const Json learnt = train.value("names", Json::array());
+    const bool shared = std::ranges::any_of(
+        validation.value("names", Json::array()),
+        [&](const Json& name) { return std::ranges::find(learnt, name) != learnt.end(); });
+    return !shared && count > 0 && count < kManyGroups && train.value("count", 0) > 1;
 }
 
 // Another cut may tell something else: few groups, or a series, whose last days are validation.
 bool cutMatters(const Goal& goal) {
-    const int validation = groupsOf(goal, "validation");
-    return goal.searchInput().series ||
-           (validation > 0 && validation < kManyGroups && groupsOf(goal, "train") > 1);
+    return goal.searchInput().series || fewGroups(goal);
 }
 
 // The look and the final fit take as long as the longest trial each.
-bool roomToConfirm(const Job& job, const Goal& goal, const Books& books) {
+bool roomToLook(const Job& job, const Goal& goal, const Books& books) {
     return job.consumedMs() + 2 * books.longestTrialMs < goal.budgetMs;
 }
 
@@ -40,7 +49,7 @@ const Candidate* reaching(const Books& books, const Goal& goal) {
 }
 
 bool needsConfirming(const Job& job, const Goal& goal, const Books& books, const Candidate& plan) {
-    return plan.asked == 1 && cutMatters(goal) && roomToConfirm(job, goal, books);
+    return plan.asked == 1 && cutMatters(goal) && roomToLook(job, goal, books);
 }
 
 // How a plan sees its data: a network more or less changes little beside it.
@@ -61,7 +70,7 @@ std::vector<std::size_t> leaders(const Books& books) {
     }
     if (list.size() < 2) return {};
     std::ranges::stable_sort(list, std::greater(),
-                             [&](std::size_t i) { return books.candidates[i].mean(); });
+                             [&](std::size_t i) { return standing(books.candidates[i], 1); });
     if (books.candidates[list.front()].mean() >= 1) return {};
     std::vector<Json> views;
     std::vector<std::size_t> first, rest;
@@ -86,7 +95,6 @@ Task<Status> look(Job& job, Goal goal, Books& books, std::size_t index) {
         1.0, static_cast<double>(candidate.choice.epochs) / candidate.plan.training.epochs);
     again.planner = "search";
     again.reason = "The same plan with another part of the data as validation, and another seed.";
-    again.mostMs = std::max<std::int64_t>(1, (goal.budgetMs - job.consumedMs()) / 2);
     again.forSearch = false;
     again.fold = candidate.asked;
     goal.seed += 1000 * static_cast<std::uint64_t>(again.fold);
@@ -111,15 +119,20 @@ Task<Status> confirmBest(Job& job, Goal goal, Books& books) {
 }
 
 Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
-    const std::vector<std::size_t> plans = leaders(books);
-    for (int round = 1; round <= kFurtherLooks; ++round) {
+    std::vector<std::size_t> plans = leaders(books);
+    if (!plans.empty()) books.shared = 1;
+    for (int round = 1; round <= kFurtherLooks && plans.size() > 1; ++round) {
         for (const std::size_t plan : plans) {
             if (books.candidates[plan].asked > round) continue;
-            if (targetHolds(job, goal, books) || !budgetLeft(job, goal, books)) co_return Status();
-            books.comparing = true;
+            if (targetHolds(job, goal, books) || !roomToLook(job, goal, books)) co_return Status();
             const Status looked = co_await look(job, goal, books, plan);
             if (!looked) co_return looked;
         }
+        ++books.shared;
+        std::ranges::stable_sort(plans, std::greater(), [&](std::size_t plan) {
+            return standing(books.candidates[plan], books.shared);
+        });
+        plans.resize((2 * plans.size() + 2) / 3);
     }
     co_return Status();
 }

@@ -130,6 +130,10 @@ void learnPace(Books& books, const Goal& goal, const plan::Plan& plan, const Jso
 
 }  // namespace
 
+double Candidate::mean() const {
+    return standing(*this, looks.size()).second;
+}
+
 Json toJson(const Choice& choice) {
     return {{"plan", choice.plan},
             {"epochs", choice.epochs},
@@ -169,9 +173,16 @@ bool reaches(const Candidate& candidate, const Goal& goal) {
            candidate.mean() >= goal.target;
 }
 
+std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t shared) {
+    const std::size_t count = std::min(candidate.looks.size(), shared);
+    double sum = 0;
+    for (std::size_t i = 0; i < count; ++i) sum += candidate.looks[i];
+    return {count, count == 0 ? 0 : sum / static_cast<double>(count)};
+}
+
 const Candidate* bestOf(const Books& books, const Goal& goal) {
     const auto rank = [&](const Candidate& each) {
-        return std::tuple(reaches(each, goal), books.comparing ? each.looks : 0, each.mean());
+        return std::tuple(reaches(each, goal), standing(each, books.shared), each.mean());
     };
     const Candidate* best = nullptr;
     for (const Candidate& each : books.candidates) {
@@ -247,8 +258,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     if (full) books.longestTrialMs = std::max(books.longestTrialMs, ms);
     if (full) {
         Candidate& candidate = candidateOf(books, plan);
-        candidate.sum += outcome.accuracy;
-        ++candidate.looks;
+        candidate.looks.push_back(outcome.accuracy);
         if (!look) {
             candidate.full = true;
             candidate.attempt = static_cast<std::size_t>(attempt.number) - 1;

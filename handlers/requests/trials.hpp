@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "handlers/flow/job.hpp"
@@ -35,14 +36,13 @@ Json toJson(const Choice& choice);
 // seed, so a plan is judged by the mean of its looks, not by its luckiest one.
 struct Candidate {
     plan::Plan plan;
-    Choice choice;            // of the newest full look
-    bool full = false;        // trained to the end and measured as int8 at least once
-    std::size_t attempt = 0;  // where its first look stands in Books::attempts
-    double sum = 0;
-    int looks = 0;  // that gave an accuracy
-    int asked = 0;  // looks that were begun; so many cuts of the data had their turn
+    Choice choice;              // of the newest full look
+    bool full = false;          // trained to the end and measured as int8 at least once
+    std::size_t attempt = 0;    // where its first look stands in Books::attempts
+    std::vector<double> looks;  // accuracy of each, the n-th on the n-th cut of the data
+    int asked = 0;              // looks that were begun; so many cuts of the data had their turn
 
-    [[nodiscard]] double mean() const { return looks == 0 ? 0 : sum / looks; }
+    [[nodiscard]] double mean() const;
 };
 
 struct Books {
@@ -50,7 +50,7 @@ struct Books {
     std::vector<plan::Attempt> attempts;  // what a language model is shown
     std::vector<Candidate> candidates;
     int tried = 0;                    // trainings
-    bool comparing = false;           // the leaders are looked at in turn: see bestOf()
+    std::size_t shared = 0;           // looks that all plans have that lead; 0 = not compared yet
     std::int64_t longestTrialMs = 0;  // of the full ones
 
     // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
@@ -60,9 +60,13 @@ struct Books {
 // Validation's lower bound and the mean of all looks are at the target or above.
 bool reaches(const Candidate& candidate, const Goal& goal);
 
-// Who reaches the target comes first, then the better mean; once the leaders are compared, who was
-// looked at more often comes before that. Ties go to the earlier, and the search proposes what
-// usually wins first. Null while no plan was trained to the end.
+// How many of the first `shared` looks a plan has, and their mean: some cuts of the data are harder
+// than others, so plans are compared on the same ones.
+std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t shared);
+
+// Who reaches the target comes first; then, once the leaders are compared, who stands better in the
+// looks that all of them have; then the better mean. Ties go to the earlier, and the search
+// proposes what usually wins first. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
 // Leaves room for the final fit, which takes about as long as the longest trial did.

@@ -122,6 +122,23 @@ TEST(Search, SeriesAreSeenWithTheirHistory) {
 }
 
 // What may vary in the world is tried alone, together and not at all.
+// What one device recorded says nothing of how others sit, run and measure.
+TEST(Search, DataOfOneDeviceAreVariedAsOthersMightSeeThem) {
+    SearchInput in = input({256, 3, 4}, 200);
+    EXPECT_EQ(candidates(in).front().training.augment.rotate, 0);
+    in.oneSource = true;
+    for (const Plan& plan : candidates(in)) {
+        const Augmentation& augment = plan.training.augment;
+        EXPECT_GT(augment.timeWarp, 0) << plan.reason;
+        EXPECT_GT(augment.scale, 0) << plan.reason;
+        EXPECT_GT(augment.rotate, 0) << plan.reason;
+        for (const Plan& changed : variations(plan, in))
+            EXPECT_GT(changed.training.augment.timeWarp, 0) << changed.reason;
+    }
+    in.window.channels = 2;
+    EXPECT_EQ(candidates(in).front().training.augment.rotate, 0) << "no axes to rotate";
+}
+
 TEST(Search, AugmentationsAreVariedOneByOne) {
     const SearchInput in = input({100, 3, 3, 50}, 1400);
     const auto favourite = candidates(in).front();

@@ -1,6 +1,7 @@
 // Further looks at plans: when a job takes one, and what it makes of it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -14,9 +15,9 @@ using testing::Story;
 
 struct Looks : Story {
     explicit Looks(int validationGroups) {
-        fake.journal.records[{"dataset", "toy"}]["card"]["groups"]["validation"] = {
-            {"count", validationGroups}};
+        card()["groups"]["validation"] = {{"count", validationGroups}};
     }
+    Json& card() { return fake.journal.records[{"dataset", "toy"}]["card"]; }
     // The cuts that plans were tried on, in order; the final fit is not among them.
     [[nodiscard]] std::vector<int> cuts() const {
         std::vector<int> folds;
@@ -39,6 +40,11 @@ TEST(Looks, AReachedTargetIsConfirmedWhereGroupsAreFew) {
     Looks many(12);
     EXPECT_EQ(many.run("regenerate", regenerate())["state"], "succeeded");
     EXPECT_EQ(many.cuts(), std::vector<int>{0}) << "so many groups are a fair sample";
+    Looks shared(2);
+    for (const char* part : {"train", "validation"})
+        shared.card()["groups"][part] = {{"count", 2}, {"names", {"a", "b"}}};
+    EXPECT_EQ(shared.run("regenerate", regenerate())["state"], "succeeded");
+    EXPECT_EQ(shared.cuts(), std::vector<int>{0}) << "the same groups are in train";
 }
 
 TEST(Looks, APlanThatWasLuckyGivesWayToOneThatHolds) {
@@ -59,6 +65,33 @@ TEST(Looks, ALookThatCannotBeIsNotAskedForAgain) {
     const Json job = story.run("regenerate", regenerate());
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(story.cuts(), (std::vector<int>{0, 1})) << "what there is has to do";
+}
+
+// The budget ends somewhere among the looks, at each place once.
+TEST(Looks, PlansAreComparedOnTheCutsThatAllOfThemHad) {
+    int ends = 0;
+    for (int seconds = 14; seconds <= 30; ++seconds) {
+        Looks story(2);
+        // Another is better at first sight, and one cut is hard for everybody.
+        story.stages.ofLook = [&](const Json& plan, int fold) {
+            story.fake.clock.advance(500);
+            const bool first = plan["network"] == story.first();
+            if (fold == 0) return first ? 0.92 : 0.93;
+            return fold == 2 ? 0.5 : first ? 0.92 : 0.7;
+        };
+        Json request = regenerate();
+        request.erase("target");
+        request["budget"]["minutes"] = seconds / 60.0;
+        const Json job = story.run("regenerate", request);
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        const std::vector<int> cuts = story.cuts();
+        if (std::ranges::count(cuts, 2) == 0) continue;
+        ++ends;
+        EXPECT_EQ(Looks::taken(job), story.first())
+            << "of " << seconds << " s, after " << cuts.size() << " trainings, the last on cut "
+            << cuts.back();
+    }
+    EXPECT_GE(ends, 4) << "the budget never ended among the looks at the hard cut";
 }
 
 TEST(Looks, APlanThatIsAlwaysRightLosesToNobody) {
