@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 
 #include "firmware/dsp/numeric.hpp"
@@ -65,6 +66,44 @@ bool allTheSame(const Windows& windows) {
     return std::ranges::all_of(windows.first, [&](const float* window) {
         return std::memcmp(window, windows.first.front(), bytes) == 0;
     });
+}
+
+std::string shortly(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g", value);
+    return text;
+}
+
+// "channel 0 from -1.2 to 3.4, channel 1 always 0": a window's number would tell nobody anything.
+std::string described(const Windows& windows, std::size_t index) {
+    constexpr int kChannelsShown = 4;
+    std::string text;
+    for (int c = 0; c < std::min(windows.channels, kChannelsShown); ++c) {
+        float low = INFINITY;
+        float high = -INFINITY;
+        for (int row = 0; row < windows.length; ++row) {
+            const float value = dsp::clean(windows.first[index][row * windows.channels + c]);
+            low = std::min(low, value);
+            high = std::max(high, value);
+        }
+        text += (text.empty() ? "channel " : ", channel ") + std::to_string(c);
+        text += low == high ? " always " + shortly(low)
+                            : " from " + shortly(low) + " to " + shortly(high);
+    }
+    return text + (windows.channels > kChannelsShown ? ", …" : "");
+}
+
+// "0.9 0.1", as the rule was given them.
+std::string described(const Scores& scores, std::size_t index) {
+    constexpr int kScoresShown = 8;
+    std::string text;
+    for (int c = 0; c < std::min(scores.classes, kScoresShown); ++c) {
+        const std::size_t at =
+            index * static_cast<std::size_t>(scores.classes) + static_cast<std::size_t>(c);
+        text += (c > 0 ? " " : "") +
+                shortly(static_cast<double>(scores.outputs[at] - scores.zero) * scores.scale);
+    }
+    return text + (scores.classes > kScoresShown ? " …" : "");
 }
 
 std::ptrdiff_t winner(const std::int8_t* scores, int classes) {
@@ -166,8 +205,8 @@ Result<std::vector<float>> featuresFrom(const std::string& output, const Windows
     for (std::size_t i = 0; i < values->size(); ++i) {
         const float value = (*values)[i];
         if (std::isfinite(value)) continue;
-        const std::string place =
-            "out[" + std::to_string(i % width) + "] of window " + std::to_string(i / width);
+        const std::string place = "out[" + std::to_string(i % width) + "] of a window with " +
+                                  described(windows, i / width);
         if (std::bit_cast<std::uint32_t>(value) == kRunUnwritten)
             return wrongAnswer(Kind::feature, "did not write " + place,
                                "write all " + std::to_string(outputs) + " values, always");
@@ -198,7 +237,7 @@ Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output, const
         if (value < -1 || value >= scores.classes) {
             return wrongAnswer(
                 Kind::decision,
-                "returned " + std::to_string(value) + " for window " + std::to_string(i),
+                "returned " + std::to_string(value) + " for the scores " + described(scores, i),
                 "return a class, 0 to " + std::to_string(scores.classes - 1) + ", or -1");
         }
         varied = varied || winner(scores.outputs.data() + i * classes, scores.classes) !=

@@ -24,16 +24,7 @@ std::string shown(const Json& value) {
 }
 
 std::string pointerTo(const std::string& base, const std::string& key) {
-    std::string escaped;
-    for (const char c : key.substr(0, 128)) {
-        if (c == '~')
-            escaped += "~0";
-        else if (c == '/')
-            escaped += "~1";
-        else
-            escaped += c;
-    }
-    return base + "/" + escaped;
+    return (Json::json_pointer(base) / cutText(key, 128)).to_string();
 }
 
 // How a message names the value at `path`.

@@ -30,6 +30,11 @@ constexpr double kFitOverTrial = 1.4;
 Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilMs) {
     std::vector<plan::Trial> trials = plan::nextTrials(goal.searchInput(), books.outcomes);
     while (!trials.empty()) {
+        if (trials.front().rung == 2 && untilMs >= goal.budgetMs) {
+            const Status compared = co_await compareLeaders(job, goal, books);
+            if (!compared) co_return compared;
+            trials = plan::nextTrials(goal.searchInput(), books.outcomes);
+        }
         for (const plan::Trial& candidate : trials) {
             const bool any = bestOf(books, goal) != nullptr;
             const bool spent = job.consumedMs() >= untilMs || !budgetLeft(job, goal, books);

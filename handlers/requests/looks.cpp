@@ -1,8 +1,10 @@
 #include "handlers/requests/looks.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace tinsmith {
@@ -61,17 +63,27 @@ Json viewOf(const Json& plan) {
     return view;
 }
 
-// The plans that lead after one look: first the best of each view, then the rest. None where the
-// best is always right, for nothing can be told apart from it.
-std::vector<std::size_t> leaders(const Books& books) {
+// How many looks two of the plans have at least.
+std::size_t looksOfTwo(const Books& books, const std::vector<std::size_t>& plans) {
+    std::vector<std::size_t> counts;
+    for (const std::size_t plan : plans) counts.push_back(books.candidates[plan].looks.size());
+    std::ranges::sort(counts, std::greater());
+    return counts.size() < 2 ? 0 : counts[1];
+}
+
+// The plans that lead: the best so far, then by their first look the best of each view, then the
+// rest. None where a plan is always right, for nothing can be told apart from it.
+std::vector<std::size_t> leaders(const Books& books, const Goal& goal) {
     std::vector<std::size_t> list;
     for (std::size_t i = 0; i < books.candidates.size(); ++i) {
         if (books.candidates[i].full) list.push_back(i);
     }
     if (list.size() < 2) return {};
-    std::ranges::stable_sort(list, std::greater(),
-                             [&](std::size_t i) { return standing(books.candidates[i], 1); });
-    if (books.candidates[list.front()].mean() >= 1) return {};
+    const Candidate* best = bestOf(books, goal);
+    if (best->mean() >= 1) return {};
+    std::ranges::stable_sort(list, std::greater(), [&](std::size_t i) {
+        return std::pair(&books.candidates[i] == best, standing(books.candidates[i], 1));
+    });
     std::vector<Json> views;
     std::vector<std::size_t> first, rest;
     for (const std::size_t i : list) {
@@ -103,6 +115,31 @@ Task<Status> look(Job& job, Goal goal, Books& books, std::size_t index) {
     co_return tried;
 }
 
+// One more look at each, best first. False where the budget or the target ended it before the last.
+Task<Result<bool>> lookRound(Job& job, Goal goal, Books& books, std::vector<std::size_t> plans,
+                             int round) {
+    for (const std::size_t plan : plans) {
+        if (books.candidates[plan].asked <= round) {
+            if (targetHolds(job, goal, books) || !roomToLook(job, goal, books)) co_return false;
+            const Status looked = co_await look(job, goal, books, plan);
+            if (!looked) co_return std::unexpected(looked.error());
+        }
+        books.shared = std::max(books.shared, looksOfTwo(books, plans));
+    }
+    co_return true;
+}
+
+// The search varies the plan with the highest outcome: that is now the best one's.
+void buildOnBest(const Goal& goal, Books& books) {
+    const Candidate* best = bestOf(books, goal);
+    if (best == nullptr) return;
+    const double below = std::nextafter(best->choice.accuracy, 0.0);
+    for (plan::Outcome& outcome : books.outcomes) {
+        if (plan::toJson(outcome.trial.plan) != best->choice.plan)
+            outcome.accuracy = std::min(outcome.accuracy, below);
+    }
+}
+
 }  // namespace
 
 bool targetHolds(const Job& job, const Goal& goal, const Books& books) {
@@ -118,17 +155,21 @@ Task<Status> confirmBest(Job& job, Goal goal, Books& books) {
     co_return looked;
 }
 
+Task<Status> compareLeaders(Job& job, Goal goal, Books& books) {
+    if (!cutMatters(goal) || books.shared > 0) co_return Status();
+    const std::vector<std::size_t> plans = leaders(books, goal);
+    const Result<bool> whole = co_await lookRound(job, goal, books, plans, 1);
+    if (!whole) co_return std::unexpected(whole.error());
+    buildOnBest(goal, books);
+    co_return Status();
+}
+
 Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
-    std::vector<std::size_t> plans = leaders(books);
-    if (!plans.empty()) books.shared = 1;
+    std::vector<std::size_t> plans = leaders(books, goal);
     for (int round = 1; round <= kFurtherLooks && plans.size() > 1; ++round) {
-        for (const std::size_t plan : plans) {
-            if (books.candidates[plan].asked > round) continue;
-            if (targetHolds(job, goal, books) || !roomToLook(job, goal, books)) co_return Status();
-            const Status looked = co_await look(job, goal, books, plan);
-            if (!looked) co_return looked;
-        }
-        ++books.shared;
+        const Result<bool> whole = co_await lookRound(job, goal, books, plans, round);
+        if (!whole) co_return std::unexpected(whole.error());
+        if (!*whole) co_return Status();
         std::ranges::stable_sort(plans, std::greater(), [&](std::size_t plan) {
             return standing(books.candidates[plan], books.shared);
         });

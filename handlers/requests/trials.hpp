@@ -50,7 +50,7 @@ struct Books {
     std::vector<plan::Attempt> attempts;  // what a language model is shown
     std::vector<Candidate> candidates;
     int tried = 0;                    // trainings
-    std::size_t shared = 0;           // looks that all plans have that lead; 0 = not compared yet
+    std::size_t shared = 0;           // looks by which plans are compared; 0 = not compared yet
     std::int64_t longestTrialMs = 0;  // of the full ones
 
     // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
@@ -64,8 +64,8 @@ bool reaches(const Candidate& candidate, const Goal& goal);
 // than others, so plans are compared on the same ones.
 std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t shared);
 
-// Who reaches the target comes first; then, once the leaders are compared, who stands better in the
-// looks that all of them have; then the better mean. Ties go to the earlier, and the search
+// Who reaches the target comes first; then, once plans are compared, who stands better in as many
+// looks as two of them have at least; then the better mean. Ties go to the earlier, and the search
 // proposes what usually wins first. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 

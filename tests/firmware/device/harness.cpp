@@ -153,6 +153,7 @@ void Gateway::handle(const std::string& topic, const Bytes& payload) {
 }
 
 void Gateway::serve(const wire::Need& need) {
+    firstMissing = need.first;
     for (const Update& update : offered_) {
         if (update.digest != need.digest) continue;
         for (std::uint32_t bit = 0; bit < need.bitmapBytes * 8u && blocksServed < blockLimit;

@@ -92,6 +92,7 @@ class Gateway {
     std::map<std::string, std::vector<wire::Result>> results;
     std::map<std::string, wire::Telemetry> telemetry;
     std::uint64_t blocksServed = 0;
+    std::uint32_t firstMissing = 0;  // block, as the latest `need` says
 
     bool answerAlive = true;                // sign `alive` for every hello on trial
     std::uint64_t blockLimit = UINT64_MAX;  // serve no more than these

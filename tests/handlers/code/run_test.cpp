@@ -45,9 +45,11 @@ TEST(CodeRun, FeaturesCount) {
     const std::vector<Case> cases = {
         {{1, 2, 3, 4}, ""},
         {{1, 2, 1, 2}, "every window the same"},
-        {{1, 2, 3, INFINITY}, "infinity as out[1] of window 1"},
-        {{1, -std::numeric_limits<float>::quiet_NaN(), 3, 4}, "not a number as out[1] of window 0"},
-        {{unwritten, 2, 3, 4}, "did not write out[0] of window 0"},
+        {{1, 2, 3, INFINITY},
+         "infinity as out[1] of a window with channel 0 from 1 to 3, channel 1 from 0 to 1e+06"},
+        {{1, -std::numeric_limits<float>::quiet_NaN(), 3, 4},
+         "not a number as out[1] of a window with channel 0 from 1 to 3, channel 1 from 2 to 4"},
+        {{unwritten, 2, 3, 4}, "did not write out[0] of a window with channel 0"},
         {{1, 2, 3}, "did not come to its end"},
     };
     for (const Case& each : cases) {
@@ -74,8 +76,8 @@ TEST(CodeRun, DecisionsCount) {
         std::string message;
     };
     const std::vector<Case> cases = {{{0, 1, -1}, ""},
-                                     {{0, 1, 2}, "returned 2 for window 2"},
-                                     {{0, -2, 1}, "returned -2 for window 1"},
+                                     {{0, 1, 2}, "returned 2 for the scores 0.852 0.148"},
+                                     {{0, -2, 1}, "returned -2 for the scores 0.109 0.891"},
                                      {{1, 1, 1}, "returns 1 for every window"},
                                      {{-1, -1, -1}, "returns -1 for every window"},
                                      {{0, 1}, "did not come to its end"}};

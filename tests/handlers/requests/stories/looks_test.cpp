@@ -67,6 +67,23 @@ TEST(Looks, ALookThatCannotBeIsNotAskedForAgain) {
     EXPECT_EQ(story.cuts(), (std::vector<int>{0, 1})) << "what there is has to do";
 }
 
+TEST(Looks, ThePlanThatHoldsOnTwoCutsIsVaried) {
+    Looks story(2);
+    story.stages.ofLook = [&](const Json& plan, int fold) {
+        if (plan["network"] == story.first()) return 0.92;
+        return fold == 0 ? 0.93 : 0.7;
+    };
+    Json request = regenerate();
+    request.erase("target");
+    EXPECT_EQ(story.run("regenerate", request)["state"], "succeeded");
+    const std::vector<int> cuts = story.cuts();
+    const auto looks = std::ranges::find(cuts, 1);
+    const auto varied = std::find(looks, cuts.end(), 0);
+    ASSERT_NE(varied, cuts.end()) << "nothing was varied after " << cuts.size() << " trainings";
+    const Json& plan = story.stages.trained.at(static_cast<std::size_t>(varied - cuts.begin()));
+    EXPECT_EQ(plan["plan"]["network"], story.first()) << plan.dump();
+}
+
 // The budget ends somewhere among the looks, at each place once.
 TEST(Looks, PlansAreComparedOnTheCutsThatAllOfThemHad) {
     int ends = 0;
