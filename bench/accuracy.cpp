@@ -39,7 +39,7 @@ std::vector<Recording> everything() {
         {"digits", "digits", {{"format", "wav"}}, 0.975, 4},
         {"motion", "motion", cut(160, 80, 20), 0.92, 4},
         {"vibration", "vibration", cut(100, 50, 50), 0.83, 2},
-        {"image", "image", {{"format", "idx"}}, 0.89, 6},
+        {"image", "image", {{"format", "idx"}}, 0.89, 9},
         {"handsign", "handsign", {{"format", "png"}}, 0.97, 4},
         {"wand", "wand", csv, 0.985, 1.5},
         {"environment", "environment", csv, 0.97, 1},
