@@ -35,6 +35,23 @@ RunHeader headerOf(std::size_t items) {
     return header;
 }
 
+RunHeader headerOf(const Scores& scores, std::size_t items) {
+    RunHeader header = headerOf(items);
+    header.decision = 1;
+    header.length = 1;
+    header.channels = static_cast<std::uint32_t>(scores.classes);
+    return header;
+}
+
+void appendItem(std::string& bytes, const Scores& scores, bool anew, std::size_t index) {
+    append(bytes, std::uint32_t{anew});
+    const auto classes = static_cast<std::size_t>(scores.classes);
+    for (const std::int8_t output : scores.outputs.subspan(index * classes, classes)) {
+        // As firmware/app/code.cpp has it, to the bit.
+        append(bytes, static_cast<float>(output - scores.zero) * scores.scale);
+    }
+}
+
 // Values of four bytes each, kRunEnd behind them.
 template <class Value>
 Result<std::vector<Value>> valuesFrom(Kind kind, const std::string& output, std::size_t count) {
@@ -128,21 +145,18 @@ std::string inputOf(const Windows& windows, int outputs) {
 }
 
 std::string inputOf(const Scores& scores) {
-    RunHeader header = headerOf(scores.count());
-    header.decision = 1;
-    header.length = 1;
-    header.channels = static_cast<std::uint32_t>(scores.classes);
     std::string bytes;
-    append(bytes, header);
-    const auto classes = static_cast<std::size_t>(scores.classes);
-    for (std::size_t i = 0; i < scores.count(); ++i) {
-        append(bytes, std::uint32_t{scores.anew[i]});
-        for (std::size_t c = 0; c < classes; ++c) {
-            // As firmware/app/code.cpp has it, to the bit.
-            append(bytes, static_cast<float>(scores.outputs[i * classes + c] - scores.zero) *
-                              scores.scale);
-        }
-    }
+    append(bytes, headerOf(scores, scores.count()));
+    for (std::size_t i = 0; i < scores.count(); ++i) appendItem(bytes, scores, scores.anew[i], i);
+    return bytes;
+}
+
+std::string trialInputOf(const Scores& scores) {
+    std::string bytes = inputOf(scores);
+    const RunHeader header = headerOf(scores, 2 * scores.count());
+    std::memcpy(bytes.data(), &header, sizeof header);
+    for (std::size_t i = 0; i < scores.count(); ++i)
+        appendItem(bytes, scores, i == 0 || scores.anew[i], 0);
     return bytes;
 }
 
@@ -228,8 +242,11 @@ Result<std::vector<std::int32_t>> plainDecisions(const std::string& output, std:
 }
 
 Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output, const Scores& scores) {
-    auto values = plainDecisions(output, scores.count());
+    auto values = plainDecisions(output, 2 * scores.count());
     if (!values) return values;
+    const std::vector<std::int32_t> ofTheFirst(
+        values->begin() + static_cast<std::ptrdiff_t>(scores.count()), values->end());
+    values->resize(scores.count());
     const auto classes = static_cast<std::size_t>(scores.classes);
     bool varied = false;
     for (std::size_t i = 0; i < values->size(); ++i) {
@@ -246,6 +263,10 @@ Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output, const
     if (varied && allTheSame(std::span<const std::int32_t>(*values), 1)) {
         return wrongAnswer(Kind::decision,
                            "returns " + std::to_string(values->front()) + " for every window",
+                           "let it depend on the scores");
+    }
+    if (varied && *values == ofTheFirst) {
+        return wrongAnswer(Kind::decision, "decides the same whatever the scores are",
                            "let it depend on the scores");
     }
     return values;

@@ -35,6 +35,9 @@ struct Scores {
 // The content of kRunInputFile.
 [[nodiscard]] std::string inputOf(const Windows& windows, int outputs);
 [[nodiscard]] std::string inputOf(const Scores& scores);
+// The same scores twice, but the second time every window has those of the first: a rule that
+// decides as before does not go by them.
+[[nodiscard]] std::string trialInputOf(const Scores& scores);
 
 // Runs `folder`/code-run on `folder`/code-input, which makes `folder`/code-output.
 [[nodiscard]] Child runChild(const std::filesystem::path& folder, std::size_t outputBytes);
@@ -50,8 +53,9 @@ std::size_t outputBytes(std::size_t items, int valuesEach);
 // What the rule's program wrote for `count` windows, as it stands.
 [[nodiscard]] Result<std::vector<std::int32_t>> plainDecisions(const std::string& output,
                                                                std::size_t count);
-// The class that is published for each window, -1 for none. build_failed where it is no class, or
-// where all windows get the same although the network says different things of them.
+// What came of trialInputOf(): the class that is published for each window, -1 for none.
+// build_failed where it is no class, or where the rule does not go by the scores although the
+// network says different things of the windows.
 [[nodiscard]] Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output,
                                                               const Scores& scores);
 

@@ -22,11 +22,6 @@ std::string stepKey(const std::string& job, int ordinal) {
     return numberedKey(job, ordinal, 4);
 }
 
-bool isRemembered(const Result<Json>& result) {
-    return result ||
-           (result.error().code != Code::cancelled && result.error().code != Code::storage_full);
-}
-
 // Places that a comparison names.
 constexpr std::size_t kPlacesNamed = 8;
 
@@ -36,6 +31,10 @@ Result<Json> resultOf(const Json& record) {
 }
 
 }  // namespace
+
+bool endsJob(const Error& error) {
+    return error.code == Code::cancelled || error.code == Code::storage_full;
+}
 
 // What a replay takes from the recording instead of doing it again.
 bool Job::isTakenOver(const Step& recorded, Weight weight, bool sameMachine) {
@@ -101,7 +100,7 @@ Task<Result<Json>> Job::step(std::string name, Json inputs, Task<Result<Json>> w
     if (cancel_.token().cancelled()) {
         co_return fail(Code::cancelled, "the job was cancelled in step " + name);
     }
-    if (!isRemembered(result)) co_return result;
+    if (!result && endsJob(result.error())) co_return result;
     if (recorded != nullptr) {
         // Decisions that follow go by the time that it took then.
         ms = recorded->record.value("ms", std::int64_t{0});
@@ -285,6 +284,9 @@ Status Jobs::loadRecording(Job& job) {
     }
     job.verb_ = (**record).value("verb", "");
     job.request_ = (**record).value("request", Json::object());
+    const std::string state = (**record).value("state", "");
+    job.recordedEnd_ =
+        state == "failed" ? (**record).value("error", Json::object()).value("code", "") : state;
     job.sameMachine_ = (**record).value("machine", "") == world_.settings.machine;
     return {};
 }
@@ -356,10 +358,23 @@ Status Jobs::cancel(const std::string& id) {
                 "only queued and running jobs can be cancelled");
 }
 
-// A replay is judged by its steps: that the story failed then and fails now is no fault of it.
+// That the story failed then and fails now is no fault of a replay. One that failed outside its
+// steps, or was cancelled, may want further ones now.
+void Job::compareEnd(const Result<Json>& told) {
+    const int last = recorded_.rbegin()->first;
+    const std::string_view now = told ? "succeeded" : codeName(told.error().code);
+    const bool same =
+        recordedEnd_ == now ? ordinal_ == last : recordedEnd_ != "succeeded" && ordinal_ > last;
+    if (same) return;
+    Json line = {{"step", "end"}, {"same", false}, {"recorded", recordedEnd_}, {"now", now}};
+    if (!told) line["error"] = toJson(told.error());
+    comparisons_.push_back(std::move(line));
+}
+
+// A replay is judged by its steps and its end.
 Result<Json> Job::verdictOfReplay(const Result<Json>& told) {
-    if (!told && (told.error().code == Code::cancelled || told.error().code == Code::storage_full))
-        return told;
+    if (!told && endsJob(told.error())) return told;
+    compareEnd(told);
     std::string differing;
     for (const Json& line : comparisons_) {
         if (!line.value("same", false))

@@ -18,6 +18,10 @@ namespace tinsmith {
 
 class Jobs;
 
+// Whether an error ends its job in any case. Every other one may be an outcome: there is another
+// plan, recipe or device to try.
+bool endsJob(const Error& error);
+
 // Whether a step burns CPU. The first heavy step of a job that really runs waits for the one heavy
 // place and keeps it until Job::leaveHeavy or the job's end; so does the first one after that.
 enum class Weight { light, heavy };
@@ -80,6 +84,7 @@ class Job {
     [[nodiscard]] Result<const Step*> recordedStep(int ordinal, const std::string& name,
                                                    const std::string& digest);
     [[nodiscard]] static bool isTakenOver(const Step& recorded, Weight weight, bool sameMachine);
+    void compareEnd(const Result<Json>& told);
     [[nodiscard]] Result<Json> verdictOfReplay(const Result<Json>& told);
     void compareWithRecorded(const Step& recorded, const Result<Json>& result);
 
@@ -95,6 +100,7 @@ class Job {
     std::map<int, Step> stored_;
     // Of a replay: the steps of the job that is run again, and how each came out now.
     std::map<int, Step> recorded_;
+    std::string recordedEnd_;  // "succeeded", "cancelled" or the error's code
     bool sameMachine_ = true;
     Json comparisons_ = Json::array();
     std::optional<Completion<bool>> approved_;

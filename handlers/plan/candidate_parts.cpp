@@ -126,10 +126,10 @@ int epochsFor(const SearchInput& input, double windowsToSee, int least, int most
     return std::clamp(static_cast<int>(std::lround(windowsToSee / windows)), least, most);
 }
 
-Augmentation asOnOtherDevices(Augmentation augment, const WindowShape& window) {
+Augmentation asOnOtherDevices(Augmentation augment) {
     augment.timeWarp = kOtherSpeed;
     augment.scale = kOtherLevel;
-    if (window.channels % 3 == 0) augment.rotate = kAskew;
+    augment.rotate = kAskew;
     return augment;
 }
 

@@ -36,7 +36,7 @@ inline constexpr double kAskew = 10;
 
 // As if other devices had recorded it: they sit a little askew, what they watch runs a little
 // faster or slower, and one is more sensitive than another.
-Augmentation asOnOtherDevices(Augmentation augment, const WindowShape& window);
+Augmentation asOnOtherDevices(Augmentation augment);
 
 // The valid ones of the plans that it is given, in their order.
 struct Space {

@@ -32,7 +32,7 @@ Training signalTraining(const SearchInput& input) {
     t.weightDecay = 0.0005;
     t.patience = std::max(6, t.epochs / 2);
     t.augment.shift = std::max(1, input.window.length / 2);
-    if (input.oneSource) t.augment = asOnOtherDevices(t.augment, input.window);
+    if (input.oneSource && input.axes) t.augment = asOnOtherDevices(t.augment);
     return t;
 }
 

@@ -11,6 +11,7 @@ namespace tinsmith::plan {
 namespace {
 
 constexpr std::size_t kMaxTask = 2000;
+constexpr std::size_t kMaxPlanner = 80;
 constexpr std::size_t kMaxFact = 400;
 constexpr std::size_t kMaxLook = 2000;
 constexpr std::size_t kBriefTask = 400;
@@ -60,7 +61,10 @@ std::string targetText(const PromptInput& input) {
 }
 
 std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan, const Sizes& sizes) {
-    std::string text = std::to_string(attempt.number) + ". " + attempt.planner + ": ";
+    // A model's name is what its server says.
+    std::string planner = quotedLines(attempt.planner, kMaxPlanner);
+    std::ranges::replace(planner, '\n', ' ');
+    std::string text = std::to_string(attempt.number) + ". " + planner + ": ";
     if (attempt.measured) {
         text += "accuracy " + format("%.4f", attempt.accuracy) +
                 (attempt.full ? " (very likely above " + format("%.4f", attempt.lower90) + ")"

@@ -34,6 +34,7 @@ struct SearchInput {
     bool contiguous = false;  // windows are cut from recordings that are longer
     bool series = false;  // rows of a table that follow each other while the label comes and goes
     bool oneSource = false;  // one device recorded all of it: validation tells nothing of others
+    bool axes = false;       // channels are x, y, z of one sensor or several, in this order
 };
 
 // The next trials, best first, all valid and feasible and none tried before; to be run in that

@@ -54,8 +54,7 @@ std::vector<Variant> augmentations(const Plan& plan, const SearchInput& input) {
         with("With noise.", &Augmentation::noise, 0.1);
     } else if (window.length >= 16) {
         with("Faster and slower.", &Augmentation::timeWarp, kOtherSpeed);
-        if (window.channels % 3 == 0)
-            with("As if the sensor sat a little askew.", &Augmentation::rotate, kAskew);
+        if (input.axes) with("As if the sensor sat a little askew.", &Augmentation::rotate, kAskew);
         with("Stronger and weaker.", &Augmentation::scale, kOtherLevel);
     }
     if (window.length < 16 && window.pictureRows == 0)
@@ -65,7 +64,8 @@ std::vector<Variant> augmentations(const Plan& plan, const SearchInput& input) {
     }
     Augmentation none;
     if (window.pictureRows == 0 && !isSound(plan)) none.shift = has.shift;
-    if (none != has && !input.oneSource) variants.push_back({"Without changed copies.", none});
+    if (none != has && !(input.oneSource && input.axes))
+        variants.push_back({"Without changed copies.", none});
     return variants;
 }
 

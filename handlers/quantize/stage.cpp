@@ -94,7 +94,7 @@ TakeOutputs withRuleInput(TakeOutputs take, const std::filesystem::path& jobDir,
                                .zero = zero,
                                .anew = {}};
         scores.anew = beginnings(dataset::windows(data, *dataset::partFromName(part)));
-        return writeFile(jobDir / ("code-input-" + part), code::inputOf(scores));
+        return writeFile(jobDir / ("code-input-" + part), code::trialInputOf(scores));
     };
 }
 

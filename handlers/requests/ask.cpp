@@ -15,11 +15,17 @@ namespace {
 
 constexpr std::size_t kTemplateBytes = 100'000;
 
-std::vector<ChatMessage> chat(const plan::Prompt& prompt, const std::vector<plan::Message>& more) {
+// Of a useless reply, in the compact form: enough to see what was meant.
+constexpr std::size_t kBriefReply = 1000;
+
+// `most` bytes of each message that follows the prompt.
+std::vector<ChatMessage> chat(const plan::Prompt& prompt, const std::vector<plan::Message>& more,
+                              std::size_t most) {
     std::vector<ChatMessage> messages;
     for (const plan::Message& message : prompt.messages)
         messages.push_back({message.role, message.content});
-    for (const plan::Message& message : more) messages.push_back({message.role, message.content});
+    for (const plan::Message& message : more)
+        messages.push_back({message.role, cutText(message.content, most)});
     return messages;
 }
 
@@ -37,24 +43,27 @@ Json spentJson(const LlmSpent& spent) {
 }
 
 // A failure is a record, too: replies that broke off have cost something.
-Task<Result<Json>> call(Job& job, LlmRequest request, std::string version) {
+Task<Result<Json>> call(Job& job, LlmRequest request, std::string version,
+                        std::string compactVersion) {
     World& world = job.world();
     LlmSpent spent;
     Result<LlmReply> reply = co_await world.llm.complete(request, &spent, job.token());
+    if (!reply && reply.error().code != Code::llm_unavailable)
+        co_return std::unexpected(reply.error());
+    const bool compact = reply && reply->compact;
+    const Json asked = messagesJson(compact ? request.compact : request.messages);
+    const auto prompt = world.artefacts.put(canonical(asked));
+    if (!prompt) co_return std::unexpected(prompt.error());
     Json record = spentJson(spent);
-    if (!reply && reply.error().code == Code::llm_unavailable) {
+    record["template"] = compact ? compactVersion : version;
+    record["prompt"] = *prompt;
+    if (!reply) {
         record["error"] = toJson(reply.error());
         co_return record;
     }
-    if (!reply) co_return std::unexpected(reply.error());
-    const Json sent = messagesJson(reply->compact ? request.compact : request.messages);
-    const auto prompt = world.artefacts.put(canonical(sent));
-    if (!prompt) co_return std::unexpected(prompt.error());
     const auto text = world.artefacts.put(reply->text);
     if (!text) co_return std::unexpected(text.error());
-    record.update({{"template", version},
-                   {"prompt", *prompt},
-                   {"reply", *text},
+    record.update({{"reply", *text},
                    {"provider", reply->provider},
                    {"model", reply->model},
                    {"finish", reply->finish},
@@ -98,15 +107,16 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
         co_return fail(Code::budget_spent, "the language model's calls or tokens are used up");
     }
     LlmRequest request;
-    request.messages = chat(question.prompt, question.more);
-    if (question.compact) request.compact = chat(*question.compact, question.more);
+    request.messages = chat(question.prompt, question.more, std::string::npos);
+    if (question.compact) request.compact = chat(*question.compact, question.more, kBriefReply);
     request.schema = question.schema;
     request.schemaName = question.schemaName;
     const Json inputs = {{"messages", messagesJson(request.messages)}};
+    const std::string brief = question.compact ? question.compact->version : "";
     ++spent.calls;
     job.leaveHeavy();  // a model may take minutes, and other jobs have work for the processor
     Result<Json> record =
-        co_await job.step("ask", inputs, call(job, request, question.prompt.version));
+        co_await job.step("ask", inputs, call(job, request, question.prompt.version, brief));
     Json line = record ? *record : Json{{"error", toJson(record.error())}};
     line["call"] = spent.calls;
     job.report()["calls"].push_back(std::move(line));

@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "handlers/build/board.hpp"
+#include "handlers/build/firmware_build.hpp"
 #include "handlers/code/feature_table.hpp"
 #include "handlers/code/run_format.hpp"
 #include "handlers/flow/digest.hpp"
@@ -67,12 +69,29 @@ Task<Result<Json>> withCodeFeatures(Job& job, Json input, int percent) {
 
 namespace {
 
-Task<Result<Json>> check(Job& job, Json plan, std::string dataset, int percent) {
+// For the board, too: its compiler may warn of something else, and its stack is short.
+Task<Status> compileForBoard(Job& job, Goal goal, Json plan) {
+    const auto board = build::loadBoard(job.world().settings.firmwareDir / "boards", goal.board);
+    if (!board) co_return std::unexpected(board.error());
+    const auto tools = build::loadBoardTools(board->folder);
+    if (!tools) co_return std::unexpected(tools.error());
+    for (const code::Kind kind : {code::Kind::feature, code::Kind::decision}) {
+        if (!hasCode(plan, kind)) continue;
+        Result<std::string> object = co_await boardObject(job, plan, kind, tools->code);
+        if (!object) co_return std::unexpected(object.error());
+    }
+    co_return Status();
+}
+
+Task<Result<Json>> check(Job& job, Goal goal, Json plan, int percent) {
     if (hasCode(plan, code::Kind::decision)) {
         Result<fs::path> program = co_await gatewayProgram(job, plan, code::Kind::decision);
         if (!program) co_return std::unexpected(program.error());
     }
-    const Json input = {{"dataset", dataset}, {"plan", plan}};
+    const Status compiled = co_await compileForBoard(job, goal, plan);
+    if (!compiled) co_return std::unexpected(compiled.error());
+    const Json input = {{"dataset", job.world().artefacts.path(goal.data).string()},
+                        {"plan", plan}};
     Result<Json> features = co_await withCodeFeatures(job, input, percent);
     if (!features) co_return std::unexpected(features.error());
     co_return Json::object();
@@ -84,10 +103,10 @@ Task<Result<Json>> codeStep(Job& job, Goal goal, Json plan) {
     const Json inputs = {{"code", plan["code"]},
                          {"windowing", plan.value("windowing", Json())},
                          {"conditioning", plan.value("conditioning", Json())},
-                         {"data", goal.data}};
-    const std::string dataset = job.world().artefacts.path(goal.data).string();
+                         {"data", goal.data},
+                         {"board", goal.board}};
     Result<Json> checked = co_await job.step(
-        "code", inputs, check(job, plan, dataset, percentOf(job, goal)), Weight::heavy);
+        "code", inputs, check(job, goal, plan, percentOf(job, goal)), Weight::heavy);
     co_return checked;
 }
 

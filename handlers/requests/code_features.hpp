@@ -12,8 +12,8 @@ namespace tinsmith {
 // build_failed, in words for who wrote the code. `percent`: where the job is.
 Task<Result<Json>> withCodeFeatures(Job& job, Json input, int percent);
 
-// As a step: compiles the generated code of `plan` and runs its feature block on the windows,
-// before anything is trained. An empty object.
+// As a step: compiles the generated code of `plan` for gateway and board and runs its feature block
+// on the windows, before anything is trained. An empty object.
 Task<Result<Json>> codeStep(Job& job, Goal goal, Json plan);
 
 }  // namespace tinsmith

@@ -27,10 +27,6 @@ constexpr double kQuickShare = 0.35;
 // Points that a quick look may lie behind the best and still deserve a whole training.
 constexpr double kPromising = 0.04;
 
-bool endsJob(const Error& error) {
-    return error.code == Code::cancelled || error.code == Code::storage_full;
-}
-
 std::optional<std::size_t> bestAttempt(const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
     if (best == nullptr) return std::nullopt;

@@ -1,6 +1,8 @@
 #include "handlers/requests/goal.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <string_view>
 
 #include "handlers/build/board.hpp"
 #include "handlers/plan/candidates.hpp"
@@ -15,6 +17,15 @@ constexpr std::size_t kRowsAChange = 16;
 
 double orZero(const std::optional<double>& value) {
     return value.value_or(0);
+}
+
+// "x", "y", "z"; "acc_x" … "gyro_z".
+bool areAxes(const std::vector<std::string>& channels) {
+    constexpr std::string_view kLast = "xyz";
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+        if (channels[i].empty() || std::tolower(channels[i].back()) != kLast[i % 3]) return false;
+    }
+    return !channels.empty() && channels.size() % 3 == 0;
 }
 
 int cardInt(const Json& card, const char* object, const char* key) {
@@ -78,6 +89,7 @@ plan::SearchInput Goal::searchInput() const {
     const int changes = card.value("label_changes", 0);
     input.series = input.window.length == 1 && changes >= 4 * input.window.classes &&
                    input.trainWindows >= kRowsAChange * static_cast<std::size_t>(changes);
+    input.axes = areAxes(card.value("channels", std::vector<std::string>()));
     const Json warnings = card.value("warnings", Json::array());
     input.oneSource = std::ranges::any_of(
         warnings, [](const Json& warning) { return warning.value("code", "") == "one_source"; });

@@ -119,7 +119,10 @@ Task<Status> look(Job& job, Goal goal, Books& books, std::size_t index) {
 Task<Result<bool>> lookRound(Job& job, Goal goal, Books& books, std::vector<std::size_t> plans,
                              int round) {
     for (const std::size_t plan : plans) {
-        if (books.candidates[plan].asked <= round) {
+        // Its looks would no longer be on the cuts of the others.
+        const bool failed = books.candidates[plan].looks.size() <
+                            static_cast<std::size_t>(books.candidates[plan].asked);
+        if (!failed && books.candidates[plan].asked <= round) {
             if (targetHolds(job, goal, books) || !roomToLook(job, goal, books)) co_return false;
             const Status looked = co_await look(job, goal, books, plan);
             if (!looked) co_return std::unexpected(looked.error());

@@ -136,7 +136,10 @@ Error nothingFits(const std::vector<RecipeTrial>& tried, const Goal& goal) {
         "/limits/flash_kb"};
 }
 
-// A recipe that cannot be fine-tuned is an outcome; cancelled and storage_full end the job.
+void noteFailed(Job& job, const Quantization& recipe, const Error& error) {
+    job.event("recipe", plan::describe(recipe) + " failed: " + error.message, toJson(error));
+}
+
 Task<Status> fineTuneBest(Job& job, Goal goal, RecipeSearch search,
                           std::vector<RecipeTrial>& tried) {
     const RecipeTrial start = *bestFitting(tried, goal);
@@ -147,12 +150,8 @@ Task<Status> fineTuneBest(Job& job, Goal goal, RecipeSearch search,
         recipe.fineTuneEpochs = epochs;
         Result<RecipeTrial> trial = co_await tryRecipe(job, goal, search, recipe, kTriedUntil);
         if (!trial) {
-            const Error& error = trial.error();
-            if (error.code == Code::cancelled || error.code == Code::storage_full) {
-                co_return std::unexpected(error);
-            }
-            job.event("recipe", plan::describe(recipe) + " failed: " + error.message,
-                      toJson(error));
+            if (endsJob(trial.error())) co_return std::unexpected(trial.error());
+            noteFailed(job, recipe, trial.error());
             co_return Status();
         }
         trial->imageBytes = start.imageBytes;
@@ -206,8 +205,14 @@ Task<Result<RecipeChoice>> chooseRecipe(Job& job, Goal goal, RecipeSearch search
         const Quantization recipe = search.recipes[static_cast<std::size_t>(i)];
         const int at = kTriedUntil * i / count;
         Result<RecipeTrial> trial = co_await tryRecipe(job, goal, search, recipe, at);
-        if (!trial) co_return std::unexpected(trial.error());
-        choice.tried.push_back(std::move(*trial));
+        // What somebody thought of may not run; the others are still there, the last one among
+        // them.
+        const bool others = !choice.tried.empty() || i + 1 < count;
+        if (!trial && (endsJob(trial.error()) || !others)) co_return std::unexpected(trial.error());
+        if (trial)
+            choice.tried.push_back(std::move(*trial));
+        else
+            noteFailed(job, recipe, trial.error());
     }
     if (search.flashTight) {
         const Status measured = co_await measureImages(job, goal, search, choice.tried);

@@ -128,10 +128,7 @@ Task<Status> compare(Job& job, Goal goal, Json test, std::string group) {
         Result<Json> measured =
             co_await job.step("compare", inputs, evaluate(job, goal, *running), Weight::heavy);
         if (!measured) {
-            const Code code = measured.error().code;
-            if (code == Code::cancelled || code == Code::storage_full) {
-                co_return std::unexpected(measured.error());
-            }
+            if (endsJob(measured.error())) co_return std::unexpected(measured.error());
             job.event("compare", "the running version cannot be measured on today's windows: " +
                                      measured.error().message);
             co_return Status();

@@ -125,9 +125,7 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
     };
     Result<Answer> answer = co_await askWithRepair(job, goal, spent, question, read);
     if (!answer) {
-        const Code code = answer.error().code;
-        if (code == Code::cancelled || code == Code::storage_full)
-            co_return std::unexpected(answer.error());
+        if (endsJob(answer.error())) co_return std::unexpected(answer.error());
         job.event("planner", answer.error().message + "; the usual recipes are tried",
                   toJson(answer.error()));
         co_return std::vector<plan::Quantization>();

@@ -36,6 +36,8 @@ struct Recipe {
     bool fresh = false;
     std::string from;  // "asker", "last" or the model's name
     std::string reason;
+
+    [[nodiscard]] bool proposed() const { return from != "last" && from != "asker"; }
 };
 
 std::string curvesOf(const Json& version) {
@@ -84,14 +86,23 @@ Task<Result<Recipe>> wantedRecipe(Job& job, Goal goal, Json version, Recipe last
     job.progress(1, "asks " + job.world().llm.model() + " how to train");
     Result<Recipe> asked = co_await askForRecipe(job, goal, version, last);
     if (!asked) {
-        const Code code = asked.error().code;
-        if (code == Code::cancelled || code == Code::storage_full) co_return asked;
+        if (endsJob(asked.error())) co_return asked;
         job.event("planner", asked.error().message + "; the last recipe is used",
                   toJson(asked.error()));
         co_return last;
     }
     job.event("recipe", asked->reason, asked->plan.value("training", Json::object()));
     co_return asked;
+}
+
+// What a language model thought of may not train at all: then the last recipe is left.
+bool fallsBack(Job& job, Recipe& recipe, const Json& lastPlan, const Error& error) {
+    if (!recipe.proposed() || endsJob(error)) return false;
+    job.event("recipe", "the new recipe failed: " + error.message + "; the last one is used",
+              toJson(error));
+    recipe.plan = lastPlan;
+    recipe.from = "last";
+    return true;
 }
 
 // Validation tells how long to train fresh weights, and which of two recipes is better. Continued
@@ -113,7 +124,9 @@ Task<Result<Course>> chooseCourse(Job& job, Goal goal, Json base, Recipe& recipe
         co_return course;
     }
     Result<Json> tried = co_await trainStep(job, goal, recipe.plan, 1.0, true);
-    if (tried && recipe.from != "last" && recipe.from != "asker" && recipe.plan != lastPlan) {
+    if (!tried && fallsBack(job, recipe, lastPlan, tried.error()))
+        tried = co_await trainStep(job, goal, recipe.plan, 1.0, true);
+    if (tried && recipe.proposed() && recipe.plan != lastPlan) {
         Result<Json> before = co_await trainStep(job, goal, lastPlan, 1.0, true);
         const auto reached = [](const Json& result) {
             return result["validation"].value("accuracy", 0.0);
@@ -184,9 +197,14 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     if (!recipe) co_return std::unexpected(recipe.error());
     Result<Course> course = co_await chooseCourse(job, *goal, version, *recipe, lastPlan);
     if (!course) co_return std::unexpected(course.error());
-    const Json planJson = recipe->plan;
-    Result<Json> network = co_await fit(job, *goal, planJson, course->epochs, course->start);
+    Result<Json> network = co_await fit(job, *goal, recipe->plan, course->epochs, course->start);
+    if (!network && fallsBack(job, *recipe, lastPlan, network.error())) {
+        course = co_await chooseCourse(job, *goal, version, *recipe, lastPlan);
+        if (!course) co_return std::unexpected(course.error());
+        network = co_await fit(job, *goal, recipe->plan, course->epochs, course->start);
+    }
     if (!network) co_return std::unexpected(network.error());
+    const Json planJson = recipe->plan;
     Result<Json> int8 = co_await quantize(job, *goal, planJson, *network);
     if (!int8) co_return std::unexpected(int8.error());
 

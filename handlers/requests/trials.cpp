@@ -221,10 +221,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     outcome.cost = cost;
     if (full) ++candidateOf(books, plan).asked;
     if (!result) {
-        const Code code = result.error().code;
-        if (code == Code::cancelled || code == Code::storage_full) {
-            co_return std::unexpected(result.error());
-        }
+        if (endsJob(result.error())) co_return std::unexpected(result.error());
         job.event("attempt", describe(json) + " failed: " + result.error().message,
                   toJson(result.error()));
         plan::Attempt& attempt = attemptOf(books, wanted, json);

@@ -119,7 +119,8 @@ class HostileCode : public testing::Test {
 
     // Scores of two classes, or windows of three values: the same few for all.
     std::string inputFor(code::Kind kind) {
-        return kind == code::Kind::decision ? code::inputOf(scores_) : code::inputOf(windows_, 2);
+        return kind == code::Kind::decision ? code::trialInputOf(scores_)
+                                            : code::inputOf(windows_, 2);
     }
 
     void writeInputs(const Hostile& hostile, const fs::path& folder) {

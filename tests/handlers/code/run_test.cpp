@@ -71,16 +71,27 @@ TEST(CodeRun, DecisionsCount) {
     float first = 0;
     std::memcpy(&first, input.data() + sizeof(RunHeader) + 4, sizeof first);
     EXPECT_EQ(first, 228.0F / 256);
+    // Once more, each window with the scores of the first.
+    const std::string twice = trialInputOf(scores);
+    const std::size_t item = 4 + 2 * sizeof(float);
+    ASSERT_EQ(twice.size(), sizeof(RunHeader) + 6 * item);
+    EXPECT_EQ(twice.substr(sizeof(RunHeader), 3 * item), input.substr(sizeof(RunHeader)));
+    for (const std::size_t i : {4, 5}) {
+        EXPECT_EQ(twice.substr(sizeof(RunHeader) + i * item + 4, 8),
+                  input.substr(sizeof(RunHeader) + 4, 8));
+    }
     struct Case {
         std::vector<std::int32_t> values;
         std::string message;
     };
-    const std::vector<Case> cases = {{{0, 1, -1}, ""},
-                                     {{0, 1, 2}, "returned 2 for the scores 0.852 0.148"},
-                                     {{0, -2, 1}, "returned -2 for the scores 0.109 0.891"},
-                                     {{1, 1, 1}, "returns 1 for every window"},
-                                     {{-1, -1, -1}, "returns -1 for every window"},
-                                     {{0, 1}, "did not come to its end"}};
+    const std::vector<Case> cases = {
+        {{0, 1, -1, 0, 0, 0}, ""},
+        {{0, 1, 0, 0, 1, 0}, "decides the same whatever"},
+        {{0, 1, 2, 0, 0, 0}, "returned 2 for the scores 0.852 0.148"},
+        {{0, -2, 1, 0, 0, 0}, "returned -2 for the scores 0.109 0.891"},
+        {{1, 1, 1, 1, 1, 1}, "returns 1 for every window"},
+        {{-1, -1, -1, 0, 0, 0}, "returns -1 for every window"},
+        {{0, 1}, "did not come to its end"}};
     for (const Case& each : cases) {
         const auto decisions = decisionsFrom(bytesOf(each.values), scores);
         EXPECT_EQ(decisions.has_value(), each.message.empty());
@@ -91,7 +102,7 @@ TEST(CodeRun, DecisionsCount) {
     }
     // Where the network itself is always of one mind, so may be the rule.
     const Scores same = {.outputs = std::span(outputs).first(2), .classes = 2, .anew = {true}};
-    EXPECT_TRUE(decisionsFrom(bytesOf(std::vector<std::int32_t>{1}), same).has_value());
+    EXPECT_TRUE(decisionsFrom(bytesOf(std::vector<std::int32_t>{1, 1}), same).has_value());
 }
 
 TEST(CodeRun, EndsAreSaidInWords) {

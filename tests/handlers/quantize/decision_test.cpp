@@ -38,10 +38,10 @@ TEST(DecideStage, CountsWhatIsPublished) {
     const Json& network = (*made)["parts"]["test"];
     const std::string given = job.read("code-input-test");
     code::RunHeader header;
-    ASSERT_EQ(given.size(), sizeof header + 40 * (4 + 4 * 4));
+    ASSERT_EQ(given.size(), sizeof header + 80 * (4 + 4 * 4));
     std::memcpy(&header, given.data(), sizeof header);
-    EXPECT_EQ(header.items, 40u);
-    for (std::size_t i = 0; i < 40; ++i) {
+    EXPECT_EQ(header.items, 80u);
+    for (std::size_t i = 0; i < 80; ++i) {
         std::uint32_t anew = 9;
         std::memcpy(&anew, given.data() + sizeof header + i * 20, 4);
         EXPECT_EQ(anew, i % 10 == 0 ? 1u : 0u) << i;
@@ -62,7 +62,8 @@ TEST(DecideStage, CountsWhatIsPublished) {
     const std::vector<Case> cases = {{perfect, 1.0, 1.0},
                                      {late, 0.7, 0.1},  // nothing for three windows of ten
                                      {winners, network["accuracy"], 1.0}};
-    for (const Case& each : cases) {
+    for (Case each : cases) {
+        each.decisions.resize(80, 0);  // and nothing new of the same scores again and again
         std::ofstream(job.path / "decided", std::ios::binary) << written(each.decisions);
         job.write({{"dataset", "data.tsd"},
                    {"plan", planWithRule()},

@@ -381,6 +381,22 @@ TEST(RetrainRecipe, NonsenseAndSilenceFallBackToTheLastOne) {
     }
 }
 
+TEST(RetrainRecipe, OneThatDoesNotTrainFallsBackToTheLastOne) {
+    for (const bool fresh : {true, false}) {
+        Released story;
+        story.stages.fails = [](const Json& input) {
+            return input["plan"]["training"]["learning_rate"] == 0.09;
+        };
+        story.say({{"training", {{"learning_rate", 0.09}}},
+                   {"weights", fresh ? "fresh" : "continued"},
+                   {"reason", "faster"}});
+        const Json result = story.retrain(Json::object());
+        EXPECT_EQ(result["origin"]["recipe"]["from"], "last");
+        EXPECT_NE(result["plan"]["training"]["learning_rate"], 0.09);
+        EXPECT_FALSE(story.events("recipe").empty());
+    }
+}
+
 TEST(RetrainRecipe, ThePersonsIsTakenAndNobodyIsAsked) {
     Released story;
     const Json result = story.retrain({{"recipe", {{"epochs", 11}}}});
@@ -404,9 +420,26 @@ TEST(RequantizeRecipe, TheModelsAreTriedAfterItsOwnAndBeforeTheUsualOnes) {
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(job["result"]["plan"]["quantization"]["percentile"], 97.5);
     EXPECT_EQ(job["result"]["origin"]["recipes"][1]["recipe"]["percentile"], 97.5);
-    Released silent;
-    const Json usual = silent.run("requantize", {{"id", "r-2"}, {"model", "m"}}, "j-2");
-    EXPECT_EQ(usual["state"], "succeeded") << usual.dump();
+}
+
+TEST(RequantizeRecipe, SilenceAndFailuresLeaveTheOthers) {
+    for (const bool silent : {true, false}) {
+        Released story;
+        const auto odd = [](const Json& recipe) { return recipe.value("percentile", 0.0) == 97.5; };
+        story.stages.ofRecipe = [](const Json& recipe) {
+            return std::pair(recipe["calibration"] == "mse" ? 0.99 : 0.95, 0.9);
+        };
+        story.stages.fails = [&](const Json& input) { return odd(input["plan"]["quantization"]); };
+        if (!silent) {
+            story.say({{"recipes", {{{"calibration", "percentile"}, {"percentile", 97.5}}}},
+                       {"reason", "tails"}});
+        }
+        const Json job = story.run("requantize", {{"id", "r-2"}, {"model", "m"}}, "j-2");
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        EXPECT_EQ(job["result"]["plan"]["quantization"]["calibration"], "mse");
+        for (const Json& trial : job["result"]["origin"]["recipes"])
+            EXPECT_FALSE(odd(trial["recipe"])) << trial.dump();
+    }
 }
 
 }  // namespace

@@ -29,7 +29,8 @@ class FakeStages {
     std::function<double(const Json& plan)> ofPlan;
     // The same by plan and cut of the data, where a test sets it.
     std::function<double(const Json& plan, int fold)> ofLook;
-    int failingFold = -1;       // the cut that the trainer cannot train on
+    // What trainer and quantiser cannot do, by their input, where a test sets it.
+    std::function<bool(const Json& input)> fails;
     std::vector<Json> trained;  // inputs of the trainer
     double floatAccuracy = 0.99;
     std::size_t payloadPerTensor = 0;  // further bytes of an image, by its form of weights

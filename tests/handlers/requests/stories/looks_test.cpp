@@ -61,7 +61,7 @@ TEST(Looks, APlanThatWasLuckyGivesWayToOneThatHolds) {
 
 TEST(Looks, ALookThatCannotBeIsNotAskedForAgain) {
     Looks story(2);
-    story.stages.failingFold = 1;
+    story.stages.fails = [](const Json& input) { return input.value("fold", 0) == 1; };
     const Json job = story.run("regenerate", regenerate());
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(story.cuts(), (std::vector<int>{0, 1})) << "what there is has to do";

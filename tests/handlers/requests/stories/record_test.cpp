@@ -180,7 +180,33 @@ TEST(Replay, OfWhatFailedFailsAlike) {
     story.settle("j-2");
     const Json job = story.fake.journal.records.at({"job", "j-2"});
     EXPECT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["same"], true);
+    std::set<std::string> names;
+    for (const Json& step : job["result"]["steps"]) names.insert(step["step"].get<std::string>());
+    EXPECT_TRUE(names.contains("preflight")) << job["result"].dump();
     EXPECT_EQ(story.fake.journal.records.at({"model", "m"}).at("latest"), 1);
+}
+
+// The steps are alike as far as they go, but the story ends otherwise.
+TEST(Replay, AnotherEndIsADifference) {
+    Recorded shorter;
+    auto& records = shorter.fake.journal.records;
+    std::string last;
+    for (const auto& [key, value] : records) {
+        if (key.first == "step" && key.second.starts_with("j-1/"))
+            last = std::max(last, key.second);
+    }
+    records.erase({"step", last});
+    const Json wantsMore = shorter.replay();
+    EXPECT_EQ(wantsMore["state"], "failed") << "the recording lacks " << last;
+    EXPECT_EQ(wantsMore["result"]["same"], false) << wantsMore.dump();
+    Recorded other;
+    Json& original = other.fake.journal.records.at({"job", "j-1"});
+    original["state"] = "failed";
+    original["error"] = {{"code", "target_missed"}};
+    const Json succeeds = other.replay();
+    EXPECT_EQ(succeeds["result"]["same"], false) << succeeds.dump();
+    EXPECT_EQ(succeeds["result"]["steps"].back()["step"], "end") << succeeds.dump();
 }
 
 TEST(Replay, IsRefusedForWhatCannotBe) {
