@@ -41,9 +41,9 @@ std::vector<Recording> everything() {
         {"vibration", "vibration", cut(100, 50, 50), 0.83, 2},
         {"image", "image", {{"format", "idx"}}, 0.89, 9},
         {"handsign", "handsign", {{"format", "png"}}, 0.97, 4},
-        {"wand", "wand", csv, 0.985, 1.5},
+        {"wand", "wand", csv, 0.985, 4},
         {"environment", "environment", csv, 0.97, 1},
-        {"environment-without-light", "environment", dark, 0.90, 1.5},
+        {"environment-without-light", "environment", dark, 0.90, 3},
         {"gas", "gas", cut(100, 50, 1), 0.95, 2},
         {"fruit", "fruit", csv, 0.97, 0.5},
     };

@@ -159,7 +159,7 @@ Task<Status> confirmBest(Job& job, Goal goal, Books& books) {
 }
 
 Task<Status> compareLeaders(Job& job, Goal goal, Books& books) {
-    if (!cutMatters(goal) || books.shared > 0) co_return Status();
+    if (!cutMatters(goal)) co_return Status();
     const std::vector<std::size_t> plans = leaders(books, goal);
     const Result<bool> whole = co_await lookRound(job, goal, books, plans, 1);
     if (!whole) co_return std::unexpected(whole.error());

@@ -16,8 +16,8 @@ Task<Status> confirmBest(Job& job, Goal goal, Books& books);
 // room for it.
 bool targetHolds(const Job& job, const Goal& goal, const Books& books);
 
-// Before the best plan is varied: on one cut alone, the wrong one may lead. `books` go by the
-// winner then. Once a job, and only where another cut may tell something else.
+// Before the best plan is varied: on one cut alone, the wrong one may lead. The search goes
+// by the winner then. Only where another cut may tell something else.
 Task<Status> compareLeaders(Job& job, Goal goal, Books& books);
 
 // What is left of the budget goes into looks at the plans that lead.

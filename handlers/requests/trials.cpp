@@ -20,6 +20,8 @@ namespace {
 constexpr int kPlanUntil = 60;
 // Fewer epochs than this share tell nothing of a plan.
 constexpr double kLeastShare = 0.05;
+// Looks from which a standard error means something.
+constexpr std::size_t kLooksForError = 3;
 
 Json measured(const Json& validation) {
     Json facts;
@@ -180,6 +182,24 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
     return {count, count == 0 ? 0 : sum / static_cast<double>(count)};
 }
 
+// The rule of one standard error (Breiman et al., Classification and Regression Trees, 1984,
+// section 3.4.3), on the differences on the same cuts.
+bool cannotBeToldFrom(const Candidate& candidate, const Candidate& best) {
+    const std::size_t shared = std::min(candidate.looks.size(), best.looks.size());
+    if (!candidate.full || shared < kLooksForError) return false;
+    double sum = 0;
+    double squares = 0;
+    for (std::size_t i = 0; i < shared; ++i) {
+        const double ahead = best.looks[i] - candidate.looks[i];
+        sum += ahead;
+        squares += ahead * ahead;
+    }
+    const auto n = static_cast<double>(shared);
+    const double mean = sum / n;
+    const double variance = std::max(0.0, squares - n * mean * mean) / (n - 1);
+    return mean <= std::sqrt(variance / n);
+}
+
 const Candidate* bestOf(const Books& books, const Goal& goal) {
     const auto rank = [&](const Candidate& each) {
         return std::tuple(reaches(each, goal), standing(each, books.shared), each.mean());
@@ -188,7 +208,12 @@ const Candidate* bestOf(const Books& books, const Goal& goal) {
     for (const Candidate& each : books.candidates) {
         if (each.full && (best == nullptr || rank(each) > rank(*best))) best = &each;
     }
-    return best;
+    if (best == nullptr) return nullptr;
+    const auto same = std::ranges::find_if(books.candidates, [&](const Candidate& each) {
+        return &each == best ||
+               (reaches(each, goal) == reaches(*best, goal) && cannotBeToldFrom(each, *best));
+    });
+    return &*same;
 }
 
 bool budgetLeft(const Job& job, const Goal& goal, const Books& books) {

@@ -65,8 +65,9 @@ bool reaches(const Candidate& candidate, const Goal& goal);
 std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t shared);
 
 // Who reaches the target comes first; then, once plans are compared, who stands better in as many
-// looks as two of them have at least; then the better mean. Ties go to the earlier, and the search
-// proposes what usually wins first. Null while no plan was trained to the end.
+// looks as two of them have at least; then the better mean. Of plans that those looks cannot tell
+// apart, and of ties, the earlier: the search proposes what usually wins first. Null while no plan
+// was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
 // Leaves room for the final fit, which takes about as long as the longest trial did.

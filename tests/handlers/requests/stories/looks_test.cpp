@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "handlers/requests/trials.hpp"
 #include "tests/handlers/requests/stories/story.hpp"
 
 namespace tinsmith {
@@ -109,6 +110,42 @@ TEST(Looks, PlansAreComparedOnTheCutsThatAllOfThemHad) {
             << cuts.back();
     }
     EXPECT_GE(ends, 4) << "the budget never ended among the looks at the hard cut";
+}
+
+Books booksOf(const std::vector<std::vector<double>>& looks) {
+    Books books;
+    for (const std::vector<double>& each : looks) {
+        Candidate candidate;
+        candidate.full = true;
+        candidate.looks = each;
+        books.candidates.push_back(candidate);
+    }
+    return books;
+}
+
+// The earlier of two plans is what usually wins.
+TEST(Looks, ADifferenceWithinItsErrorIsNone) {
+    struct Case {
+        std::vector<double> later;
+        bool wins;
+    };
+    const std::vector<double> earlier = {0.93, 0.91, 0.75, 0.92};
+    const std::vector<Case> cases = {
+        {{0.95, 0.88, 0.78, 0.93}, false},        // better by one point, give or take one
+        {{0.95, 0.88, 0.78, 0.93, 0.95}, false},  // and once more without the other
+        {{0.95, 0.93, 0.78, 0.94}, true},
+        {{0.90, 0.90, 0.74, 0.91}, false},
+    };
+    for (const Case& each : cases) {
+        Books books = booksOf({earlier, each.later});
+        books.shared = each.later.size();
+        const Candidate* best = bestOf(books, Goal());
+        EXPECT_EQ(best - books.candidates.data(), each.wins ? 1 : 0) << each.later.back();
+    }
+    // Of two looks no error can be told.
+    Books two = booksOf({{0.93, 0.91}, {0.95, 0.90}});
+    two.shared = 2;
+    EXPECT_EQ(bestOf(two, Goal()) - two.candidates.data(), 1);
 }
 
 TEST(Looks, APlanThatIsAlwaysRightLosesToNobody) {
