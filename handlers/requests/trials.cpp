@@ -80,7 +80,7 @@ Candidate& candidateOf(Books& books, const plan::Plan& plan) {
 std::vector<std::string> factsOf(const Goal& goal, const Json& result, const plan::Feasibility& fit,
                                  double share, bool full) {
     std::vector<std::string> facts;
-    const Json validation = result["validation"];
+    const Json& validation = result["validation"];
     const auto classes = goal.card.value("classes", Json::array()).get<std::vector<std::string>>();
     if (share < 1) {
         facts.push_back((full ? "trained for " : "a quick look, trained for ") +
