@@ -152,9 +152,9 @@ std::string inputOf(const Scores& scores) {
 }
 
 std::string trialInputOf(const Scores& scores) {
-    std::string bytes = inputOf(scores);
-    const RunHeader header = headerOf(scores, 2 * scores.count());
-    std::memcpy(bytes.data(), &header, sizeof header);
+    std::string bytes;
+    append(bytes, headerOf(scores, 2 * scores.count()));
+    for (std::size_t i = 0; i < scores.count(); ++i) appendItem(bytes, scores, scores.anew[i], i);
     for (std::size_t i = 0; i < scores.count(); ++i)
         appendItem(bytes, scores, i == 0 || scores.anew[i], 0);
     return bytes;

@@ -75,11 +75,9 @@ Task<Status> compileForBoard(Job& job, Goal goal, Json plan) {
     if (!board) co_return std::unexpected(board.error());
     const auto tools = build::loadBoardTools(board->folder);
     if (!tools) co_return std::unexpected(tools.error());
-    for (const code::Kind kind : {code::Kind::feature, code::Kind::decision}) {
-        if (!hasCode(plan, kind)) continue;
-        Result<std::string> object = co_await boardObject(job, plan, kind, tools->code);
-        if (!object) co_return std::unexpected(object.error());
-    }
+    Result<std::map<code::Kind, std::string>> objects =
+        co_await boardObjects(job, plan, tools->code);
+    if (!objects) co_return std::unexpected(objects.error());
     co_return Status();
 }
 

@@ -137,12 +137,12 @@ Task<Result<Json>> runBuild(Job& job, FirmwareSpec spec) {
     if (!generated) co_return std::unexpected(generated.error());
     const fs::path folder = generated->value("folder", "");
     std::vector<std::string> objects;
-    for (const code::Kind kind : {code::Kind::feature, code::Kind::decision}) {
-        if (!hasCode(spec.plan, kind)) continue;
-        Result<std::string> object = co_await boardObject(job, spec.plan, kind, tools->code);
-        if (!object) co_return std::unexpected(object.error());
+    Result<std::map<code::Kind, std::string>> generatedCode =
+        co_await boardObjects(job, spec.plan, tools->code);
+    if (!generatedCode) co_return std::unexpected(generatedCode.error());
+    for (const auto& [kind, object] : *generatedCode) {
         objects.push_back(code::objectFile(kind));
-        const Status kept = writeFile(folder / objects.back(), *object);
+        const Status kept = writeFile(folder / objects.back(), object);
         if (!kept) co_return std::unexpected(kept.error());
     }
     const Status compiled = co_await compile(job, *tools, folder, objects);

@@ -95,11 +95,18 @@ Task<Result<fs::path>> gatewayProgram(Job& job, Json plan, code::Kind kind) {
     co_return object->parent_path() / code::kProgramFile;
 }
 
-Task<Result<std::string>> boardObject(Job& job, Json plan, code::Kind kind,
-                                      std::vector<std::string> compiler) {
-    Result<fs::path> object = co_await compileFor(job, plan, kind, compiler, "board");
-    if (!object) co_return std::unexpected(object.error());
-    co_return code::readForeignFile(*object, code::kMaxObjectBytes);
+Task<Result<std::map<code::Kind, std::string>>> boardObjects(Job& job, Json plan,
+                                                             std::vector<std::string> compiler) {
+    std::map<code::Kind, std::string> objects;
+    for (const code::Kind kind : {code::Kind::feature, code::Kind::decision}) {
+        if (!hasCode(plan, kind)) continue;
+        Result<fs::path> object = co_await compileFor(job, plan, kind, compiler, "board");
+        if (!object) co_return std::unexpected(object.error());
+        auto bytes = code::readForeignFile(*object, code::kMaxObjectBytes);
+        if (!bytes) co_return std::unexpected(bytes.error());
+        objects[kind] = std::move(*bytes);
+    }
+    co_return objects;
 }
 
 Task<Result<fs::path>> runGenerated(Job& job, code::Kind kind, fs::path program, fs::path input,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,9 @@ namespace tinsmith {
 // is. Fails with build_failed and the compiler's words in short.
 Task<Result<std::filesystem::path>> gatewayProgram(Job& job, Json plan, code::Kind kind);
 
-// The function as an object for a board; `compiler` is build::BoardTools::code.
-Task<Result<std::string>> boardObject(Job& job, Json plan, code::Kind kind,
-                                      std::vector<std::string> compiler);
+// Each function of the plan as an object for a board; `compiler` is build::BoardTools::code.
+Task<Result<std::map<code::Kind, std::string>>> boardObjects(Job& job, Json plan,
+                                                             std::vector<std::string> compiler);
 
 // Runs the program on `input` (a code-input file, which is moved); the path of what it wrote.
 // `outputs`: values that it writes for each item.
