@@ -12,7 +12,7 @@ namespace tinsmith {
 namespace {
 
 // So many plans lead, and there are four other cuts of the data (dataset/folds.hpp) to look at
-// them. After each cut the better two thirds go on.
+// them. After each cut the better two thirds go on, the best of each view before the others.
 constexpr std::size_t kLeaders = 6;
 constexpr int kFurtherLooks = 4;
 // From so many groups on, validation is a fair sample of them.
@@ -71,6 +71,21 @@ std::size_t looksOfTwo(const Books& books, const std::vector<std::size_t>& plans
     return counts.size() < 2 ? 0 : counts[1];
 }
 
+// The first of each view, then the rest: plans that see their data alike go right or wrong together
+// on unseen data, so that none of them stands for another view.
+std::vector<std::size_t> viewsFirst(const Books& books, const std::vector<std::size_t>& plans) {
+    std::vector<Json> views;
+    std::vector<std::size_t> first, rest;
+    for (const std::size_t plan : plans) {
+        Json view = viewOf(books.candidates[plan].choice.plan);
+        const bool fresh = std::ranges::find(views, view) == views.end();
+        (fresh ? first : rest).push_back(plan);
+        if (fresh) views.push_back(std::move(view));
+    }
+    first.insert(first.end(), rest.begin(), rest.end());
+    return first;
+}
+
 // The plans that lead: the best so far, then by their first look the best of each view, then the
 // rest. None where a plan is always right, for nothing can be told apart from it.
 std::vector<std::size_t> leaders(const Books& books, const Goal& goal) {
@@ -84,17 +99,9 @@ std::vector<std::size_t> leaders(const Books& books, const Goal& goal) {
     std::ranges::stable_sort(list, std::greater(), [&](std::size_t i) {
         return std::pair(&books.candidates[i] == best, standing(books.candidates[i], 1));
     });
-    std::vector<Json> views;
-    std::vector<std::size_t> first, rest;
-    for (const std::size_t i : list) {
-        Json view = viewOf(books.candidates[i].choice.plan);
-        const bool fresh = std::ranges::find(views, view) == views.end();
-        (fresh ? first : rest).push_back(i);
-        if (fresh) views.push_back(std::move(view));
-    }
-    first.insert(first.end(), rest.begin(), rest.end());
-    if (first.size() > kLeaders) first.resize(kLeaders);
-    return first;
+    list = viewsFirst(books, list);
+    if (list.size() > kLeaders) list.resize(kLeaders);
+    return list;
 }
 
 // The next look at a candidate: on another cut, with another seed, for as many epochs as the first.
@@ -176,6 +183,7 @@ Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
         std::ranges::stable_sort(plans, std::greater(), [&](std::size_t plan) {
             return standing(books.candidates[plan], books.shared);
         });
+        plans = viewsFirst(books, plans);
         plans.resize((2 * plans.size() + 2) / 3);
     }
     co_return Status();

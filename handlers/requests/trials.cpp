@@ -35,12 +35,14 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
                             int fold) {
     const int from = percentOf(job, goal);
     const std::string data = job.world().artefacts.path(goal.data).string();
-    Json train = {{"dataset", data},
-                  {"plan", plan},
-                  {"seed", goal.seed},
-                  {"parts", Json::array({"train"})},
-                  {"epochs_scale", epochsScale},
-                  {"early_stopping", true}};
+    Json train = {
+        {"dataset", data},
+        {"plan", plan},
+        {"seed", goal.seed},
+        {"parts", Json::array({"train"})},
+        {"epochs_scale", epochsScale},
+        // The final fit has no validation to stop by: a further look shows what it will do.
+        {"early_stopping", fold == 0}};
     if (fold > 0) train["fold"] = fold;
     Result<Json> input = co_await withCodeFeatures(job, train, from);
     if (!input) co_return std::unexpected(input.error());
@@ -277,17 +279,19 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
             "that of the first look alone");
     }
     reportAttempt(job, attempt, wanted.reason, ms, cost);
-    if (full) books.longestTrialMs = std::max(books.longestTrialMs, ms);
     if (full) {
+        const int epochs = std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
+        const double epochMs = static_cast<double>(ms) / std::max(1, result->value("epochs", 1));
+        books.longestTrialMs =
+            std::max<std::int64_t>(books.longestTrialMs, std::llround(epochMs * epochs));
         Candidate& candidate = candidateOf(books, plan);
         candidate.looks.push_back(outcome.accuracy);
         if (!look) {
             candidate.full = true;
             candidate.attempt = static_cast<std::size_t>(attempt.number) - 1;
             Choice& choice = candidate.choice;
-            choice.epochs =
-                std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
-            choice.epochMs = static_cast<double>(ms) / std::max(1, result->value("epochs", 1));
+            choice.epochs = epochs;
+            choice.epochMs = epochMs;
             choice.accuracy = outcome.accuracy;
             choice.lower90 = outcome.lower90;
             choice.validation = validation;

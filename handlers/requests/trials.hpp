@@ -51,7 +51,7 @@ struct Books {
     std::vector<Candidate> candidates;
     int tried = 0;                    // trainings
     std::size_t shared = 0;           // looks by which plans are compared; 0 = not compared yet
-    std::int64_t longestTrialMs = 0;  // of the full ones
+    std::int64_t longestTrialMs = 0;  // of the full ones, had each trained all of its epochs
 
     // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
     double pace = 0;

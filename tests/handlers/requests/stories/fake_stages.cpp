@@ -1,5 +1,6 @@
 #include "tests/handlers/requests/stories/fake_stages.hpp"
 
+#include <cmath>
 #include <fstream>
 
 namespace tinsmith::testing {
@@ -116,9 +117,12 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     if (stage == "tinsmith-train") {
         put(folder / "network" / "network.json", R"({"layers":[]})");
         put(folder / "network" / "weights.bin", "weights");
+        const double planned = input["plan"]["training"].value("epochs", 10);
+        const int epochs = static_cast<int>(
+            std::lround(input.value("epochs", planned) * input.value("epochs_scale", 1.0)));
         write(folder, {{"network", "network"},
-                       {"epochs", 10},
-                       {"best_epoch", 8},
+                       {"epochs", epochs},
+                       {"best_epoch", epochs},
                        {"validation", part(accuracyOf(input))}});
     } else if (stage == "look") {
         write(folder, {{"text", "seen: " + input["query"].dump()}});

@@ -38,6 +38,8 @@ TEST(Looks, AReachedTargetIsConfirmedWhereGroupsAreFew) {
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(few.cuts(), (std::vector<int>{0, 1}));
     EXPECT_NE(few.stages.trained[0]["seed"], few.stages.trained[1]["seed"]);
+    EXPECT_EQ(few.stages.trained[0]["early_stopping"], true);
+    EXPECT_EQ(few.stages.trained[1]["early_stopping"], false) << "the final fit has none either";
     Looks many(12);
     EXPECT_EQ(many.run("regenerate", regenerate())["state"], "succeeded");
     EXPECT_EQ(many.cuts(), std::vector<int>{0}) << "so many groups are a fair sample";
@@ -110,6 +112,29 @@ TEST(Looks, PlansAreComparedOnTheCutsThatAllOfThemHad) {
             << cuts.back();
     }
     EXPECT_GE(ends, 4) << "the budget never ended among the looks at the hard cut";
+}
+
+// Two cuts flatter the second plan and everything that sees the data as it does.
+TEST(Looks, AnotherViewOfTheDataGoesOn) {
+    Looks story(2);
+    story.card()["windows"]["train"]["total"] = 5000;
+    const auto seen = [&](std::size_t training) {
+        return story.stages.trained.at(training)["plan"]["features"];
+    };
+    story.stages.ofLook = [&](const Json& plan, int fold) {
+        if (plan["features"] == seen(0)) return 0.9;
+        if (plan["features"] != seen(1)) return 0.5;
+        return fold < 2 ? 0.95 : 0.6;
+    };
+    Json request = regenerate();
+    request.erase("target");
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    const auto flattered = std::ranges::count_if(story.stages.trained, [&](const Json& input) {
+        return input.value("fold", 0) == 1 && input["plan"]["features"] == seen(1);
+    });
+    EXPECT_GE(flattered, 4) << "too few to crowd the others out";
+    EXPECT_EQ(Looks::taken(job), story.first());
 }
 
 Books booksOf(const std::vector<std::vector<double>>& looks) {
