@@ -113,6 +113,7 @@ void accuracy(const Options& options) {
     where.dataDir = e2e::sharedFolder() / "data";
     e2e::House house(where);
     const auto client = house.client();
+    std::string below;
     for (const Recording& recording : recordings) {
         Json import = recording.import;
         import.update(
@@ -132,7 +133,9 @@ void accuracy(const Options& options) {
         report(recording.name + ", mean of " + std::to_string(wanted.seeds), mean, 3, "");
         report(recording.name + ", worst of " + std::to_string(wanted.seeds),
                *std::ranges::min_element(reached), 3, "");
+        if (mean < recording.aim) below += " " + recording.name;
     }
+    if (!below.empty()) throw std::runtime_error("below the aim:" + below);
 }
 
 }  // namespace tinsmith::bench

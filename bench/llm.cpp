@@ -5,6 +5,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <list>
+#include <map>
+#include <memory>
 #include <stdexcept>
 
 #include "bench/bench.hpp"
@@ -15,14 +18,31 @@ namespace tinsmith::bench {
 
 namespace {
 
+// So many of so many tasks end right on every path.
+constexpr int kRight = 10;
+constexpr int kOf = 12;
+
+struct Engineer {
+    std::string name = "none";  // or the URL of a real server
+    std::string model;          // of a real server
+};
+
 struct Wish {
-    std::string engineer = "none";
-    std::string model;  // of a real server
-    std::string only;   // empty = all
+    std::vector<Engineer> engineers;
+    std::string only;  // empty = all
     int repeat = 1;
     int seeds = 1;
     double minutes = 0;             // 0 = each task's own
     std::filesystem::path reports;  // where each job's report is kept; empty = nowhere
+};
+
+// A house with one engineer, and how its tasks went.
+struct Path {
+    Engineer engineer;
+    e2e::ScriptedModel scripted;
+    std::unique_ptr<e2e::House> house;
+    std::unique_ptr<e2e::Client> client;
+    std::vector<Outcome> outcomes;
 };
 
 template <class Number>
@@ -38,8 +58,8 @@ std::string knownOptions() {
     std::string names = "none";
     for (const std::string& name : engineerNames()) names += ", " + name;
     return "llm knows --engineer (" + names +
-           ", or URL MODEL of an OpenAI-compatible server), --only TASK, --repeat N, --seeds N, "
-           "--minutes M, --reports FOLDER";
+           ", or URL MODEL of an OpenAI-compatible server; a second one is compared with the "
+           "first), --only TASK, --repeat N, --seeds N, --minutes M, --reports FOLDER";
 }
 
 Wish parse(const Options& options) {
@@ -49,10 +69,10 @@ Wish parse(const Options& options) {
         if (i + 1 == options.size()) throw std::runtime_error(knownOptions());
         const std::string& value = options[++i];
         if (option == "--engineer") {
-            wish.engineer = value;
+            wish.engineers.push_back({value, ""});
             if (value.find("://") == std::string::npos) continue;
             if (++i == options.size()) throw std::runtime_error("name the model after its URL");
-            wish.model = options[i];
+            wish.engineers.back().model = options[i];
         } else if (option == "--only") {
             wish.only = value;
         } else if (option == "--repeat") {
@@ -67,6 +87,7 @@ Wish parse(const Options& options) {
             throw std::runtime_error(knownOptions());
         }
     }
+    if (wish.engineers.empty()) wish.engineers.emplace_back();
     return wish;
 }
 
@@ -83,59 +104,106 @@ std::vector<SuiteTask> tasksOf(const Wish& wish) {
     return tasks;
 }
 
-void printHead() {
-    std::printf("%-20s %-5s %-14s %7s %6s %8s %5s %7s %8s %7s %7s  %s\n", "task", "right", "ending",
-                "target", "test", "attempts", "calls", "tokens", "budget s", "plan s", "whole s",
-                "by");
+// What the tables call an engineer.
+const std::string& nameOf(const Engineer& engineer) {
+    return engineer.model.empty() ? engineer.name : engineer.model;
 }
 
-void print(const SuiteTask& task, const Outcome& outcome) {
+void printHead() {
+    std::printf("%-20s %-10s %-5s %-14s %7s %6s %8s %5s %7s %8s %7s %7s  %s\n", "task", "engineer",
+                "right", "ending", "target", "test", "attempts", "calls", "tokens", "budget s",
+                "plan s", "whole s", "by");
+}
+
+void print(const SuiteTask& task, const Engineer& engineer, const Outcome& outcome) {
     char accuracy[16] = "-";
     if (outcome.accuracy >= 0) std::snprintf(accuracy, sizeof accuracy, "%.3f", outcome.accuracy);
-    std::printf("%-20s %-5s %-14s %7.3f %6s %8d %5d %7lld %8.0f %7.1f %7.1f  %s\n",
-                task.name.c_str(), outcome.right ? "yes" : "NO", outcome.ending.c_str(),
-                task.request["target"]["accuracy"].get<double>(), accuracy, outcome.attempts,
-                outcome.calls, static_cast<long long>(outcome.tokens), outcome.budget,
-                outcome.planned, outcome.whole, outcome.planner.c_str());
+    std::printf("%-20s %-10s %-5s %-14s %7.3f %6s %8d %5d %7lld %8.0f %7.1f %7.1f  %s\n",
+                task.name.c_str(), nameOf(engineer).c_str(), outcome.right ? "yes" : "NO",
+                outcome.ending.c_str(), task.request["target"]["accuracy"].get<double>(), accuracy,
+                outcome.attempts, outcome.calls, static_cast<long long>(outcome.tokens),
+                outcome.budget, outcome.planned, outcome.whole, outcome.planner.c_str());
     if (!outcome.fault.empty()) std::printf("    %s\n", outcome.fault.c_str());
     std::fflush(stdout);
 }
 
 // One file a job, for who wants to know why it ended as it did.
-void keepReport(const std::filesystem::path& folder, const Outcome& outcome, std::size_t number) {
+void keepReport(const std::filesystem::path& folder, const Path& path, int number) {
     if (folder.empty()) return;
     std::filesystem::create_directories(folder);
-    const auto file = folder / (outcome.task + "-" + std::to_string(number) + ".json");
+    const Outcome& outcome = path.outcomes.back();
+    std::string name = nameOf(path.engineer);
+    std::ranges::replace(name, '/', '_');
+    const auto file = folder / (outcome.task + "-" + name + "-" + std::to_string(number) + ".json");
     std::ofstream(file) << outcome.report.dump(1) << '\n';
     if (!std::filesystem::exists(file)) throw std::runtime_error("cannot write " + file.string());
 }
 
-void printAll(const std::vector<Outcome>& outcomes, double seconds) {
+// Whether enough tasks ended right.
+bool printAll(const Path& path) {
     int right = 0;
     int calls = 0;
     int models = 0;
     double sum = 0;
     int kept = 0;
     double worst = 0;
+    double seconds = 0;
     std::int64_t tokens = 0;
-    for (const Outcome& each : outcomes) {
+    std::map<std::string, int> ways;
+    for (const Outcome& each : path.outcomes) {
         right += each.right ? 1 : 0;
         calls += each.calls;
         tokens += each.tokens;
+        seconds += each.whole;
         kept += each.planned <= each.budget ? 1 : 0;
         worst = std::max(worst, each.planned / each.budget);
         models += each.accuracy >= 0 ? 1 : 0;
         sum += std::max(0.0, each.accuracy);
+        if (each.accuracy >= 0) ++ways[each.planner];
     }
-    const auto all = static_cast<int>(outcomes.size());
-    std::printf("\n%d of %d ended right", right, all);
+    const auto all = static_cast<int>(path.outcomes.size());
+    std::printf("\n%s: %d of %d ended right", nameOf(path.engineer).c_str(), right, all);
     if (models > 0) std::printf(", mean test accuracy %.4f of %d models", sum / models, models);
     std::printf(", %d calls, %lld tokens, %.0f s\n", calls, static_cast<long long>(tokens),
                 seconds);
+    for (const auto& [planner, count] : ways)
+        std::printf("%d models by the plan of %s\n", count, planner.c_str());
     std::printf("%d of %d kept their budget, final fit included; the worst took %.0f %% of it\n",
                 kept, all, 100 * worst);
-    // Ten of twelve is what every path has to reach.
-    if (right * 12 < all * 10) throw std::runtime_error("fewer than 10 of 12 tasks ended right");
+    return right * kOf >= all * kRight;
+}
+
+// Whether the second is nowhere worse.
+bool printComparison(const Path& first, const Path& second) {
+    const Comparison comparison = compare(first.outcomes, second.outcomes);
+    const std::string& a = nameOf(first.engineer);
+    const std::string& b = nameOf(second.engineer);
+    std::printf("\n%-20s %10s %10s %10s\n", "mean test accuracy", a.c_str(), b.c_str(),
+                "difference");
+    const auto row = [](const std::string& name, double one, double other) {
+        std::printf("%-20s %10.4f %10.4f %+10.4f\n", name.c_str(), one, other, other - one);
+    };
+    for (const Comparison::Task& task : comparison.tasks) row(task.name, task.first, task.second);
+    row("all", comparison.first, comparison.second);
+    const std::string worse = worseIn(comparison);
+    if (!worse.empty())
+        std::printf("%s is worse than %s: %s\n", b.c_str(), a.c_str(), worse.c_str());
+    return worse.empty();
+}
+
+void open(Path& path) {
+    const Engineer& who = path.engineer;
+    e2e::House::Options where;
+    where.dataDir = e2e::sharedFolder() / "data";
+    if (!who.model.empty()) {
+        where.extraSettings = settingsFor(who.name, who.model);
+    } else if (who.name != "none") {
+        if (!path.scripted.converse(engineer(who.name)))
+            throw std::runtime_error("the scripted engineer cannot listen");
+        where.extraSettings = settingsFor(path.scripted.url(), who.name);
+    }
+    path.house = std::make_unique<e2e::House>(where);
+    path.client = path.house->client();
 }
 
 }  // namespace
@@ -146,31 +214,29 @@ void llm(const Options& options) {
     if (e2e::sharedFolder().empty())
         throw std::runtime_error(
             "no recordings: set TINSMITH_SHARED to the folder that holds data/");
-    e2e::ScriptedModel scripted;
-    e2e::House::Options where;
-    where.dataDir = e2e::sharedFolder() / "data";
-    if (!wish.model.empty()) {
-        where.extraSettings = settingsFor(wish.engineer, wish.model);
-    } else if (wish.engineer != "none") {
-        if (!scripted.converse(engineer(wish.engineer)))
-            throw std::runtime_error("the scripted engineer cannot listen");
-        where.extraSettings = settingsFor(scripted.url(), wish.engineer);
+    std::list<Path> paths;
+    for (const Engineer& each : wish.engineers) {
+        paths.emplace_back().engineer = each;
+        open(paths.back());
     }
-    e2e::House house(where);
-    const auto client = house.client();
-    const auto begin = Steady::now();
-    std::vector<Outcome> outcomes;
-    std::printf("engineer: %s %s\n", wish.engineer.c_str(), wish.model.c_str());
     printHead();
     for (const SuiteTask& task : tasks) {
-        importData(*client, task);
+        for (Path& path : paths) importData(*path.client, task);
         for (int round = 0; round < wish.seeds * wish.repeat; ++round) {
-            outcomes.push_back(runTask(*client, task, 1 + round / wish.repeat));
-            print(task, outcomes.back());
-            keepReport(wish.reports, outcomes.back(), static_cast<std::size_t>(round) + 1);
+            for (Path& path : paths) {
+                path.outcomes.push_back(runTask(*path.client, task, 1 + round / wish.repeat));
+                print(task, path.engineer, path.outcomes.back());
+                keepReport(wish.reports, path, round + 1);
+            }
         }
     }
-    printAll(outcomes, secondsSince(begin));
+    bool enough = true;
+    bool better = true;
+    for (const Path& path : paths) enough = printAll(path) && enough;
+    for (auto path = std::next(paths.begin()); path != paths.end(); ++path)
+        better = printComparison(paths.front(), *path) && better;
+    if (!enough) throw std::runtime_error("fewer than 10 of 12 tasks ended right");
+    if (!better) throw std::runtime_error("a path is worse than the first");
 }
 
 }  // namespace tinsmith::bench

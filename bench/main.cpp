@@ -22,10 +22,11 @@ constexpr Benchmark kBenchmarks[] = {
      bench::nn},
     {"host", "windows a second through the int8 reference models on the gateway", false,
      bench::host},
-    {"accuracy", "[--seeds N] [--only NAME]: test accuracy on the recordings", false,
-     bench::accuracy},
+    {"accuracy",
+     "[--seeds N] [--only NAME]: test accuracy on the recordings; a mean below its aim is an error",
+     false, bench::accuracy},
     {"llm",
-     "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL] [--only TASK] "
+     "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL]… [--only TASK] "
      "[--seeds N] [--repeat N] [--minutes M] [--reports FOLDER]: the task suite",
      false, bench::llm},
 };

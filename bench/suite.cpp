@@ -1,6 +1,7 @@
 #include "bench/suite.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <fstream>
 #include <stdexcept>
 
@@ -13,6 +14,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr double kMinutes = 3;
+constexpr double kPoint = 0.01;  // of accuracy
 // A job may train its last plan and fit it once more beyond its budget; more is a hang.
 constexpr double kPatienceSeconds = 900;
 
@@ -77,6 +79,47 @@ std::vector<SuiteTask> loadTasks(const fs::path& folder) {
     }
     std::ranges::sort(tasks, {}, &SuiteTask::name);
     return tasks;
+}
+
+Comparison compare(const std::vector<Outcome>& first, const std::vector<Outcome>& second) {
+    const auto meanOf = [](const std::vector<Outcome>& outcomes, const std::string& task) {
+        double sum = 0;
+        int jobs = 0;
+        for (const Outcome& each : outcomes) {
+            if (each.task != task) continue;
+            sum += std::max(0.0, each.accuracy);
+            ++jobs;
+        }
+        return jobs == 0 ? 0 : sum / jobs;
+    };
+    Comparison comparison;
+    for (const Outcome& each : first) {
+        const bool known = std::ranges::any_of(
+            comparison.tasks, [&](const Comparison::Task& task) { return task.name == each.task; });
+        const Comparison::Task task = {each.task, meanOf(first, each.task),
+                                       meanOf(second, each.task)};
+        if (!known && task.first + task.second > 0) comparison.tasks.push_back(task);
+    }
+    for (const Comparison::Task& task : comparison.tasks) {
+        comparison.first += task.first / static_cast<double>(comparison.tasks.size());
+        comparison.second += task.second / static_cast<double>(comparison.tasks.size());
+    }
+    return comparison;
+}
+
+std::string worseIn(const Comparison& comparison) {
+    std::string text;
+    const auto add = [&](const std::string& what, double first, double second) {
+        char line[160];
+        std::snprintf(line, sizeof line, "%s%s has %.4f where %.4f is reached",
+                      text.empty() ? "" : "; ", what.c_str(), second, first);
+        text += line;
+    };
+    if (comparison.second < comparison.first) add("the mean", comparison.first, comparison.second);
+    for (const Comparison::Task& task : comparison.tasks) {
+        if (task.second < task.first - kPoint) add(task.name, task.first, task.second);
+    }
+    return text;
 }
 
 void importData(e2e::Client& client, const SuiteTask& task) {

@@ -44,6 +44,22 @@ struct Outcome {
     Json report;          // of the job, as `job report` gives it
 };
 
+// Mean test accuracy of two paths through the same tasks with the same seeds. A job without a model
+// counts as 0, a task for which neither path has any is left out.
+struct Comparison {
+    struct Task {
+        std::string name;
+        double first, second;  // means over seeds
+    };
+    std::vector<Task> tasks;  // in order of the outcomes
+    double first = 0;         // means over the tasks
+    double second = 0;
+};
+Comparison compare(const std::vector<Outcome>& first, const std::vector<Outcome>& second);
+// Where the second path is worse: its mean is lower, or a task is more than a point below. Empty =
+// nowhere.
+std::string worseIn(const Comparison& comparison);
+
 // Imports the task's data under its name.
 void importData(e2e::Client& client, const SuiteTask& task);
 Outcome runTask(e2e::Client& client, const SuiteTask& task, int seed);
