@@ -138,8 +138,14 @@ Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
         if (!looked) co_return looked;
         plan::Attempt& attempt = books.attempts.back();
         if (!attempt.measured) co_return Status();
-        if (attempt.accuracy < best - kPromising || !budgetLeft(job, goal, books)) {
-            attempt.facts.emplace_back("too far behind the best to be trained in full");
+        // Where there is no time to train any plan in full, the look said all that can be known.
+        const Candidate* leader = bestOf(books, goal);
+        const bool tight = leader->cutShort() && affordable(goal, books, wanted) < 1;
+        const double margin = tight ? 0 : kPromising;
+        if (attempt.accuracy < best - margin || !budgetLeft(job, goal, books)) {
+            attempt.facts.emplace_back(
+                tight ? "behind the best, and there is no time to train it in full"
+                      : "too far behind the best to be trained in full");
             co_return Status();
         }
         wanted.again = books.attempts.size() - 1;

@@ -35,14 +35,15 @@ Task<Result<Json>> runTrial(Job& job, Goal goal, Json plan, double epochsScale, 
                             int fold) {
     const int from = percentOf(job, goal);
     const std::string data = job.world().artefacts.path(goal.data).string();
-    Json train = {
-        {"dataset", data},
-        {"plan", plan},
-        {"seed", goal.seed},
-        {"parts", Json::array({"train"})},
-        {"epochs_scale", epochsScale},
-        // The final fit has no validation to stop by: a further look shows what it will do.
-        {"early_stopping", fold == 0}};
+    Json train = {{"dataset", data},
+                  {"plan", plan},
+                  {"seed", goal.seed},
+                  {"parts", Json::array({"train"})},
+                  {"epochs_scale", epochsScale},
+                  // The final fit has no validation to stop by. In a series other days differ as
+                  // the days to come will, so a further look shows what it will do; a group that is
+                  // left out is one that the final fit has.
+                  {"early_stopping", fold == 0 || !goal.searchInput().series}};
     if (fold > 0) train["fold"] = fold;
     Result<Json> input = co_await withCodeFeatures(job, train, from);
     if (!input) co_return std::unexpected(input.error());
@@ -109,18 +110,6 @@ plan::Attempt& attemptOf(Books& books, const Try& wanted, const Json& plan) {
     attempt.plan = plan;
     books.attempts.push_back(std::move(attempt));
     return books.attempts.back();
-}
-
-// What of the plan's epochs fits into the time that it may take.
-double shareOf(const Goal& goal, const Books& books, const Try& wanted) {
-    const double asked = wanted.trial.epochsScale;
-    if (wanted.mostMs <= 0) return asked;
-    const double pace = books.pace > 0 ? books.pace : 1;
-    const double seconds =
-        plan::trainingSeconds(wanted.trial.plan, goal.window(), goal.searchInput().trainWindows) *
-        pace * asked;
-    if (seconds * 1000 <= static_cast<double>(wanted.mostMs)) return asked;
-    return std::max(kLeastShare, asked * static_cast<double>(wanted.mostMs) / (seconds * 1000));
 }
 
 void learnPace(Books& books, const Goal& goal, const plan::Plan& plan, const Json& result,
@@ -231,13 +220,24 @@ Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale,
     co_return result;
 }
 
+double affordable(const Goal& goal, const Books& books, const Try& wanted) {
+    const double asked = wanted.trial.epochsScale;
+    if (wanted.mostMs <= 0) return asked;
+    const double pace = books.pace > 0 ? books.pace : 1;
+    const double seconds =
+        plan::trainingSeconds(wanted.trial.plan, goal.window(), goal.searchInput().trainWindows) *
+        pace * asked;
+    if (seconds * 1000 <= static_cast<double>(wanted.mostMs)) return asked;
+    return std::max(kLeastShare, asked * static_cast<double>(wanted.mostMs) / (seconds * 1000));
+}
+
 Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     const plan::Plan& plan = wanted.trial.plan;
     const Json json = plan::toJson(plan);
     const plan::Feasibility cost = plan::check(plan, goal.window(), goal.limits);
     const bool full = wanted.trial.rung > 0;
     const bool look = wanted.fold > 0;
-    const double share = shareOf(goal, books, wanted);
+    const double share = affordable(goal, books, wanted);
     job.setAttempt(++books.tried);
     const std::int64_t before = job.consumedMs();
     Result<Json> result = co_await trainStep(job, goal, json, share, full, wanted.fold);

@@ -43,6 +43,8 @@ struct Candidate {
     int asked = 0;              // looks that were begun; so many cuts of the data had their turn
 
     [[nodiscard]] double mean() const;
+    // The budget had no time for all of its epochs.
+    [[nodiscard]] bool cutShort() const { return choice.epochs < plan.training.epochs; }
 };
 
 struct Books {
@@ -85,6 +87,9 @@ struct Try {
     bool forSearch = true;             // enters the search's outcomes
     int fold = 0;  // another cut of the data (dataset/folds.hpp): a further look at the plan
 };
+
+// What of the plan's epochs fits into the time that it may take, 1 = what was asked for.
+double affordable(const Goal& goal, const Books& books, const Try& wanted);
 
 // Trains one plan, measures it and enters it into the books and the report. A plan that cannot be
 // trained is an outcome, not the job's end; cancelled and storage_full are.

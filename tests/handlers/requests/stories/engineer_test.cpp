@@ -2,6 +2,7 @@
 // alone.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -74,6 +75,28 @@ TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
     EXPECT_EQ(first.find("secret of the test part"), std::string::npos);
     EXPECT_NE(first.find("tell a from b"), std::string::npos);
     EXPECT_FALSE(story.fake.llm.requests[0].compact.empty());
+}
+
+// A look at a few of the epochs is all that the budget has for any plan.
+TEST(Engineer, WithoutTimeToTrainAPlanInFullALookDecides) {
+    for (const bool ahead : {false, true}) {
+        Engineer story;
+        story.fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] =
+            1'000'000;
+        Json plan = planWith(ahead ? 42 : 38);  // the search's plans are worth 40 units
+        plan["training"]["epochs"] = 100;
+        story.say(plan);
+        Json request = regenerate();
+        request.erase("target");
+        const Json job = story.run("regenerate", request);
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        const auto whole = std::ranges::count_if(story.stages.trained, [&](const Json& input) {
+            const Json& layer = input["plan"]["network"][0];
+            return layer.value("units", 0) == plan["network"][0]["units"] &&
+                   input["parts"].size() == 1 && input.value("fold", 0) == 0;
+        });
+        EXPECT_EQ(whole, ahead ? 2 : 1) << "a look, and only what is ahead gets more";
+    }
 }
 
 TEST(Engineer, EditsLooksAndFactsMakeAConversation) {
