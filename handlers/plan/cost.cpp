@@ -319,8 +319,7 @@ std::string costText(const BoardLimits& limits) {
     return "- flash: 1 byte a weight, " + n(kPerFilter) +
            " bytes a filter or unit, 8 bytes a feature column, code " +
            std::to_string(k.denseCode + kSoftmaxCode + kModelTables) + " bytes, + " +
-           std::to_string(k.convCode) + " with convolutions, " + featureFlashText() + ", + " +
-           n(kGoldenWindows) +
+           std::to_string(k.convCode) + " with convolutions, + " + n(kGoldenWindows) +
            " windows of length * channels * 4 bytes (fewer, but one, where these are more than " +
            std::to_string(kMaxGoldenBytes) +
            " bytes)\n"

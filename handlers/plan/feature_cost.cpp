@@ -26,9 +26,7 @@ constexpr std::uint64_t kPerTrendValue = 40;
 constexpr std::uint64_t kPerCodeValue = 60;
 constexpr std::uint64_t kPerCodeCall = 3000;
 
-// Code and tables, bytes.
-constexpr std::uint64_t kBlockCode = 2600;
-constexpr std::uint64_t kSpectrumCode = 2200;
+// Tables, bytes. The code of all blocks is in every image, the factory's too.
 constexpr std::uint64_t kEdgeBytes = 4;
 
 std::uint64_t frames(const dsp::Block& block, std::uint64_t length) {
@@ -90,15 +88,12 @@ std::uint64_t featureInstructions(const dsp::Pipeline& pipeline) {
 }
 
 std::uint64_t featureFlash(const dsp::Pipeline& pipeline) {
-    std::uint64_t bytes = kBlockCode;
-    bool transforms = false;
+    std::uint64_t bytes = 0;
     for (std::uint16_t b = 0; b < pipeline.blockCount; ++b) {
         const dsp::Block& block = pipeline.blocks[b];
-        transforms = transforms || block.kind == dsp::BlockKind::spectrum ||
-                     block.kind == dsp::BlockKind::mel;
         if (block.kind == dsp::BlockKind::mel) bytes += kEdgeBytes * (block.bins + 2ull);
     }
-    return bytes + (transforms ? kSpectrumCode : 0);
+    return bytes;
 }
 
 std::string featureText() {
@@ -108,11 +103,6 @@ std::string featureText() {
            " a sample of a spectrum or mel frame and channel, " + n(kPerPixelValue) + " to " +
            n(3 * kPerPixelValue) + " a value of a picture's pixel and " + n(kPerPlaceValue) +
            " a value of the image, " + n(kPerConditionedValue) + " a conditioned value";
-}
-
-std::string featureFlashText() {
-    return "+ " + std::to_string(kBlockCode) + " with features, + " +
-           std::to_string(kSpectrumCode) + " with spectrum or mel";
 }
 
 }  // namespace tinsmith::plan

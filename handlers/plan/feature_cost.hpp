@@ -12,11 +12,10 @@ namespace tinsmith::plan {
 // valid.
 std::uint64_t featureInstructions(const dsp::Pipeline& pipeline);
 
-// Bytes of code and tables.
+// Bytes of tables; the code of all blocks is part of the platform.
 std::uint64_t featureFlash(const dsp::Pipeline& pipeline);
 
-// The same for planners.
+// The instructions, for planners.
 std::string featureText();
-std::string featureFlashText();
 
 }  // namespace tinsmith::plan

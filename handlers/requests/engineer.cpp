@@ -119,7 +119,8 @@ double bestMean(const Goal& goal, const Books& books) {
     return best == nullptr ? 0 : best->mean();
 }
 
-// A quick look first where training takes long, the whole training for what is promising.
+// A quick look first where training takes long, the whole training for what is promising. Where the
+// budget cut even the best one short, a trial is no more than a look.
 Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
     Try wanted;
     wanted.trial.plan = proposal.plan;
@@ -127,10 +128,11 @@ Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
     wanted.planner = proposal.model;
     wanted.reason = proposal.reason;
     wanted.forSearch = false;
-    // Half of what is left: the final fit takes as long again.
-    wanted.mostMs = std::max<std::int64_t>(1, (goal.budgetMs - job.consumedMs()) / 2);
-    const double best = bestMean(goal, books);
-    if (goal.searchInput().trainWindows >= kTinyData && best > 0) {
+    wanted.mostMs = mostMsOfTrial(job, goal, books);
+    const Candidate* leader = bestOf(books, goal);
+    const bool takesLong = goal.searchInput().trainWindows >= kTinyData;
+    if (takesLong && leader != nullptr && !leader->cutShort()) {
+        const double best = leader->mean();
         Try quick = wanted;
         quick.trial.rung = 0;
         quick.trial.epochsScale = kQuickShare;
@@ -138,14 +140,8 @@ Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
         if (!looked) co_return looked;
         plan::Attempt& attempt = books.attempts.back();
         if (!attempt.measured) co_return Status();
-        // Where there is no time to train any plan in full, the look said all that can be known.
-        const Candidate* leader = bestOf(books, goal);
-        const bool tight = leader->cutShort() && affordable(goal, books, wanted) < 1;
-        const double margin = tight ? 0 : kPromising;
-        if (attempt.accuracy < best - margin || !budgetLeft(job, goal, books)) {
-            attempt.facts.emplace_back(
-                tight ? "behind the best, and there is no time to train it in full"
-                      : "too far behind the best to be trained in full");
+        if (attempt.accuracy < best - kPromising || !budgetLeft(job, goal, books)) {
+            attempt.facts.emplace_back("too far behind the best to be trained in full");
             co_return Status();
         }
         wanted.again = books.attempts.size() - 1;

@@ -22,8 +22,6 @@ constexpr int kFitUntil = 70;
 // Of the budget, for the search's first plans: what a language model has to beat, and what there is
 // when it never answers.
 constexpr double kFirstShare = 0.2;
-// How much longer an epoch takes that has validation's windows, too.
-constexpr double kFitOverTrial = 1.4;
 
 // The built-in search until the target holds, `untilMs` of the budget are spent or it has nothing
 // left to try.
@@ -44,10 +42,8 @@ Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilM
             next.trial = candidate;
             if (!any && spent) next.trial.rung = 1;
             next.planner = plan::fixesAll(goal.fixed) ? "asker" : "search";
-            // Half of what is left, because the final fit takes as long again; and what the first
-            // plans may take in all.
-            const std::int64_t left = (goal.budgetMs - job.consumedMs()) / 2;
-            next.mostMs = std::max<std::int64_t>(1, std::min(left, untilMs - job.consumedMs()));
+            next.mostMs = std::min(mostMsOfTrial(job, goal, books),
+                                   std::max<std::int64_t>(1, untilMs - job.consumedMs()));
             job.progress(percentOf(job, goal), "tries " + describe(plan::toJson(candidate.plan)));
             const Status tried = co_await tryPlan(job, goal, books, next);
             if (!tried) co_return tried;

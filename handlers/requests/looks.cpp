@@ -39,9 +39,8 @@ bool cutMatters(const Goal& goal) {
     return goal.searchInput().series || fewGroups(goal);
 }
 
-// The look and the final fit take as long as the longest trial each.
 bool roomToLook(const Job& job, const Goal& goal, const Books& books) {
-    return job.consumedMs() + 2 * books.longestTrialMs < goal.budgetMs;
+    return job.consumedMs() + books.longestTrialMs + fitMs(goal, books) < goal.budgetMs;
 }
 
 // The best plan where it reaches the target; else null.

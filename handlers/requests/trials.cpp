@@ -112,6 +112,18 @@ plan::Attempt& attemptOf(Books& books, const Try& wanted, const Json& plan) {
     return books.attempts.back();
 }
 
+// What of the plan's epochs fits into the time that it may take.
+double shareOf(const Goal& goal, const Books& books, const Try& wanted) {
+    const double asked = wanted.trial.epochsScale;
+    if (wanted.mostMs <= 0) return asked;
+    const double pace = books.pace > 0 ? books.pace : 1;
+    const double seconds =
+        plan::trainingSeconds(wanted.trial.plan, goal.window(), goal.searchInput().trainWindows) *
+        pace * asked;
+    if (seconds * 1000 <= static_cast<double>(wanted.mostMs)) return asked;
+    return std::max(kLeastShare, asked * static_cast<double>(wanted.mostMs) / (seconds * 1000));
+}
+
 void learnPace(Books& books, const Goal& goal, const plan::Plan& plan, const Json& result,
                std::int64_t ms) {
     const int epochs = result.value("epochs", 0);
@@ -207,8 +219,26 @@ const Candidate* bestOf(const Books& books, const Goal& goal) {
     return &*same;
 }
 
+std::int64_t fitMs(const Goal& goal, const Books& books) {
+    const Candidate* best = bestOf(books, goal);
+    if (best == nullptr) return books.longestTrialMs;
+    const double whole = kFitOverTrial * best->choice.epochMs * best->plan.training.epochs;
+    return std::max<std::int64_t>(books.longestTrialMs,
+                                  std::min<std::int64_t>(std::llround(whole), goal.budgetMs / 2));
+}
+
+std::int64_t mostMsOfTrial(const Job& job, const Goal& goal, const Books& books) {
+    const std::int64_t half = (goal.budgetMs - job.consumedMs()) / 2;
+    const Candidate* best = bestOf(books, goal);
+    const std::int64_t most = best == nullptr || !best->cutShort()
+                                  ? half
+                                  : std::min<std::int64_t>(half, std::llround(best->choice.epochMs *
+                                                                              best->choice.epochs));
+    return std::max<std::int64_t>(1, most);
+}
+
 bool budgetLeft(const Job& job, const Goal& goal, const Books& books) {
-    return job.consumedMs() + books.longestTrialMs < goal.budgetMs;
+    return job.consumedMs() + fitMs(goal, books) < goal.budgetMs;
 }
 
 Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale, bool quantize,
@@ -220,24 +250,13 @@ Task<Result<Json>> trainStep(Job& job, Goal goal, Json plan, double epochsScale,
     co_return result;
 }
 
-double affordable(const Goal& goal, const Books& books, const Try& wanted) {
-    const double asked = wanted.trial.epochsScale;
-    if (wanted.mostMs <= 0) return asked;
-    const double pace = books.pace > 0 ? books.pace : 1;
-    const double seconds =
-        plan::trainingSeconds(wanted.trial.plan, goal.window(), goal.searchInput().trainWindows) *
-        pace * asked;
-    if (seconds * 1000 <= static_cast<double>(wanted.mostMs)) return asked;
-    return std::max(kLeastShare, asked * static_cast<double>(wanted.mostMs) / (seconds * 1000));
-}
-
 Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     const plan::Plan& plan = wanted.trial.plan;
     const Json json = plan::toJson(plan);
     const plan::Feasibility cost = plan::check(plan, goal.window(), goal.limits);
     const bool full = wanted.trial.rung > 0;
     const bool look = wanted.fold > 0;
-    const double share = affordable(goal, books, wanted);
+    const double share = shareOf(goal, books, wanted);
     job.setAttempt(++books.tried);
     const std::int64_t before = job.consumedMs();
     Result<Json> result = co_await trainStep(job, goal, json, share, full, wanted.fold);

@@ -72,7 +72,19 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
 // was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
-// Leaves room for the final fit, which takes about as long as the longest trial did.
+// How much longer an epoch takes that has validation's windows, too.
+inline constexpr double kFitOverTrial = 1.4;
+
+// What the final fit needs: as long as the longest trial, or all epochs of the best plan where
+// those take no more than half of the budget.
+std::int64_t fitMs(const Goal& goal, const Books& books);
+
+// What a trial may take: half of what is left, because the final fit takes as long again. Where the
+// budget cut the best plan short, others get as long as that: so they compare, and what is left
+// belongs to the final fit.
+std::int64_t mostMsOfTrial(const Job& job, const Goal& goal, const Books& books);
+
+// Leaves room for the final fit.
 bool budgetLeft(const Job& job, const Goal& goal, const Books& books);
 
 // "raw → conv1d16 max_pool dense8", for the log.
@@ -87,9 +99,6 @@ struct Try {
     bool forSearch = true;             // enters the search's outcomes
     int fold = 0;  // another cut of the data (dataset/folds.hpp): a further look at the plan
 };
-
-// What of the plan's epochs fits into the time that it may take, 1 = what was asked for.
-double affordable(const Goal& goal, const Books& books, const Try& wanted);
 
 // Trains one plan, measures it and enters it into the books and the report. A plan that cannot be
 // trained is an outcome, not the job's end; cancelled and storage_full are.

@@ -77,26 +77,32 @@ TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
     EXPECT_FALSE(story.fake.llm.requests[0].compact.empty());
 }
 
-// A look at a few of the epochs is all that the budget has for any plan.
-TEST(Engineer, WithoutTimeToTrainAPlanInFullALookDecides) {
-    for (const bool ahead : {false, true}) {
-        Engineer story;
-        story.fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] =
-            1'000'000;
-        Json plan = planWith(ahead ? 42 : 38);  // the search's plans are worth 40 units
-        plan["training"]["epochs"] = 100;
-        story.say(plan);
-        Json request = regenerate();
-        request.erase("target");
-        const Json job = story.run("regenerate", request);
-        ASSERT_EQ(job["state"], "succeeded") << job.dump();
-        const auto whole = std::ranges::count_if(story.stages.trained, [&](const Json& input) {
-            const Json& layer = input["plan"]["network"][0];
-            return layer.value("units", 0) == plan["network"][0]["units"] &&
-                   input["parts"].size() == 1 && input.value("fold", 0) == 0;
-        });
-        EXPECT_EQ(whole, ahead ? 2 : 1) << "a look, and only what is ahead gets more";
+// The budget has time for a few of the epochs only, whoever's plan it is.
+TEST(Engineer, WithoutTimeToTrainAPlanInFullAllGetAsLong) {
+    Engineer story;
+    story.fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] = 1'000'000;
+    Json plan = planWith(42);  // the search's plans are worth 40 units
+    plan["training"]["epochs"] = 1000;
+    story.say(plan);
+    // As long as was foreseen.
+    story.stages.ofPlan = [&](const Json& tried) {
+        story.fake.clock.advance(4000);
+        return worthByUnits(tried);
+    };
+    Json request = regenerate();
+    request.erase("target");
+    request["budget"]["minutes"] = 1;
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(job["result"]["plan"]["network"][0]["units"], 42);
+    int trials = 0;
+    for (const Json& input : story.stages.trained) {
+        if (input["parts"].size() > 1 || input["plan"]["training"]["epochs"] != 1000) continue;
+        EXPECT_LT(input["epochs_scale"], 0.1) << input["plan"].dump();
+        ++trials;
     }
+    EXPECT_EQ(trials, 1) << "no quick look before a trial that is no more than that";
+    EXPECT_GT(story.stages.trained.back()["epochs"], 100) << "nothing was left for the final fit";
 }
 
 TEST(Engineer, EditsLooksAndFactsMakeAConversation) {
