@@ -6,6 +6,7 @@
 #include "handlers/code/header.hpp"
 #include "handlers/flow/text.hpp"
 #include "handlers/plan/quote.hpp"
+#include "handlers/plan/short_card.hpp"
 
 namespace tinsmith::plan {
 namespace {
@@ -13,9 +14,7 @@ namespace {
 constexpr std::size_t kMaxTask = 2000;
 constexpr std::size_t kMaxPlanner = 80;
 constexpr std::size_t kMaxFact = 400;
-constexpr std::size_t kMaxLook = 2000;
 constexpr std::size_t kBriefTask = 400;
-constexpr std::size_t kBriefWarning = 160;
 
 // How much of each part a form of the prompt shows.
 struct Sizes {
@@ -25,14 +24,15 @@ struct Sizes {
     std::size_t plans;     // so many of them with their whole plan
     std::size_t plan;      // a longer plan is left out: half a plan cannot be edited
     std::size_t fact;
-    std::size_t looks;
+    std::size_t looks;  // the newest so many
+    std::size_t look;
 };
-constexpr Sizes kWhole = {8000, 5000, 8, 3, 12'000, kMaxFact, 4};
+constexpr Sizes kWhole = {8000, 5000, 8, 3, 12'000, kMaxFact, 4, 2000};
 // One after the other until the prompt fits: what helps least goes first.
 constexpr Sizes kCompact[] = {
-    {2600, 700, 3, 1, 5000, kMaxFact, 1}, {2600, 700, 2, 1, 5000, kMaxFact, 1},
-    {2600, 700, 1, 1, 5000, kMaxFact, 1}, {2200, 300, 1, 1, 5000, 250, 0},
-    {1800, 0, 1, 1, 5000, 150, 0},        {1800, 0, 1, 0, 0, 150, 0},
+    {2600, 700, 3, 1, 5000, kMaxFact, 1, 900}, {2600, 700, 2, 1, 5000, kMaxFact, 1, 900},
+    {2600, 700, 1, 1, 5000, kMaxFact, 1, 900}, {2200, 300, 1, 1, 5000, 250, 0, 0},
+    {1800, 0, 1, 1, 5000, 150, 0, 0},          {1800, 0, 1, 0, 0, 150, 0, 0},
 };
 
 std::string format(const char* pattern, double value) {
@@ -110,50 +110,13 @@ std::string looksText(const PromptInput& input, const Sizes& sizes) {
         input.looks.size() > sizes.looks ? input.looks.size() - sizes.looks : 0;
     for (std::size_t i = from; i < input.looks.size(); ++i) {
         const Look& look = input.looks[i];
-        text += quoted(look.query, 300) + "\n<data>\n" + quotedLines(look.answer, kMaxLook) +
+        text += quoted(look.query, 300) + "\n<data>\n" + quotedLines(look.answer, sizes.look) +
                 "\n</data>\n";
     }
     if (input.looksLeft > 0) {
         return text + "You may take " + std::to_string(input.looksLeft) + " more.";
     }
     return text + "None is left.";
-}
-
-// As many of the items as `most` bytes hold, and how many more there are.
-std::string listText(const std::vector<std::string>& items, std::size_t most) {
-    std::string text;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (text.size() + items[i].size() > most)
-            return text + "\n" + std::to_string(items.size() - i) + " more";
-        text += items[i];
-    }
-    return text;
-}
-
-// The card for a small context: the classes and what is wrong with the data first, statistics as
-// far as there is room, each whole.
-std::string shortCard(const Json& card, std::size_t most) {
-    std::vector<std::string> classes;
-    for (const Json& name : card.value("classes", Json::array()))
-        classes.push_back((classes.empty() ? "" : ", ") + quoted(name, kBriefWarning));
-    std::vector<std::string> warnings;
-    for (const Json& warning : card.value("warnings", Json::array())) {
-        warnings.push_back("\n" + quoted(warning.value("code", ""), kBriefWarning) + ": " +
-                           quoted(warning.value("text", ""), kBriefWarning));
-    }
-    std::string text = "classes: " + listText(classes, most / 3) +
-                       "\nwarnings:" + (warnings.empty() ? " none" : "") +
-                       listText(warnings, most / 2);
-    for (const char* key :
-         {"channels", "units", "rate_hz", "window", "picture", "windows", "ranges"}) {
-        if (!card.contains(key)) continue;
-        const bool counts = std::string_view(key) == "windows";
-        const Json value = counts ? card[key].value("train", Json::object()) : card[key];
-        const std::string part = std::string("\n") + (counts ? "train windows" : key) + ": " +
-                                 quoted(value, std::string::npos);
-        if (text.size() + part.size() <= most) text += part;
-    }
-    return text;
 }
 
 std::string windowText(const WindowShape& window) {
@@ -209,19 +172,14 @@ Result<Prompt> compactPlanPrompt(const PromptInput& input, std::string_view prom
     brief.task = cutText(brief.task, kBriefTask);
     brief.advice = cutText(brief.advice, kBriefTask);
     Result<Prompt> prompt;
-    std::size_t bytes = 0;
     for (const Sizes& sizes : kCompact) {
         const std::string card = shortCard(input.dataCard, sizes.card);
         prompt = fillTemplate(promptTemplate, valuesOf(brief, sizes, card),
                               {"task", "card", "attempts", "wishes"});
-        if (!prompt) return prompt;
-        bytes = 0;
-        for (const Message& message : prompt->messages) bytes += message.content.size();
-        if (bytes <= kCompactBytes) return prompt;
+        if (!prompt || bytesOf(*prompt) <= kCompactBytes) return prompt;
     }
-    // Whatever does not fit is at the end of the user message: facts of the best attempt.
-    std::string& user = prompt->messages.back().content;
-    user = cutText(user, user.size() - std::min(user.size(), bytes - kCompactBytes));
+    // What does not fit are facts of the best attempt.
+    cutTo(*prompt, kCompactBytes);
     return prompt;
 }
 

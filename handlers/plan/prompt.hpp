@@ -47,12 +47,10 @@ struct PromptInput {
 };
 
 // The whole prompt (config/prompts/plan.md) or the one for small contexts (plan-compact.md, at most
-// kCompactBytes, which is about 3000 tokens). Fails with bad_data where the template is broken.
+// kCompactBytes). Fails with bad_data where the template is broken.
 [[nodiscard]] Result<Prompt> planPrompt(const PromptInput& input, std::string_view promptTemplate);
 [[nodiscard]] Result<Prompt> compactPlanPrompt(const PromptInput& input,
                                                std::string_view promptTemplate);
-
-inline constexpr std::size_t kCompactBytes = 10'500;
 
 // A schema for servers that can constrain their output: whatever readReply() makes out fits it.
 Json replySchema();

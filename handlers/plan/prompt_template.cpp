@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "handlers/flow/text.hpp"
+
 namespace tinsmith::plan {
 
 namespace {
@@ -70,6 +72,19 @@ Result<Prompt> fillTemplate(std::string_view text, const Values& values,
     auto user = fill(text.substr(split + kSplit.size()), values);
     if (!user) return std::unexpected(user.error());
     return Prompt{*version, {{"system", *system}, {"user", *user}}};
+}
+
+std::size_t bytesOf(const Prompt& prompt) {
+    std::size_t bytes = 0;
+    for (const Message& message : prompt.messages) bytes += message.content.size();
+    return bytes;
+}
+
+void cutTo(Prompt& prompt, std::size_t most) {
+    const std::size_t bytes = bytesOf(prompt);
+    if (bytes <= most) return;
+    std::string& last = prompt.messages.back().content;
+    last = cutText(last, last.size() - std::min(last.size(), bytes - most));
 }
 
 }  // namespace tinsmith::plan

@@ -24,6 +24,13 @@ struct Prompt {
     std::vector<Message> messages;
 };
 
+// What a prompt for a small context may have: about 3000 tokens.
+inline constexpr std::size_t kCompactBytes = 10'500;
+
+std::size_t bytesOf(const Prompt& prompt);
+// Cuts the end of the last message where all of them have more than `most` bytes.
+void cutTo(Prompt& prompt, std::size_t most);
+
 using Values = std::vector<std::pair<std::string, std::string>>;
 
 // Fills from left to right in one pass, so that a placeholder inside a value stays what it is:

@@ -8,22 +8,23 @@
 #include "handlers/flow/text.hpp"
 #include "handlers/plan/quote.hpp"
 #include "handlers/plan/reply.hpp"
+#include "handlers/plan/short_card.hpp"
 
 namespace tinsmith::plan {
 namespace {
 
-constexpr std::size_t kTaskBytes = 2000;
-constexpr std::size_t kCardBytes = 5000;
-constexpr std::size_t kTextBytes = 2000;
-constexpr std::size_t kClassBytes = 2500;
-constexpr std::size_t kMeasuredBytes = 1500;
-constexpr std::size_t kPlanBytes = 6000;
+// How many bytes of each part a form of the prompt shows.
+struct RecipeSizes {
+    std::size_t task, card, text, classes, measured, plan;
+};
+constexpr RecipeSizes kWholeRecipe = {2000, 5000, 2000, 2500, 1500, 6000};
+constexpr RecipeSizes kCompactRecipe = {400, 1200, 700, 700, 700, 2500};
 // A range that moved by less, as a share of its width, is the same.
 constexpr double kMoved = 0.15;
 
-std::string wishes(const std::string& advice) {
+std::string wishes(const std::string& advice, const RecipeSizes& sizes) {
     if (advice.empty()) return "";
-    return "The asker advises\n<task>\n" + quoted(advice, kTaskBytes) + "\n</task>\n";
+    return "The asker advises\n<task>\n" + quoted(advice, sizes.task) + "\n</task>\n";
 }
 
 // One definition of the plan's schema, as text.
@@ -53,13 +54,50 @@ std::string rangeText(const Json& range) {
 }
 
 // Single figures before lists: what does not fit is cut at the end.
-std::string figuresText(const Json& figures, std::size_t most) {
+std::string figuresText(const Json& figures, std::size_t most, std::size_t text) {
     Json single = Json::object();
     Json lists = Json::object();
     for (const auto& [key, value] : figures.items()) {
         (value.is_structured() ? lists : single)[key] = value;
     }
-    return quoted(single, kTextBytes) + "\n" + quoted(lists, most);
+    return quoted(single, text) + "\n" + quoted(lists, most);
+}
+
+Result<Prompt> retrainPromptOf(const RetrainInput& input, std::string_view promptTemplate,
+                               const RecipeSizes& sizes, const std::string& oldCard,
+                               const std::string& card) {
+    return fillTemplate(
+        promptTemplate,
+        {{"task", quoted(input.task, sizes.task)},
+         {"wishes", wishes(input.advice, sizes)},
+         {"plan", quoted(input.plan, sizes.plan)},
+         {"curves", quotedLines(input.curves, sizes.text)},
+         {"old_card", oldCard},
+         {"card", card},
+         {"changes", quotedLines(changesText(input.oldCard, input.card), sizes.text)},
+         {"schema", definition("training")}},
+        {"task", "plan", "curves", "changes"});
+}
+
+Result<Prompt> requantizePromptOf(const RequantizeInput& input, std::string_view promptTemplate,
+                                  const RecipeSizes& sizes) {
+    return fillTemplate(
+        promptTemplate,
+        {{"task", quoted(input.task, sizes.task)},
+         {"wishes", wishes(input.advice, sizes)},
+         {"plan", quoted(input.plan, sizes.plan)},
+         {"figures", "On validation " + figuresText(input.validation, sizes.classes, sizes.text) +
+                         "\nOn the board " +
+                         figuresText(input.measured, sizes.measured, sizes.text)},
+         {"limits", quotedLines(input.limits, sizes.text)},
+         {"tried", quotedLines(input.tried, sizes.text)},
+         {"schema", definition("quantization")}},
+        {"task", "plan", "figures", "tried"});
+}
+
+Result<Prompt> within(Result<Prompt> prompt, std::size_t most) {
+    if (prompt) cutTo(*prompt, most);
+    return prompt;
 }
 
 }  // namespace
@@ -111,17 +149,15 @@ std::string changesText(const Json& before, const Json& after) {
 }
 
 Result<Prompt> retrainPrompt(const RetrainInput& input, std::string_view promptTemplate) {
-    return fillTemplate(
-        promptTemplate,
-        {{"task", quoted(input.task, kTaskBytes)},
-         {"wishes", wishes(input.advice)},
-         {"plan", quoted(input.plan, kPlanBytes)},
-         {"curves", quotedLines(input.curves, kTextBytes)},
-         {"old_card", quoted(input.oldCard, kCardBytes)},
-         {"card", quoted(input.card, kCardBytes)},
-         {"changes", quotedLines(changesText(input.oldCard, input.card), kTextBytes)},
-         {"schema", definition("training")}},
-        {"task", "plan", "curves", "changes"});
+    return retrainPromptOf(input, promptTemplate, kWholeRecipe,
+                           quoted(input.oldCard, kWholeRecipe.card),
+                           quoted(input.card, kWholeRecipe.card));
+}
+
+Result<Prompt> compactRetrainPrompt(const RetrainInput& input, std::string_view promptTemplate) {
+    return within(retrainPromptOf(input, promptTemplate, kCompactRecipe, "left out here",
+                                  shortCard(input.card, kCompactRecipe.card)),
+                  kCompactBytes);
 }
 
 Result<RetrainAnswer> readRetrainAnswer(std::string_view reply, const Json& plan,
@@ -156,17 +192,12 @@ Result<RetrainAnswer> readRetrainAnswer(std::string_view reply, const Json& plan
 }
 
 Result<Prompt> requantizePrompt(const RequantizeInput& input, std::string_view promptTemplate) {
-    return fillTemplate(
-        promptTemplate,
-        {{"task", quoted(input.task, kTaskBytes)},
-         {"wishes", wishes(input.advice)},
-         {"plan", quoted(input.plan, kPlanBytes)},
-         {"figures", "On validation " + figuresText(input.validation, kClassBytes) +
-                         "\nOn the board " + figuresText(input.measured, kMeasuredBytes)},
-         {"limits", quotedLines(input.limits, kTextBytes)},
-         {"tried", quotedLines(input.tried, kTextBytes)},
-         {"schema", definition("quantization")}},
-        {"task", "plan", "figures", "tried"});
+    return requantizePromptOf(input, promptTemplate, kWholeRecipe);
+}
+
+Result<Prompt> compactRequantizePrompt(const RequantizeInput& input,
+                                       std::string_view promptTemplate) {
+    return within(requantizePromptOf(input, promptTemplate, kCompactRecipe), kCompactBytes);
 }
 
 Result<RequantizeAnswer> readRequantizeAnswer(std::string_view reply, const Json& plan,

@@ -25,9 +25,12 @@ struct RetrainAnswer {
     std::string reason;
 };
 
-// config/prompts/retrain.md. Fails with bad_data where the template is broken.
+// config/prompts/retrain.md, and the same in at most kCompactBytes. Fails with bad_data where the
+// template is broken.
 [[nodiscard]] Result<Prompt> retrainPrompt(const RetrainInput& input,
                                            std::string_view promptTemplate);
+[[nodiscard]] Result<Prompt> compactRetrainPrompt(const RetrainInput& input,
+                                                  std::string_view promptTemplate);
 // {"training":{…},"weights":"continued"|"fresh","reason"}, laid over `plan`. Fails with bad_json or
 // schema.
 [[nodiscard]] Result<RetrainAnswer> readRetrainAnswer(std::string_view reply, const Json& plan,
@@ -53,6 +56,8 @@ inline constexpr std::size_t kMostRecipes = 3;
 // config/prompts/requantize.md, likewise.
 [[nodiscard]] Result<Prompt> requantizePrompt(const RequantizeInput& input,
                                               std::string_view promptTemplate);
+[[nodiscard]] Result<Prompt> compactRequantizePrompt(const RequantizeInput& input,
+                                                     std::string_view promptTemplate);
 [[nodiscard]] Result<RequantizeAnswer> readRequantizeAnswer(std::string_view reply,
                                                             const Json& plan,
                                                             const WindowShape& window);

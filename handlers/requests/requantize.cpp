@@ -111,8 +111,13 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
         promptOf(job, "requantize.md", plan::requantizeTemplate(),
                  [&](std::string_view text) { return plan::requantizePrompt(input, text); });
     if (!prompt) co_return std::unexpected(prompt.error());
+    auto compact =
+        promptOf(job, "requantize.md", plan::requantizeTemplate(),
+                 [&](std::string_view text) { return plan::compactRequantizePrompt(input, text); });
+    if (!compact) co_return std::unexpected(compact.error());
     Question question;
     question.prompt = std::move(*prompt);
+    question.compact = std::move(*compact);
     Spent spent;
     const plan::WindowShape window = goal.window();
     std::string reason;

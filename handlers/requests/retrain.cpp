@@ -62,7 +62,12 @@ Task<Result<Recipe>> askForRecipe(Job& job, Goal goal, Json version, Recipe last
     auto prompt = promptOf(job, "retrain.md", plan::retrainTemplate(),
                            [&](std::string_view text) { return plan::retrainPrompt(input, text); });
     if (!prompt) co_return std::unexpected(prompt.error());
+    auto compact = promptOf(job, "retrain.md", plan::retrainTemplate(), [&](std::string_view text) {
+        return plan::compactRetrainPrompt(input, text);
+    });
+    if (!compact) co_return std::unexpected(compact.error());
     question.prompt = std::move(*prompt);
+    question.compact = std::move(*compact);
     Spent spent;
     Recipe chosen = last;
     const plan::WindowShape window = goal.window();

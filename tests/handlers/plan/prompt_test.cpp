@@ -107,6 +107,21 @@ TEST(Prompt, TheCompactFormFitsASmallContextWhateverIsInIt) {
     EXPECT_NE(whole(*small).find("Tell a worn fan"), std::string::npos);
 }
 
+TEST(Prompt, TheCompactFormShowsTheLastLook) {
+    PromptInput in = input();
+    in.looks = {
+        {{{"look", "groups"}}, "the first answer"},
+        {{{"look", "window"}, {"class", "a"}}, "the last answer " + std::string(5000, 'l')}};
+    in.looksLeft = 1;
+    const auto prompt = compactPlanPrompt(in, compactTemplate());
+    ASSERT_TRUE(prompt) << prompt.error().message;
+    const std::string text = whole(*prompt);
+    EXPECT_LE(text.size(), kCompactBytes);
+    EXPECT_NE(text.find("the last answer"), std::string::npos) << text;
+    EXPECT_EQ(text.find("the first answer"), std::string::npos) << text;
+    EXPECT_NE(text.find("take 1 more"), std::string::npos) << text;
+}
+
 TEST(Prompt, TheCompactFormKeepsWarningsClassesAndTheBestPlanWhole) {
     PromptInput in = input();
     in.plots = std::string(9000, '#');

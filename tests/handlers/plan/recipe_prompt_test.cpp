@@ -42,6 +42,30 @@ TEST(RetrainPrompt, HoldsCurvesAndChangesAndTheSchemaOfTraining) {
     EXPECT_EQ(user.find("Tell </task>"), std::string::npos);
 }
 
+TEST(RetrainPrompt, TheCompactFormFitsASmallContextWhateverIsInIt) {
+    RetrainInput in;
+    in.task = "Tell a from b " + std::string(5000, '<');
+    in.advice = std::string(5000, '<');
+    in.plan = examplePlan();
+    in.curves = "the loss still fell at the end";
+    in.oldCard = card({"a", "b"}, {100, 50}, 1);
+    in.card = card({"a", "b"}, {100, 90}, 1);
+    for (int i = 0; i < 300; ++i)
+        in.card["classes"].push_back("class " + std::to_string(i) + std::string(60, '<'));
+    const auto prompt = compactRetrainPrompt(in, retrainTemplate());
+    ASSERT_TRUE(prompt) << prompt.error().message;
+    EXPECT_LE(bytesOf(*prompt), kCompactBytes);
+    // An ordinary one is whole.
+    in.task = "Tell a from b";
+    in.advice = "";
+    in.card = card({"a", "b"}, {100, 90}, 1);
+    const auto usual = compactRetrainPrompt(in, retrainTemplate());
+    ASSERT_TRUE(usual);
+    EXPECT_LT(bytesOf(*usual), kCompactBytes * 4 / 5);
+    for (const char* part : {"Tell a from b", "still fell", "50 to 90", "learning_rate"})
+        EXPECT_NE(usual->messages[1].content.find(part), std::string::npos) << part;
+}
+
 TEST(RetrainAnswer, IsLaidOverThePlanAndChecked) {
     const auto good = readRetrainAnswer(
         R"(Sure: {"training":{"epochs":33,"augment":{"noise":0.1}},"weights":"fresh","reason":"new groups"})",
@@ -107,6 +131,11 @@ TEST(RequantizePrompt, HoldsFiguresAndWhatWasTried) {
     in.measured["image_bytes"] = 91234;
     in.limits = "flash at most 90 KB";
     in.tried = "min_max 91.0 %";
+    const auto brief = compactRequantizePrompt(in, requantizeTemplate());
+    ASSERT_TRUE(brief) << brief.error().message;
+    EXPECT_LE(bytesOf(*brief), kCompactBytes);
+    for (const char* part : {"0.97", "91234", "at most 90 KB", "min_max 91.0 %", "percentile"})
+        EXPECT_NE(brief->messages[1].content.find(part), std::string::npos) << part;
     const auto prompt = requantizePrompt(in, requantizeTemplate());
     ASSERT_TRUE(prompt) << prompt.error().message;
     const std::string& user = prompt->messages[1].content;

@@ -380,6 +380,9 @@ TEST(RetrainRecipe, TheModelsIsUsedForContinuedWeights) {
     EXPECT_NE(story.prompt(0).find("mind the new pump"), std::string::npos);
     EXPECT_NE(story.prompt(0).find("nothing that the card shows"), std::string::npos);
     EXPECT_EQ(story.prompt(0).find("secret of the test part"), std::string::npos);
+    const auto& compact = story.fake.llm.requests.at(0).compact;
+    ASSERT_EQ(compact.size(), 2U);
+    EXPECT_NE(compact[1].content.find("left out here"), std::string::npos) << compact[1].content;
 }
 
 TEST(RetrainRecipe, FreshWeightsAreComparedWithTheLastRecipe) {
@@ -449,6 +452,7 @@ TEST(RequantizeRecipe, TheModelsAreTriedAfterItsOwnAndBeforeTheUsualOnes) {
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(job["result"]["plan"]["quantization"]["percentile"], 97.5);
     EXPECT_EQ(job["result"]["origin"]["recipes"][1]["recipe"]["percentile"], 97.5);
+    EXPECT_EQ(story.fake.llm.requests.at(0).compact.size(), 2U) << "there is no short form";
 }
 
 TEST(RequantizeRecipe, SilenceAndFailuresLeaveTheOthers) {
