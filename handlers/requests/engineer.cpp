@@ -20,6 +20,9 @@ namespace {
 constexpr int kUselessReplies = 3;
 constexpr int kIdlePlans = 3;
 constexpr int kLooks = 3;
+// Of the budget, until which plans are asked for. The rest is for what the search found promising
+// and for comparing the plans that lead.
+constexpr double kModelShare = 0.6;
 // A quick look comes before a whole training where that takes long: below so many train windows it
 // does not.
 constexpr std::size_t kTinyData = 600;
@@ -202,10 +205,12 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
 
 Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) {
     const std::string name = job.world().llm.model();
+    const auto untilMs =
+        static_cast<std::int64_t>(kModelShare * static_cast<double>(goal.budgetMs));
     int useless = 0;
     int idle = 0;
-    while (useless < kUselessReplies && idle < kIdlePlans && budgetLeft(job, goal, books) &&
-           !targetHolds(job, goal, books)) {
+    while (useless < kUselessReplies && idle < kIdlePlans && job.consumedMs() < untilMs &&
+           budgetLeft(job, goal, books) && !targetHolds(job, goal, books)) {
         job.progress(percentOf(job, goal), "asks " + name + " for a plan");
         Result<Proposal> proposal = co_await propose(job, goal, books, talk);
         if (!proposal) {

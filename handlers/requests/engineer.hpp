@@ -27,8 +27,8 @@ struct Proposal {
 // reply is asked for. Fails with the last fault, budget_spent, llm_unavailable or cancelled.
 Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversation& talk);
 
-// Lets the model work until the target holds, the budget is spent, its replies are useless several
-// times in a row, or its plans bring nothing forward any more.
+// Lets the model work until the target holds, its share of the budget is spent, its replies are
+// useless several times in a row, or its plans bring nothing forward any more.
 Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk);
 
 }  // namespace tinsmith

@@ -22,6 +22,8 @@ constexpr int kPlanUntil = 60;
 constexpr double kLeastShare = 0.05;
 // Looks from which a standard error means something.
 constexpr std::size_t kLooksForError = 3;
+// Standard errors between a mean and its one-sided lower 90 % bound.
+constexpr double kErrorsOfLower90 = 1.2816;
 
 Json measured(const Json& validation) {
     Json facts;
@@ -186,10 +188,16 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
 }
 
 // The rule of one standard error (Breiman et al., Classification and Regression Trees, 1984,
-// section 3.4.3), on the differences on the same cuts.
+// section 3.4.3), on the differences on the same cuts. Of trials that were cut short there is one
+// look: the error is that of its count of windows.
 bool cannotBeToldFrom(const Candidate& candidate, const Candidate& best) {
     const std::size_t shared = std::min(candidate.looks.size(), best.looks.size());
-    if (!candidate.full || shared < kLooksForError) return false;
+    if (!candidate.full) return false;
+    if (shared == 1 && candidate.cutShort() && best.cutShort()) {
+        const double error = (best.choice.accuracy - best.choice.lower90) / kErrorsOfLower90;
+        return best.looks[0] - candidate.looks[0] <= error;
+    }
+    if (shared < kLooksForError) return false;
     double sum = 0;
     double squares = 0;
     for (std::size_t i = 0; i < shared; ++i) {

@@ -67,9 +67,9 @@ bool reaches(const Candidate& candidate, const Goal& goal);
 std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t shared);
 
 // Who reaches the target comes first; then, once plans are compared, who stands better in as many
-// looks as two of them have at least; then the better mean. Of plans that those looks cannot tell
-// apart, and of ties, the earlier: the search proposes what usually wins first. Null while no plan
-// was trained to the end.
+// looks as two of them have at least; then the better mean. Of plans that those looks, or trials
+// cut short by the budget, cannot tell apart, and of ties, the earlier: the search proposes what
+// usually wins first. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
 // How much longer an epoch takes that has validation's windows, too.

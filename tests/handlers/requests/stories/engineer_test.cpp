@@ -81,7 +81,7 @@ TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
 TEST(Engineer, WithoutTimeToTrainAPlanInFullAllGetAsLong) {
     Engineer story;
     story.fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] = 1'000'000;
-    Json plan = planWith(42);  // the search's plans are worth 40 units
+    Json plan = planWith(60);  // the search's plans are worth 40 units
     plan["training"]["epochs"] = 1000;
     story.say(plan);
     // As long as was foreseen.
@@ -94,7 +94,7 @@ TEST(Engineer, WithoutTimeToTrainAPlanInFullAllGetAsLong) {
     request["budget"]["minutes"] = 1;
     const Json job = story.run("regenerate", request);
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
-    EXPECT_EQ(job["result"]["plan"]["network"][0]["units"], 42);
+    EXPECT_EQ(job["result"]["plan"]["network"][0].value("units", 0), 60) << job["result"]["plan"];
     int trials = 0;
     for (const Json& input : story.stages.trained) {
         if (input["parts"].size() > 1 || input["plan"]["training"]["epochs"] != 1000) continue;
@@ -103,6 +103,32 @@ TEST(Engineer, WithoutTimeToTrainAPlanInFullAllGetAsLong) {
     }
     EXPECT_EQ(trials, 1) << "no quick look before a trial that is no more than that";
     EXPECT_GT(story.stages.trained.back()["epochs"], 100) << "nothing was left for the final fit";
+}
+
+// A model that is always a little ahead would go on until nothing is left to compare its plans
+// with.
+TEST(Engineer, ItsShareOfTheBudgetEnds) {
+    Engineer story;
+    int units = 41;  // the search's plans are worth 40
+    story.fake.llm.onRequest = [&](std::size_t) { story.say(planWith(units++)); };
+    story.stages.ofPlan = [&](const Json& plan) {
+        story.fake.clock.advance(2000);
+        return worthByUnits(plan);
+    };
+    Json request = regenerate();
+    request.erase("target");
+    request["budget"] = {{"minutes", 1}, {"llm_calls", 100}};
+    ASSERT_EQ(story.run("regenerate", request)["state"], "succeeded");
+    int theirs = 0;
+    bool back = false;
+    for (const Json& input : story.stages.trained) {
+        const bool wide = input["plan"]["network"][0].value("units", 0) > 40;
+        if (input["parts"].size() > 1) break;
+        theirs += wide ? 1 : 0;
+        back = back || (theirs > 0 && !wide);
+    }
+    EXPECT_GE(theirs, 5);
+    EXPECT_TRUE(back) << "the search had no turn after " << theirs << " plans of the model";
 }
 
 TEST(Engineer, EditsLooksAndFactsMakeAConversation) {

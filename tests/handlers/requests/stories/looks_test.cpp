@@ -185,6 +185,22 @@ TEST(Looks, ADifferenceWithinItsErrorIsNone) {
     EXPECT_EQ(bestOf(two, Goal()) - two.candidates.data(), 1);
 }
 
+// Trials that the budget cut short have one look each, at the same windows.
+TEST(Looks, TrialsThatWereCutShortAreToldApartByTheirWindows) {
+    for (const auto& [later, wins] : {std::pair(0.865, false), std::pair(0.875, true)}) {
+        Books books = booksOf({{0.86}, {later}});
+        for (Candidate& each : books.candidates) {
+            each.plan.training.epochs = 20;
+            each.choice.epochs = 5;
+            each.choice.accuracy = each.looks[0];
+            each.choice.lower90 = each.looks[0] - 0.01;  // some 2000 windows
+        }
+        EXPECT_EQ(bestOf(books, Goal()) - books.candidates.data(), wins ? 1 : 0) << later;
+        books.candidates[1].choice.epochs = 20;
+        EXPECT_EQ(bestOf(books, Goal()) - books.candidates.data(), 1) << "in full";
+    }
+}
+
 TEST(Looks, APlanThatIsAlwaysRightLosesToNobody) {
     Looks story(2);
     story.stages.ofLook = [&](const Json& plan, int) {
