@@ -117,6 +117,13 @@ int triedAs(const Books& books, const plan::Plan& plan) {
     return 0;
 }
 
+// Plans that bring nothing forward until the search goes on alone. Where the budget cuts trials
+// short, each takes its time from the final fit.
+int mostIdle(const Goal& goal, const Books& books) {
+    const Candidate* best = bestOf(books, goal);
+    return best != nullptr && best->cutShort() ? 1 : kIdlePlans;
+}
+
 double bestMean(const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
     return best == nullptr ? 0 : best->mean();
@@ -209,8 +216,9 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
         static_cast<std::int64_t>(kModelShare * static_cast<double>(goal.budgetMs));
     int useless = 0;
     int idle = 0;
-    while (useless < kUselessReplies && idle < kIdlePlans && job.consumedMs() < untilMs &&
-           budgetLeft(job, goal, books) && !targetHolds(job, goal, books)) {
+    while (useless < kUselessReplies && idle < mostIdle(goal, books) &&
+           job.consumedMs() < untilMs && budgetLeft(job, goal, books) &&
+           !targetHolds(job, goal, books)) {
         job.progress(percentOf(job, goal), "asks " + name + " for a plan");
         Result<Proposal> proposal = co_await propose(job, goal, books, talk);
         if (!proposal) {
@@ -242,13 +250,14 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
         if (!confirmed) co_return confirmed;
         idle = bestMean(goal, books) > before ? 0 : idle + 1;
     }
-    if (idle == kIdlePlans || useless == kUselessReplies) {
-        job.event("planner",
-                  name + ": " +
-                      (idle == kIdlePlans
-                           ? std::to_string(idle) + " plans in a row brought nothing forward"
-                           : std::to_string(useless) + " answers in a row were of no use") +
-                      "; the built-in search goes on");
+    const bool idled = idle >= mostIdle(goal, books);
+    if (idled || useless == kUselessReplies) {
+        job.event(
+            "planner",
+            name + ": " +
+                (idled ? "plans in a row that brought nothing forward: " + std::to_string(idle)
+                       : "answers in a row of no use: " + std::to_string(useless)) +
+                "; the built-in search goes on");
     }
     co_return Status();
 }

@@ -150,7 +150,7 @@ void House::forgetBroker() {
 
 void House::startDaemon() {
     daemon_ = Process({program("tinsmithd"), "--config", folder_ / "tinsmithd.toml"},
-                      folder_ / "daemon.log", {"TINSMITH_LLM_KEY_FOR_TESTS=unused"});
+                      folder_ / "daemon.log", {std::string(kLlmKeyVariable) + "=" + kLlmKey});
     Client watcher(port_, kPeople[0], password(kPeople[0]), root());
     Json reply;
     for (int i = 0; i < 80 && !reply.is_object() && daemon_.running(); ++i) {

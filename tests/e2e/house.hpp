@@ -28,6 +28,10 @@ struct DeviceOptions {
 
 class House {
   public:
+    // The daemon's environment has a key for language models.
+    static constexpr const char* kLlmKeyVariable = "TINSMITH_LLM_KEY_FOR_TESTS";
+    static constexpr const char* kLlmKey = "a-key-that-nobody-else-may-see";
+
     struct Options {
         std::filesystem::path dataDir;  // empty = a folder `data` of its own
         std::string extraSettings;      // TOML that is added

@@ -63,6 +63,11 @@ class ScriptedModel {
         const std::lock_guard lock(mutex_);
         return bodies_;
     }
+    // The request line and headers of the last request.
+    std::string head() {
+        const std::lock_guard lock(mutex_);
+        return head_;
+    }
 
     // A chat completion that says `text`; it counts no tokens.
     static std::string saying(const std::string& text) {
@@ -149,6 +154,7 @@ class ScriptedModel {
             const std::lock_guard lock(mutex_);
             number = static_cast<int>(bodies_.size());
             bodies_.push_back(got.substr(body));
+            head_ = got.substr(0, body);
         }
         if (talk_) {
             const Json request = Json::parse(got.substr(body), nullptr, false);
@@ -156,7 +162,7 @@ class ScriptedModel {
             if (request.is_object() && request.value("stream", false)) {
                 stream(fd, saying);
             } else {
-                send(fd, head(200) + "\r\n" + ScriptedModel::saying(saying.text));
+                send(fd, statusLine(200) + "\r\n" + ScriptedModel::saying(saying.text));
             }
             return;
         }
@@ -165,11 +171,11 @@ class ScriptedModel {
             readable(fd);  // until the other side gives up
             return;
         }
-        send(fd,
-             head(status) + "Content-Length: " + std::to_string(text.size()) + "\r\n\r\n" + text);
+        send(fd, statusLine(status) + "Content-Length: " + std::to_string(text.size()) +
+                     "\r\n\r\n" + text);
     }
 
-    static std::string head(int status) {
+    static std::string statusLine(int status) {
         return "HTTP/1.1 " + std::to_string(status) + " X\r\nConnection: close\r\n";
     }
 
@@ -180,7 +186,7 @@ class ScriptedModel {
             const Json chunk = {{"model", "scripted"}, {"choices", Json::array({choice})}};
             return send(fd, "data: " + rawText(chunk) + "\n\n");
         };
-        bool heard = send(fd, head(200) + "Content-Type: text/event-stream\r\n\r\n");
+        bool heard = send(fd, statusLine(200) + "Content-Type: text/event-stream\r\n\r\n");
         do {
             for (std::size_t at = 0; heard && at < saying.text.size(); at += kPiece)
                 heard = event({{"content", wide(saying.text.substr(at, kPiece))}}, nullptr);
@@ -205,6 +211,7 @@ class ScriptedModel {
     std::thread thread_;
     std::mutex mutex_;
     std::vector<std::string> bodies_;
+    std::string head_;
 };
 
 }  // namespace tinsmith::e2e

@@ -78,22 +78,41 @@ TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
 }
 
 // The budget has time for a few of the epochs only, whoever's plan it is.
+struct Tight : Engineer {
+    Tight() {
+        fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] = 1'000'000;
+        stages.ofPlan = [this](const Json& tried) {
+            fake.clock.advance(4000);
+            return worthByUnits(tried);
+        };
+    }
+    void sayPlan(int units) {
+        Json plan = planWith(units);  // the search's plans are worth 40
+        plan["training"]["epochs"] = 1000;
+        say(plan);
+    }
+    Json work() {
+        Json request = regenerate();
+        request.erase("target");
+        request["budget"]["minutes"] = 1;
+        const Json job = run("regenerate", request);
+        EXPECT_EQ(job["state"], "succeeded") << job.dump();
+        return job;
+    }
+};
+
+TEST(Engineer, WithoutTimeAPlanThatIsNotAheadIsTheLast) {
+    Tight story;
+    story.sayPlan(20);
+    story.sayPlan(21);
+    story.work();
+    EXPECT_EQ(story.fake.llm.requests.size(), 1U);
+}
+
 TEST(Engineer, WithoutTimeToTrainAPlanInFullAllGetAsLong) {
-    Engineer story;
-    story.fake.journal.records[{"dataset", "toy"}]["card"]["windows"]["train"]["total"] = 1'000'000;
-    Json plan = planWith(60);  // the search's plans are worth 40 units
-    plan["training"]["epochs"] = 1000;
-    story.say(plan);
-    // As long as was foreseen.
-    story.stages.ofPlan = [&](const Json& tried) {
-        story.fake.clock.advance(4000);
-        return worthByUnits(tried);
-    };
-    Json request = regenerate();
-    request.erase("target");
-    request["budget"]["minutes"] = 1;
-    const Json job = story.run("regenerate", request);
-    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    Tight story;
+    story.sayPlan(60);
+    const Json job = story.work();
     EXPECT_EQ(job["result"]["plan"]["network"][0].value("units", 0), 60) << job["result"]["plan"];
     int trials = 0;
     for (const Json& input : story.stages.trained) {
