@@ -33,6 +33,19 @@ bench::SuiteTask shortened(const Short& wanted) {
     throw std::runtime_error(std::string("the suite has no task ") + wanted.task);
 }
 
+// What was foreseen of the image before training: never less than it became, so that nothing is
+// trained in vain, and not much more, so that nothing is refused in vain.
+void expectForeseen(const Json& report) {
+    const Json& result = report["result"];
+    const double image = result["measured"]["image_bytes"];
+    for (const Json& attempt : report["attempts"]) {
+        if (attempt["plan"] != result["plan"]) continue;
+        const double foreseen = attempt["cost"]["flash_bytes"];
+        EXPECT_GE(foreseen, image) << attempt["cost"];
+        EXPECT_LE(foreseen, 1.06 * image) << attempt["cost"];
+    }
+}
+
 // The outcome of each task, all checked for what holds on every path.
 std::vector<bench::Outcome> play(const std::string& settings) {
     House::Options options;
@@ -47,6 +60,7 @@ std::vector<bench::Outcome> play(const std::string& settings) {
         bench::importData(*client, task);
         const bench::Outcome outcome = bench::runTask(*client, task, 1);
         EXPECT_TRUE(outcome.right) << outcome.fault;
+        if (outcome.right && outcome.ending == "succeeded") expectForeseen(outcome.report);
         EXPECT_LE(outcome.planned, kOver * 60 * task.minutes());
         std::printf("%-12s %s, test accuracy %.3f, %d calls, %.1f s of a budget of %.0f s, by %s\n",
                     wanted.task, outcome.ending.c_str(), outcome.accuracy, outcome.calls,

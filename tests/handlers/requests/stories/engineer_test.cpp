@@ -59,6 +59,26 @@ TEST(Engineer, TheSearchBeginsAndAMetTargetAsksNobody) {
     EXPECT_TRUE(story.fake.llm.requests.empty()) << "the search had met the target already";
 }
 
+TEST(Engineer, IsAskedWhenTheSearchHasHadAFifthOfTheBudget) {
+    constexpr std::int64_t kTrialMs = 2000;
+    Engineer story;
+    story.say(planWith(90));
+    story.stages.ofPlan = [&](const Json& plan) {
+        story.fake.clock.advance(kTrialMs);
+        return worthByUnits(plan);
+    };
+    std::int64_t asked = 0;
+    const std::int64_t begin = story.fake.clock.steadyMs();
+    story.fake.llm.onRequest = [&](std::size_t n) {
+        if (n == 0) asked = story.fake.clock.steadyMs() - begin;
+    };
+    Json request = regenerate();
+    request["budget"]["minutes"] = 1;
+    ASSERT_EQ(story.run("regenerate", request)["state"], "succeeded");
+    EXPECT_GT(asked, kTrialMs) << "one plan only came before the model's";
+    EXPECT_LE(asked, 60'000 / 5 + kTrialMs) << "the last of the search's trials began in time";
+}
+
 TEST(Engineer, ItsPlanIsTakenAndItSawTheSearchsFirst) {
     Engineer story;
     story.say(planWith(90));
