@@ -4,6 +4,9 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
 
 #include "tests/e2e/released_model.hpp"
 #include "tests/e2e/scripted_model.hpp"
@@ -187,6 +190,69 @@ TEST_F(LlmFaults, NoChatCompletionAtAll) {
     ASSERT_TRUE(
         model_->open([](int) { return std::pair(200, std::string("<html>welcome</html>")); }));
     EXPECT_TRUE(told(succeed(), "planner"));
+}
+
+// What tries to leave the cage is shown harmless, each alone, by daemon_hostile_code_test. Here a
+// daemon hears it all, one after the other.
+std::vector<ScriptedModel::Saying> hostileReplies() {
+    const auto rule = [](const std::string& source) {
+        const Json plan = {
+            {"version", 1},
+            {"reason", "Trust me."},
+            {"features", {{{"block", "raw"}}}},
+            {"network", {{{"layer", "flatten"}}, {{"layer", "dense"}, {"units", 5}}}},
+            {"training", {{"epochs", 5}}},
+            {"code", {{"decision", {{"source", source}}}}}};
+        return ScriptedModel::Saying{plan.dump()};
+    };
+    const std::string head =
+        "int tinsmith_decide(const float *scores, int classes, float *memory) {\n";
+    std::string bomb = "#define A0 1+1\n";
+    for (int i = 1; i < 40; ++i) {
+        const std::string last = "A" + std::to_string(i - 1);
+        bomb += "#define A" + std::to_string(i) + " " + last + "+" + last + "+" + last + "\n";
+    }
+    return {{"{\"version\":1,\"reason\":\"", true},
+            {std::string(1 << 20, '[')},
+            {"{\"version\":1,\"training\":{\"learning_rate\":NaN,\"epochs\":1e999}}"},
+            {"\xff\xfe\xc0\xaf{\"version\":1,\"reason\":\"\xed\xa0\x80\"}"},
+            rule("#include \"/etc/passwd\"\n" + head + "  return 0;\n}\n"),
+            rule("__asm__(\".incbin \\\"/etc/passwd\\\"\");\n" + head + "  return 0;\n}\n"),
+            rule("int fork(void);\n" + head + "  for (;;) fork();\n}\n"),
+            rule(head + "  for (;;) memory[0] += scores[0];\n}\n"),
+            rule("static float big[1 << 28];\n" + head +
+                 "  big[(int)(scores[0] * 9)] = 1;\n  return (int)big[1];\n}\n"),
+            rule(bomb + head + "  return A39;\n}\n"),
+            rule(head + "  return *(int *)(long)(scores[0] * 1e6f);\n}\n"),
+            rule(head + "  return tinsmith_decide(scores, classes + 1, memory) + 1;\n}\n")};
+}
+
+long residentKb(pid_t process) {
+    std::ifstream status("/proc/" + std::to_string(process) + "/status");
+    std::string line;
+    while (std::getline(status, line)) {
+        if (line.starts_with("VmRSS:")) return std::strtol(line.c_str() + 6, nullptr, 10);
+    }
+    return 0;
+}
+
+TEST_F(LlmFaults, HostileRepliesEndNoJobAndFillNoMemory) {
+    const std::vector<ScriptedModel::Saying> replies = hostileReplies();
+    std::size_t heard = 0;
+    ASSERT_TRUE(model_->converse([&](const Json&) { return replies[heard++ % replies.size()]; }));
+    succeed();
+    const long before = residentKb(house_->daemon().pid());
+    ASSERT_GT(before, 0);
+    while (heard < 2 * replies.size()) {
+        const std::size_t then = heard;
+        const Json job = succeed();
+        EXPECT_TRUE(told(job, "reply")) << job.dump(1);
+        ASSERT_GT(heard, then) << "the model was not asked";
+    }
+    const long after = residentKb(house_->daemon().pid());
+    std::printf("%zu replies heard, %ld KB resident before, %ld KB after\n", heard, before, after);
+    EXPECT_LE(after - before, 4096) << "KB more than the " << before << " KB before";
+    EXPECT_EQ(client_->request("health", Json::object()).value("status", ""), "ok");
 }
 
 TEST_F(LlmFaults, AnUnknownLayerIsRepairedWithItsPath) {
