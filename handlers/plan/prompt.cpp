@@ -60,6 +60,13 @@ std::string targetText(const PromptInput& input) {
            ", with its lower 90 % bound";
 }
 
+// A fact may hold a compiler's lines, which quote foreign text: none begins a line of the prompt.
+std::string indented(std::string lines) {
+    for (std::size_t at = lines.find('\n'); at != std::string::npos; at = lines.find('\n', at + 1))
+        lines.insert(at + 1, "     ");
+    return lines;
+}
+
 std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan, const Sizes& sizes) {
     // A model's name is what its server says.
     std::string planner = quotedLines(attempt.planner, kMaxPlanner);
@@ -75,7 +82,7 @@ std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan, cons
     }
     text += "\n";
     for (const std::string& fact : attempt.facts) {
-        text += "   - " + quotedLines(fact, sizes.fact) + "\n";
+        text += "   - " + indented(quotedLines(fact, sizes.fact)) + "\n";
     }
     if (withPlan) {
         const std::string plan = quoted(attempt.plan, std::string::npos);
