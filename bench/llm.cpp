@@ -216,6 +216,9 @@ void llm(const Options& options) {
             "no recordings: set TINSMITH_SHARED to the folder that holds data/");
     std::list<Path> paths;
     for (const Engineer& each : wish.engineers) {
+        const bool known = std::ranges::any_of(
+            paths, [&](const Path& path) { return nameOf(path.engineer) == nameOf(each); });
+        if (known) throw std::runtime_error("two engineers are called " + nameOf(each));
         paths.emplace_back().engineer = each;
         open(paths.back());
     }

@@ -11,8 +11,6 @@ constexpr double kPerWindow = 20e-6;
 constexpr double kPerMac = 0.6e-9;
 // Changed windows need their features anew each time; the board's instructions are the measure.
 constexpr double kPerFeatureInstruction = 0.2e-9;
-// Loading libtorch and the data, quantising and measuring.
-constexpr double kStart = 0.7;
 
 }  // namespace
 
@@ -22,8 +20,8 @@ double trainingSeconds(const Plan& plan, const WindowShape& window, std::size_t 
     const double windows = static_cast<double>(trainWindows) * plan.training.epochs;
     const bool anew = plan.training.augment != Augmentation{};
     const auto features = static_cast<double>(cost.instructions - cost.networkInstructions);
-    return kStart + windows * (kPerWindow + kPerMac * static_cast<double>(cost.macs) +
-                               (anew ? kPerFeatureInstruction * features : 0));
+    return kStartSeconds + windows * (kPerWindow + kPerMac * static_cast<double>(cost.macs) +
+                                      (anew ? kPerFeatureInstruction * features : 0));
 }
 
 }  // namespace tinsmith::plan

@@ -11,11 +11,14 @@ constexpr std::string_view kCut = "… (cut)";
 }  // namespace
 
 std::string quoted(const Json& value, std::size_t most) {
-    const std::string whole = canonical(value);
-    std::string text = cutText(whole, most);
-    if (text.size() < whole.size()) text += kCut;
-    for (std::size_t at = text.find('<'); at != std::string::npos; at = text.find('<', at + 1)) {
-        text.replace(at, 1, "\\u003c");
+    std::string text;
+    for (const char c : canonical(value)) {
+        if (c == '<') {
+            text += "\\u003c";
+        } else {
+            text += c;
+        }
+        if (text.size() > most) return cutText(text, most) + std::string(kCut);
     }
     return text;
 }

@@ -117,11 +117,11 @@ int triedAs(const Books& books, const plan::Plan& plan) {
     return 0;
 }
 
-// Plans that bring nothing forward until the search goes on alone. Where the budget cuts trials
-// short, each takes its time from the final fit.
+// Plans that bring nothing forward until the search goes on alone. Where the budget is too short
+// for whole trainings, each takes its time from the final fit.
 int mostIdle(const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
-    return best != nullptr && best->cutShort() ? 1 : kIdlePlans;
+    return best != nullptr && beyondBudget(*best, goal) ? 1 : kIdlePlans;
 }
 
 double bestMean(const Goal& goal, const Books& books) {
@@ -130,7 +130,7 @@ double bestMean(const Goal& goal, const Books& books) {
 }
 
 // A quick look first where training takes long, the whole training for what is promising. Where the
-// budget cut even the best one short, a trial is no more than a look.
+// budget is too short for that, a trial is no more than a look.
 Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
     Try wanted;
     wanted.trial.plan = proposal.plan;
@@ -141,7 +141,7 @@ Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
     wanted.mostMs = mostMsOfTrial(job, goal, books);
     const Candidate* leader = bestOf(books, goal);
     const bool takesLong = goal.searchInput().trainWindows >= kTinyData;
-    if (takesLong && leader != nullptr && !leader->cutShort()) {
+    if (takesLong && leader != nullptr && !beyondBudget(*leader, goal)) {
         const double best = leader->mean();
         Try quick = wanted;
         quick.trial.rung = 0;
@@ -150,11 +150,14 @@ Task<Status> tryProposal(Job& job, Goal goal, Books& books, Proposal proposal) {
         if (!looked) co_return looked;
         plan::Attempt& attempt = books.attempts.back();
         if (!attempt.measured) co_return Status();
-        if (attempt.accuracy < best - kPromising || !budgetLeft(job, goal, books)) {
-            attempt.facts.emplace_back("too far behind the best to be trained in full");
+        const bool promising = attempt.accuracy >= best - kPromising;
+        if (!promising || !budgetLeft(job, goal, books)) {
+            attempt.facts.emplace_back(promising ? "no time is left to train it in full"
+                                                 : "too far behind the best to be trained in full");
             co_return Status();
         }
         wanted.again = books.attempts.size() - 1;
+        wanted.mostMs = mostMsOfTrial(job, goal, books);
     }
     const Status tried = co_await tryPlan(job, goal, books, wanted);
     co_return tried;
@@ -232,6 +235,7 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
         }
         const Json json = plan::toJson(proposal->plan);
         job.event("plan", proposal->reason, json);
+        if (!budgetLeft(job, goal, books)) break;  // it took too long to answer
         const plan::Feasibility fit = plan::check(proposal->plan, goal.window(), goal.limits);
         const int same = triedAs(books, proposal->plan);
         if (same > 0 || !fit.fits) {

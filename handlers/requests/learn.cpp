@@ -37,6 +37,12 @@ Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilM
             const bool any = bestOf(books, goal) != nullptr;
             const bool spent = job.consumedMs() >= untilMs || !budgetLeft(job, goal, books);
             if (targetHolds(job, goal, books) || (any && spent)) co_return Status();
+            // What is left of the first share is no time for a whole training.
+            const Candidate* best = bestOf(books, goal);
+            if (best != nullptr && candidate.rung > 0 && untilMs < goal.budgetMs &&
+                job.consumedMs() + best->trialMs() > untilMs) {
+                co_return Status();
+            }
             // A first full-length trial is always made: without one there would be no model at all.
             Try next;
             next.trial = candidate;

@@ -39,8 +39,8 @@ bool cutMatters(const Goal& goal) {
     return goal.searchInput().series || fewGroups(goal);
 }
 
-bool roomToLook(const Job& job, const Goal& goal, const Books& books) {
-    return job.consumedMs() + books.longestTrialMs + fitMs(goal, books) < goal.budgetMs;
+bool roomToLook(const Job& job, const Goal& goal, const Books& books, const Candidate& plan) {
+    return job.consumedMs() + plan.trialMs() + fitMs(goal, books) < goal.budgetMs;
 }
 
 // The best plan where it reaches the target; else null.
@@ -50,7 +50,7 @@ const Candidate* reaching(const Books& books, const Goal& goal) {
 }
 
 bool needsConfirming(const Job& job, const Goal& goal, const Books& books, const Candidate& plan) {
-    return plan.asked == 1 && cutMatters(goal) && roomToLook(job, goal, books);
+    return plan.asked == 1 && cutMatters(goal) && roomToLook(job, goal, books, plan);
 }
 
 // How a plan sees its data: a network more or less changes little beside it.
@@ -129,7 +129,8 @@ Task<Result<bool>> lookRound(Job& job, Goal goal, Books& books, std::vector<std:
         const bool failed = books.candidates[plan].looks.size() <
                             static_cast<std::size_t>(books.candidates[plan].asked);
         if (!failed && books.candidates[plan].asked <= round) {
-            if (targetHolds(job, goal, books) || !roomToLook(job, goal, books)) co_return false;
+            const bool room = roomToLook(job, goal, books, books.candidates[plan]);
+            if (targetHolds(job, goal, books) || !room) co_return false;
             const Status looked = co_await look(job, goal, books, plan);
             if (!looked) co_return std::unexpected(looked.error());
         }

@@ -22,6 +22,7 @@ constexpr int kPlanUntil = 60;
 constexpr double kLeastShare = 0.05;
 // Looks from which a standard error means something.
 constexpr std::size_t kLooksForError = 3;
+constexpr double kStartMs = 1000 * plan::kStartSeconds;
 // Standard errors between a mean and its one-sided lower 90 % bound.
 constexpr double kErrorsOfLower90 = 1.2816;
 
@@ -128,14 +129,18 @@ double shareOf(const Goal& goal, const Books& books, const Try& wanted) {
 
 void learnPace(Books& books, const Goal& goal, const plan::Plan& plan, const Json& result,
                std::int64_t ms) {
-    const int epochs = result.value("epochs", 0);
+    plan::Plan trained = plan;
+    trained.training.epochs = result.value("epochs", 0);
     const double expected =
-        plan::trainingSeconds(plan, goal.window(), goal.searchInput().trainWindows) * epochs /
-        std::max(1, plan.training.epochs);
+        plan::trainingSeconds(trained, goal.window(), goal.searchInput().trainWindows);
     if (expected > 0) books.pace = std::max(books.pace, static_cast<double>(ms) / 1000 / expected);
 }
 
 }  // namespace
+
+std::int64_t Candidate::msOf(double epochs) const {
+    return std::llround(kStartMs + choice.epochMs * epochs);
+}
 
 double Candidate::mean() const {
     return standing(*this, looks.size()).second;
@@ -193,7 +198,8 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
 bool cannotBeToldFrom(const Candidate& candidate, const Candidate& best) {
     const std::size_t shared = std::min(candidate.looks.size(), best.looks.size());
     if (!candidate.full) return false;
-    if (shared == 1 && candidate.cutShort() && best.cutShort()) {
+    if (candidate.looks.size() == 1 && best.looks.size() == 1 && candidate.cutShort() &&
+        best.cutShort()) {
         const double error = (best.choice.accuracy - best.choice.lower90) / kErrorsOfLower90;
         return best.looks[0] - candidate.looks[0] <= error;
     }
@@ -227,21 +233,26 @@ const Candidate* bestOf(const Books& books, const Goal& goal) {
     return &*same;
 }
 
+bool beyondBudget(const Candidate& candidate, const Goal& goal) {
+    return candidate.cutShort() &&
+           candidate.msOf(candidate.plan.training.epochs) > goal.budgetMs / 2;
+}
+
 std::int64_t fitMs(const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
-    if (best == nullptr) return books.longestTrialMs;
-    const double whole = kFitOverTrial * best->choice.epochMs * best->plan.training.epochs;
-    return std::max<std::int64_t>(books.longestTrialMs,
-                                  std::min<std::int64_t>(std::llround(whole), goal.budgetMs / 2));
+    if (best == nullptr) return 0;
+    const std::int64_t whole = best->msOf(kFitOverTrial * best->plan.training.epochs);
+    const std::int64_t least = best->msOf(kFitOverTrial * best->choice.epochs);
+    return std::max(least, std::min(whole, goal.budgetMs / 2));
 }
 
 std::int64_t mostMsOfTrial(const Job& job, const Goal& goal, const Books& books) {
-    const std::int64_t half = (goal.budgetMs - job.consumedMs()) / 2;
-    const Candidate* best = bestOf(books, goal);
-    const std::int64_t most = best == nullptr || !best->cutShort()
-                                  ? half
-                                  : std::min<std::int64_t>(half, std::llround(best->choice.epochMs *
-                                                                              best->choice.epochs));
+    const std::int64_t left = goal.budgetMs - job.consumedMs();
+    std::int64_t most = left / 2;
+    if (const Candidate* best = bestOf(books, goal); best != nullptr) {
+        most = std::min(most, left - fitMs(goal, books));
+        if (beyondBudget(*best, goal)) most = std::min(most, best->trialMs());
+    }
     return std::max<std::int64_t>(1, most);
 }
 
@@ -308,9 +319,9 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     reportAttempt(job, attempt, wanted.reason, ms, cost);
     if (full) {
         const int epochs = std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
-        const double epochMs = static_cast<double>(ms) / std::max(1, result->value("epochs", 1));
-        books.longestTrialMs =
-            std::max<std::int64_t>(books.longestTrialMs, std::llround(epochMs * epochs));
+        const auto took = static_cast<double>(ms);
+        const double epochMs =
+            std::max(took - kStartMs, took / 4) / std::max(1, result->value("epochs", 1));
         Candidate& candidate = candidateOf(books, plan);
         candidate.looks.push_back(outcome.accuracy);
         if (!look) {

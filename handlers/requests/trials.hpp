@@ -43,17 +43,19 @@ struct Candidate {
     int asked = 0;              // looks that were begun; so many cuts of the data had their turn
 
     [[nodiscard]] double mean() const;
-    // The budget had no time for all of its epochs.
+    // Its trial had no time for all of its epochs.
     [[nodiscard]] bool cutShort() const { return choice.epochs < plan.training.epochs; }
+    // How long so many epochs take, start included.
+    [[nodiscard]] std::int64_t msOf(double epochs) const;
+    [[nodiscard]] std::int64_t trialMs() const { return msOf(choice.epochs); }
 };
 
 struct Books {
     std::vector<plan::Outcome> outcomes;  // what the built-in search goes by
     std::vector<plan::Attempt> attempts;  // what a language model is shown
     std::vector<Candidate> candidates;
-    int tried = 0;                    // trainings
-    std::size_t shared = 0;           // looks by which plans are compared; 0 = not compared yet
-    std::int64_t longestTrialMs = 0;  // of the full ones, had each trained all of its epochs
+    int tried = 0;           // trainings
+    std::size_t shared = 0;  // looks by which plans are compared; 0 = not compared yet
 
     // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
     double pace = 0;
@@ -75,13 +77,16 @@ const Candidate* bestOf(const Books& books, const Goal& goal);
 // How much longer an epoch takes that has validation's windows, too.
 inline constexpr double kFitOverTrial = 1.4;
 
-// What the final fit needs: as long as the longest trial, or all epochs of the best plan where
-// those take no more than half of the budget.
+// Whether half of the budget is too short to train the plan in full: no trial can be more than a
+// look.
+bool beyondBudget(const Candidate& candidate, const Goal& goal);
+
+// What is set aside for the final fit: all epochs of the best plan, or half of the budget where
+// they take more. 0 while there is no plan.
 std::int64_t fitMs(const Goal& goal, const Books& books);
 
-// What a trial may take: half of what is left, because the final fit takes as long again. Where the
-// budget cut the best plan short, others get as long as that: so they compare, and what is left
-// belongs to the final fit.
+// What a trial may take: half of what is left, and no more than leaves the final fit its time.
+// Where the best plan is beyond the budget, as long as its trial took: so plans compare.
 std::int64_t mostMsOfTrial(const Job& job, const Goal& goal, const Books& books);
 
 // Leaves room for the final fit.

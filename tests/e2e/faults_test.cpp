@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -238,7 +239,7 @@ long residentKb(pid_t process) {
 
 TEST_F(LlmFaults, HostileRepliesEndNoJobAndFillNoMemory) {
     const std::vector<ScriptedModel::Saying> replies = hostileReplies();
-    std::size_t heard = 0;
+    std::atomic<std::size_t> heard = 0;  // by the model's thread
     ASSERT_TRUE(model_->converse([&](const Json&) { return replies[heard++ % replies.size()]; }));
     succeed();
     const long before = residentKb(house_->daemon().pid());
@@ -250,7 +251,8 @@ TEST_F(LlmFaults, HostileRepliesEndNoJobAndFillNoMemory) {
         ASSERT_GT(heard, then) << "the model was not asked";
     }
     const long after = residentKb(house_->daemon().pid());
-    std::printf("%zu replies heard, %ld KB resident before, %ld KB after\n", heard, before, after);
+    std::printf("%zu replies heard, %ld KB resident before, %ld KB after\n", heard.load(), before,
+                after);
     EXPECT_LE(after - before, 4096) << "KB more than the " << before << " KB before";
     EXPECT_EQ(client_->request("health", Json::object()).value("status", ""), "ok");
 }

@@ -55,6 +55,12 @@ TEST(RetrainPrompt, TheCompactFormFitsASmallContextWhateverIsInIt) {
     const auto prompt = compactRetrainPrompt(in, retrainTemplate());
     ASSERT_TRUE(prompt) << prompt.error().message;
     EXPECT_LE(bytesOf(*prompt), kCompactBytes);
+    const auto end = [](const Prompt& of) {
+        const std::string& user = of.messages[1].content;
+        return user.substr(user.size() - 200);
+    };
+    // The schema comes last: nothing was cut off.
+    EXPECT_EQ(end(*prompt), end(*retrainPrompt(in, retrainTemplate())));
     // An ordinary one is whole.
     in.task = "Tell a from b";
     in.advice = "";

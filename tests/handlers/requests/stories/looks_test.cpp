@@ -199,6 +199,14 @@ TEST(Looks, TrialsThatWereCutShortAreToldApartByTheirWindows) {
         books.candidates[1].choice.epochs = 20;
         EXPECT_EQ(bestOf(books, Goal()) - books.candidates.data(), 1) << "in full";
     }
+    // What a second look refuted does not come back by its first.
+    Books refuted = booksOf({{0.92, 0.70}, {0.88}});
+    for (Candidate& each : refuted.candidates) {
+        each.plan.training.epochs = 20;
+        each.choice.accuracy = each.looks[0];
+        each.choice.lower90 = each.looks[0] - 0.01;
+    }
+    EXPECT_EQ(bestOf(refuted, Goal()) - refuted.candidates.data(), 1);
 }
 
 TEST(Looks, APlanThatIsAlwaysRightLosesToNobody) {
