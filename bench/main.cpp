@@ -26,7 +26,8 @@ constexpr Benchmark kBenchmarks[] = {
      "[--seeds N] [--only NAME]: test accuracy on the recordings; a mean below its aim is an error",
      false, bench::accuracy},
     {"llm",
-     "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL]… [--only TASK] "
+     "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL, once or more] "
+     "[--only TASK] "
      "[--seeds N] [--repeat N] [--minutes M] [--reports FOLDER]: the task suite",
      false, bench::llm},
 };

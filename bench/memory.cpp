@@ -9,15 +9,7 @@ namespace tinsmith::bench {
 
 namespace {
 
-// The number behind `key` in a /proc status file.
-long statusValue(const std::filesystem::path& file, const std::string& key) {
-    std::ifstream in(file);
-    std::string line;
-    while (std::getline(in, line)) {
-        if (line.starts_with(key + ":")) return std::stol(line.substr(key.size() + 1));
-    }
-    throw std::runtime_error(file.string() + " does not say " + key);
-}
+using e2e::statusValue;
 
 // Of all threads: a status file counts one.
 long contextSwitches(const std::filesystem::path& process) {

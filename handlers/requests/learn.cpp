@@ -34,12 +34,12 @@ Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilM
             trials = plan::nextTrials(goal.searchInput(), books.outcomes);
         }
         for (const plan::Trial& candidate : trials) {
-            const bool any = bestOf(books, goal) != nullptr;
+            const Candidate* best = bestOf(books, goal);
+            const bool any = best != nullptr;
             const bool spent = job.consumedMs() >= untilMs || !budgetLeft(job, goal, books);
             if (targetHolds(job, goal, books) || (any && spent)) co_return Status();
             // What is left of the first share is no time for a whole training.
-            const Candidate* best = bestOf(books, goal);
-            if (best != nullptr && candidate.rung > 0 && untilMs < goal.budgetMs &&
+            if (any && candidate.rung > 0 && untilMs < goal.budgetMs &&
                 job.consumedMs() + best->trialMs() > untilMs) {
                 co_return Status();
             }

@@ -196,13 +196,13 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
 // section 3.4.3), on the differences on the same cuts. Of trials that were cut short there is one
 // look: the error is that of its count of windows.
 bool cannotBeToldFrom(const Candidate& candidate, const Candidate& best) {
-    const std::size_t shared = std::min(candidate.looks.size(), best.looks.size());
     if (!candidate.full) return false;
     if (candidate.looks.size() == 1 && best.looks.size() == 1 && candidate.cutShort() &&
         best.cutShort()) {
         const double error = (best.choice.accuracy - best.choice.lower90) / kErrorsOfLower90;
         return best.looks[0] - candidate.looks[0] <= error;
     }
+    const std::size_t shared = std::min(candidate.looks.size(), best.looks.size());
     if (shared < kLooksForError) return false;
     double sum = 0;
     double squares = 0;
@@ -318,18 +318,17 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
     }
     reportAttempt(job, attempt, wanted.reason, ms, cost);
     if (full) {
-        const int epochs = std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
-        const auto took = static_cast<double>(ms);
-        const double epochMs =
-            std::max(took - kStartMs, took / 4) / std::max(1, result->value("epochs", 1));
         Candidate& candidate = candidateOf(books, plan);
         candidate.looks.push_back(outcome.accuracy);
         if (!look) {
             candidate.full = true;
             candidate.attempt = static_cast<std::size_t>(attempt.number) - 1;
             Choice& choice = candidate.choice;
-            choice.epochs = epochs;
-            choice.epochMs = epochMs;
+            choice.epochs =
+                std::max(1, static_cast<int>(std::lround(plan.training.epochs * share)));
+            const auto took = static_cast<double>(ms);
+            choice.epochMs =
+                std::max(took - kStartMs, took / 4) / std::max(1, result->value("epochs", 1));
             choice.accuracy = outcome.accuracy;
             choice.lower90 = outcome.lower90;
             choice.validation = validation;

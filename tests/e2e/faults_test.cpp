@@ -6,8 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 
 #include "tests/e2e/released_model.hpp"
 #include "tests/e2e/scripted_model.hpp"
@@ -229,12 +227,7 @@ std::vector<ScriptedModel::Saying> hostileReplies() {
 }
 
 long residentKb(pid_t process) {
-    std::ifstream status("/proc/" + std::to_string(process) + "/status");
-    std::string line;
-    while (std::getline(status, line)) {
-        if (line.starts_with("VmRSS:")) return std::strtol(line.c_str() + 6, nullptr, 10);
-    }
-    return 0;
+    return statusValue("/proc/" + std::to_string(process) + "/status", "VmRSS");
 }
 
 TEST_F(LlmFaults, HostileRepliesEndNoJobAndFillNoMemory) {

@@ -39,6 +39,8 @@ int runToEnd(std::vector<std::string> argv, const std::filesystem::path& log, in
 std::vector<std::string> childrenOf(pid_t pid);
 
 std::string readText(const std::filesystem::path& path);
+// A number of a status file below /proc; throws std::runtime_error where it does not say it.
+long statusValue(const std::filesystem::path& file, const std::string& key);
 // A free TCP port on the loopback address, at the moment of asking.
 int freePort();
 

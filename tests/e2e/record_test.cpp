@@ -4,8 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "tests/e2e/house.hpp"
 #include "tests/e2e/scripted_model.hpp"
@@ -22,10 +20,7 @@ std::vector<std::string> filesWith(const std::filesystem::path& folder, const st
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
         if (!entry.is_regular_file()) continue;
-        std::ifstream in(entry.path(), std::ios::binary);
-        const std::string bytes{std::istreambuf_iterator<char>(in),
-                                std::istreambuf_iterator<char>()};
-        if (bytes.find(text) != std::string::npos) found.push_back(entry.path());
+        if (readText(entry.path()).find(text) != std::string::npos) found.push_back(entry.path());
     }
     return found;
 }
