@@ -237,12 +237,13 @@ Result<std::vector<float>> featuresFrom(const std::string& output, const Windows
     return values;
 }
 
-Result<std::vector<std::int32_t>> plainDecisions(const std::string& output, std::size_t count) {
-    return valuesFrom<std::int32_t>(Kind::decision, output, count);
+Result<std::vector<std::int32_t>> plainDecisions(const std::string& output) {
+    const std::size_t words = output.size() / sizeof(std::int32_t);
+    return valuesFrom<std::int32_t>(Kind::decision, output, words == 0 ? 0 : words - 1);
 }
 
 Result<std::vector<std::int32_t>> decisionsFrom(const std::string& output, const Scores& scores) {
-    auto values = plainDecisions(output, 2 * scores.count());
+    auto values = valuesFrom<std::int32_t>(Kind::decision, output, 2 * scores.count());
     if (!values) return values;
     const std::vector<std::int32_t> ofTheFirst(
         values->begin() + static_cast<std::ptrdiff_t>(scores.count()), values->end());

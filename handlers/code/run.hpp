@@ -50,9 +50,8 @@ std::size_t outputBytes(std::size_t items, int valuesEach);
 // where the code gives all windows the same although they differ.
 [[nodiscard]] Result<std::vector<float>> featuresFrom(const std::string& output,
                                                       const Windows& windows, int outputs);
-// What the rule's program wrote for `count` windows, as it stands.
-[[nodiscard]] Result<std::vector<std::int32_t>> plainDecisions(const std::string& output,
-                                                               std::size_t count);
+// What the rule's program wrote, as it stands; build_failed where it did not come to its end.
+[[nodiscard]] Result<std::vector<std::int32_t>> plainDecisions(const std::string& output);
 // What came of trialInputOf(): the class that is published for each window, -1 for none.
 // build_failed where it is no class, or where the rule does not go by the scores although the
 // network says different things of the windows.

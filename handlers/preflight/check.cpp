@@ -83,7 +83,7 @@ Result<Prepared> readPrepared(const fs::path& jobDir) {
         if (!decided) return std::unexpected(decided.error());
         const auto output = code::readForeignFile(below(jobDir, *decided), 256u << 20);
         if (!output) return std::unexpected(output.error());
-        auto decisions = code::plainDecisions(*output, output->size() / 4 - 1);
+        auto decisions = code::plainDecisions(*output);
         if (!decisions) return std::unexpected(decisions.error());
         prepared.decided = std::move(*decisions);
     }

@@ -6,6 +6,7 @@
 
 #include "firmware/app/crc32.hpp"
 #include "handlers/code/feature_table.hpp"
+#include "handlers/code/run_format.hpp"
 #include "handlers/preflight/stage.hpp"
 #include "tests/handlers/preflight/case.hpp"
 
@@ -18,6 +19,8 @@ struct Played {
     int missing = 0;
     std::uint32_t goldenFailed = 0;
     int wrongFeatures = -1;  // the window of slot a's run whose generated features are others
+    int wrongDecision = -1;  // the window of slot b's run for which the rule says something else
+    std::uint32_t codeFaults = 0;
 };
 
 // What a feature block yields here.
@@ -28,6 +31,11 @@ std::array<float, 2> generated(const float* window) {
 std::uint32_t sumOf(const float* window) {
     const auto values = generated(window);
     return app::crc32({reinterpret_cast<const std::uint8_t*>(values.data()), sizeof values});
+}
+
+// What the decision rule says of a window of the validation part here.
+std::int32_t decisionOn(std::size_t window) {
+    return static_cast<std::int32_t>(window % 5) - 1;
 }
 
 void writeAt(std::fstream& file, std::uint64_t offset, const void* bytes, std::size_t size) {
@@ -56,7 +64,8 @@ void play(const Case& box, const Json& run, const Played& how) {
             ++which;
         ASSERT_LT(which, all.size());
         const bool otherFeatures = run["slot"] == "a" && static_cast<int>(i) == how.wrongFeatures;
-        const app::PreflightRecord head{100 + i, 1000, 0,
+        const bool otherDecision = run["slot"] == "b" && static_cast<int>(i) == how.wrongDecision;
+        const app::PreflightRecord head{100 + i, 1000, decisionOn(which) + (otherDecision ? 1 : 0),
                                         sumOf(window.data()) + (otherFeatures ? 1 : 0)};
         const std::uint64_t at = boot::kScratchOffset + app::preflightRecordsOffset(request) +
                                  i * app::preflightRecordSize(request);
@@ -72,6 +81,7 @@ void play(const Case& box, const Json& run, const Played& how) {
     answer.windowsDone = request.windowCount - static_cast<std::uint32_t>(how.missing);
     answer.goldenCount = 4;
     answer.goldenFailed = how.goldenFailed;
+    answer.codeFaults = how.codeFaults;
     answer.stackHighWater = run["slot"] == "a" ? 3000 : 3100;
     writeAt(file, boot::kScratchOffset + app::kPreflightAnswerOffset, &answer, sizeof answer);
 }
@@ -142,6 +152,57 @@ TEST(Preflight, GeneratedFeaturesMustBeThoseOfTheGatewayToTheBit) {
     }
 }
 
+// What the rule's program writes on the gateway for all runs, and how much of it arrives.
+std::string decided(const Json& runs, std::size_t bytes) {
+    std::vector<std::int32_t> words;
+    for (const Json& run : runs) {
+        for (const Json& window : run["indices"]) words.push_back(decisionOn(window));
+    }
+    words.push_back(static_cast<std::int32_t>(code::kRunEnd));
+    const std::string all(reinterpret_cast<const char*>(words.data()), words.size() * 4);
+    // The end stays the end where decisions are missing in front of it.
+    return bytes >= all.size() ? all
+           : bytes < 4         ? std::string(bytes, 'x')
+                               : all.substr(0, bytes - 4) + all.substr(all.size() - 4);
+}
+
+TEST(Preflight, TheBoardDecidesAsTheGatewayDoes) {
+    constexpr std::size_t kAll = 1000;
+    struct Row {
+        Played how;
+        std::size_t bytes;  // of the gateway's decisions
+        std::string words;  // of the refusal; empty: none
+    };
+    for (const Row& row : std::vector<Row>{
+             {{}, kAll, ""},
+             // Window 10 of the 32 that slot b runs is window 15 of all 50.
+             {{.wrongDecision = 10},
+              kAll,
+              "slot b: window 15: the decision rule gave 0, on the gateway -1"},
+             {{}, 51 * 4, "slot b: window 0: the decision rule gave -1, on the gateway nothing"},
+             {{}, 0, "did not come to its end"},
+             {{}, 3, "did not come to its end"},
+         }) {
+        SCOPED_TRACE(std::to_string(row.bytes) + " bytes, " + row.words);
+        Case box;
+        box.input["decision"] = true;
+        box.writeInput();
+        const auto prepared = prepareStage(box.folder(), ignore);
+        ASSERT_TRUE(prepared) << prepared.error().message;
+        EXPECT_TRUE(fs::exists(box.folder() / code::kRunInputFile));
+        for (const Json& run : (*prepared)["runs"]) play(box, run, row.how);
+        const auto written = readJsonFile(box.folder() / "prepared.json", kMaxInputBytes).value();
+        put(box.folder() / "decided", decided(written["runs"], row.bytes));
+        put(box.folder() / "input.json", R"({"decided":"decided"})");
+        const auto result = checkStage(box.folder(), ignore);
+        ASSERT_EQ(result.has_value(), row.words.empty())
+            << (result ? "it passed" : result.error().message);
+        if (result) continue;
+        EXPECT_NE(result.error().message.find(row.words), std::string::npos)
+            << result.error().message;
+    }
+}
+
 TEST(Preflight, ABoardThatDoesNotFinishFails) {
     for (const auto& [how, words] : std::vector<std::pair<Played, std::string>>{
              {{0, -1, 0, 0}, "answered"},
@@ -150,6 +211,7 @@ TEST(Preflight, ABoardThatDoesNotFinishFails) {
              {{3, -1, 0, 0}, "another image"},
              {{4, -1, 0, 0}, "another size"},
              {{2, -1, 0, 3}, "golden"},
+             {{.codeFaults = 2}, "the generated code failed 2 times"},
          }) {
         Case box;
         const auto result = prepareAndPlay(box, how);
