@@ -29,8 +29,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kFreeMs = 600;     // what a bomb is given to show that it is one
-constexpr std::int64_t kCageSeconds = 1;  // of processor time
+constexpr std::int64_t kFreeMs = 600;       // what a bomb is given to show that it is one
+constexpr std::int64_t kPatientMs = 6'000;  // the same on a busy machine
+constexpr std::int64_t kCageSeconds = 1;    // of processor time
 constexpr std::size_t kWindows = 4;
 
 void replaceAll(std::string& text, const std::string& from, const std::string& to) {
@@ -163,7 +164,7 @@ class HostileCode : public testing::Test {
                state + " >state; echo >done\n";
     }
 
-    Outcome withoutCage(const Hostile& hostile) {
+    Outcome withoutCage(const Hostile& hostile, std::int64_t wallMs) {
         TemporaryFolder folder;
         writeInputs(hostile, folder.path());
         // For objects that want a whole program around them.
@@ -183,7 +184,7 @@ class HostileCode : public testing::Test {
                  freeScript(hostile)})
             child.argv.push_back(word);
         child.folder = folder.path();
-        child.limits.wallMs = kFreeMs;
+        child.limits.wallMs = wallMs;
         child.limits.memoryBytes = 3'000'000'000;
         child.limits.fileBytes = 300'000'000;
         child.limits.outputBytes = 1'000'000;
@@ -331,7 +332,8 @@ TEST_F(HostileCode, HarmsNobodyInOurCages) {
         names.insert(hostile.name + std::to_string(static_cast<int>(hostile.wall)));
         EXPECT_EQ(code::checkSource(hostile.kind, filled(hostile.source)).has_value(),
                   !hostile.sourceRefuses);
-        const Outcome harmed = withoutCage(hostile);
+        Outcome harmed = withoutCage(hostile, kFreeMs);
+        if (!hostile.harm(harmed).empty()) harmed = withoutCage(hostile, kPatientMs);
         EXPECT_EQ(hostile.harm(harmed), "")
             << "no harm without a cage; " << harmed.errors.substr(0, 1000);
         const Outcome held = inCage(hostile);
@@ -340,7 +342,7 @@ TEST_F(HostileCode, HarmsNobodyInOurCages) {
         EXPECT_EQ(held.state, (std::vector<std::string>{"canary", "secret"}));
         EXPECT_EQ(held.connections, 0);
         EXPECT_TRUE(held.peerAlive);
-        ++compilers;
+        compilers += hostile.instead.empty() && held.compiled != -1 ? 1 : 0;
         programs += held.ran != -1 ? 1 : 0;
         if (i == 9) before = residentKilobytes();
     }

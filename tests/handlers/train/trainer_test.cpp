@@ -67,6 +67,44 @@ Json densePlan() {
         "training":{"epochs":12,"batch_size":16,"learning_rate":0.01,"augment":{"noise":0.05}}})");
 }
 
+// One channel of windows that say one value each: class "up" around +1, "down" around -1, and
+// `seldom` of a hundred windows are up.
+dataset::Dataset levels(float spread, int seldom) {
+    dataset::Dataset data;
+    data.channels = {"x"};
+    data.windowLength = 8;
+    data.windowStride = 8;
+    data.classes = {"down", "up"};
+    std::mt19937_64 random(11);
+    std::normal_distribution<float> normal(0, spread);
+    for (int window = 0; window < 1200; ++window) {
+        const int label = window % 100 < seldom ? 1 : 0;
+        const auto part = window < 600 ? dataset::Part::train : dataset::Part::validation;
+        const float value = (label == 1 ? 1.0f : -1.0f) + normal(random);
+        data.segments.push_back({label, std::to_string(window), part, 8, data.samples.size()});
+        data.samples.insert(data.samples.end(), 8, value);
+    }
+    return data;
+}
+
+Json levelPlan(const Json& training) {
+    Json plan = Json::parse(R"({"version":1,"features":[{"block":"raw"}],
+        "network":[{"layer":"flatten"},{"layer":"dense","units":16}],
+        "training":{"epochs":30,"batch_size":32,"learning_rate":0.01}})");
+    plan["training"].update(training);
+    return plan;
+}
+
+// The probability of the second class for a window that says `value` throughout.
+double probabilityAt(const FloatNetwork& network, float value) {
+    std::vector<float> window(8, value);
+    normalise(network, window);
+    std::vector<std::vector<float>> outputs;
+    forward(network, window, outputs);
+    const auto& logits = outputs.back();
+    return 1 / (1 + std::exp(logits[0] - logits[1]));
+}
+
 struct Trained {
     Json output;
     std::string files;  // every byte that counts
@@ -113,6 +151,46 @@ TEST(Trainer, LearnsTonesAndExportsWhatItMeasured) {
         EXPECT_EQ(trained.output["network"], "network");
         EXPECT_EQ(trained.output["curve"].size(), trained.output["epochs"].get<std::size_t>());
     }
+}
+
+TEST(Trainer, BalancesClassesThatOverlap) {
+    const Folder folder;
+    ASSERT_TRUE(dataset::save(folder.path() / "levels.tsd", levels(1.5f, 8)));
+    const auto recallOfSeldom = [&](const char* balance) {
+        const Json input = {{"dataset", "levels.tsd"},
+                            {"plan", levelPlan({{"balance", balance}})},
+                            {"seed", 2},
+                            {"early_stopping", false}};
+        EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+        return folder.output()["validation"]["per_class"][1].get<double>();
+    };
+    EXPECT_LT(recallOfSeldom("none"), 0.4);
+    EXPECT_GT(recallOfSeldom("weights"), 0.6);
+    EXPECT_GT(recallOfSeldom("oversample"), 0.6);
+}
+
+// A network that saw blends of -1 and +1 with both labels knows what lies between them: at 0.5 the
+// share of +1 is three quarters. Blending only the values, or only the labels, says 0.5 there or
+// doubts at +1.
+TEST(Trainer, MixBlendsWindowsAndTheirLabels) {
+    const Folder folder;
+    ASSERT_TRUE(dataset::save(folder.path() / "levels.tsd", levels(0.01f, 50)));
+    const auto probabilities = [&](const Json& augment) {
+        const Json input = {{"dataset", "levels.tsd"},
+                            {"plan", levelPlan({{"augment", augment}})},
+                            {"seed", 2},
+                            {"early_stopping", false}};
+        EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+        const auto network = load(folder.path() / "network");
+        EXPECT_TRUE(network);
+        return std::pair(probabilityAt(*network, 0.5f), probabilityAt(*network, 1.0f));
+    };
+    const auto plain = probabilities(Json::object());
+    EXPECT_GT(plain.first, 0.9);
+    EXPECT_GT(plain.second, 0.99);
+    const auto mixed = probabilities({{"mix", 1.0}});
+    EXPECT_NEAR(mixed.first, 0.75, 0.1);
+    EXPECT_GT(mixed.second, 0.9);
 }
 
 TEST(Trainer, SameSeedSameBytes) {
