@@ -38,6 +38,8 @@ Task<Status> followSearch(Job& job, Goal goal, Books& books, std::int64_t untilM
             const bool any = best != nullptr;
             const bool spent = job.consumedMs() >= untilMs || !budgetLeft(job, goal, books);
             if (targetHolds(job, goal, books) || (any && spent)) co_return Status();
+            if (candidate.rung == 2 && untilMs >= goal.budgetMs && timeToCompare(job, goal, books))
+                co_return Status();
             // What is left of the first share is no time for a whole training.
             if (any && candidate.rung > 0 && untilMs < goal.budgetMs &&
                 job.consumedMs() + best->trialMs() > untilMs) {

@@ -20,6 +20,10 @@ bool targetHolds(const Job& job, const Goal& goal, const Books& books);
 // by the winner then. Only where another cut may tell something else.
 Task<Status> compareLeaders(Job& job, Goal goal, Books& books);
 
+// Whether what is left of the budget is just enough to look once more at each plan that leads:
+// variations of the best one are worth less than knowing which one is.
+bool timeToCompare(const Job& job, const Goal& goal, const Books& books);
+
 // What is left of the budget goes into looks at the plans that lead.
 Task<Status> lookAgain(Job& job, Goal goal, Books& books);
 

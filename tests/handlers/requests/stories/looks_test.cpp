@@ -126,6 +126,32 @@ TEST(Looks, PlansAreComparedOnTheCutsThatAllOfThemHad) {
     EXPECT_GE(ends, 4) << "the budget never ended among the looks at the hard cut";
 }
 
+// Validation is a fair sample, and small: one look of each leading plan comes before the last
+// variations.
+TEST(Looks, VariationsLeaveTimeToCompareThePlansThatLead) {
+    int varied = 0;
+    for (int seconds = 12; seconds <= 26; seconds += 2) {
+        Looks story(12);
+        story.stages.ofLook = [&](const Json& plan, int fold) {
+            story.fake.clock.advance(500);
+            const bool first = plan["network"] == story.first();
+            return first ? 0.92 : fold == 0 ? 0.93 : 0.7;
+        };
+        Json request = regenerate();
+        request.erase("target");
+        request["budget"]["minutes"] = seconds / 60.0;
+        const Json job = story.run("regenerate", request);
+        ASSERT_EQ(job["state"], "succeeded") << job.dump();
+        const std::vector<int> cuts = story.cuts();
+        const auto firsts = std::ranges::count(cuts, 0);
+        if (firsts <= 6) continue;  // the budget was spent on the search's first plans
+        ++varied;
+        EXPECT_GE(std::ranges::count(cuts, 1), 6) << "in " << seconds << " s " << firsts;
+        EXPECT_EQ(Looks::taken(job), story.first()) << "in " << seconds << " s";
+    }
+    EXPECT_GE(varied, 4) << "no budget was long enough to vary a plan";
+}
+
 // Two cuts flatter the second plan and everything that sees the data as it does.
 TEST(Looks, AnotherViewOfTheDataGoesOn) {
     Looks story(2);
