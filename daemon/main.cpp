@@ -35,7 +35,7 @@ constexpr std::int64_t kTickMs = 30'000;
 constexpr std::int64_t kStopGraceMs = 3'000;
 
 struct Arguments {
-    std::string config = "/etc/tinsmith/tinsmithd.toml";
+    std::string config = kSettingsFile;
     bool checkOnly = false;
 };
 
@@ -202,7 +202,7 @@ int parseArguments(int count, char** values, Arguments& arguments) {
             std::printf(
                 "usage: tinsmithd [--config FILE] [--check]\n"
                 "  --config FILE  settings, default %s\n"
-                "  --check        read them, print every setting and end\n",
+                "  --check        read them, print every setting but the askers and end\n",
                 arguments.config.c_str());
             return letter == 'h' ? 0 : 2;
         }

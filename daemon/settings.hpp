@@ -26,6 +26,9 @@ struct DaemonSettings {
     Level logLevel = Level::info;
 };
 
+// Where the installation puts them.
+inline constexpr const char* kSettingsFile = TINSMITH_SETTINGS_FILE;
+
 // Reads and checks `file`. Fails with `schema` on an unknown key, a wrong type or a bad value; the
 // message begins with file:line. Relative paths are taken from the file's folder; "auto" ones are
 // resolved.

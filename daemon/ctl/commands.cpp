@@ -18,34 +18,31 @@ namespace {
 
 constexpr std::size_t kRequestBytes = 16u << 20;
 
-// Lists are shown as tables, everything else as indented JSON.
+// By the member of a reply's data that is a list of such things.
 const std::map<std::string, std::vector<std::string>>& tables() {
     static const std::map<std::string, std::vector<std::string>> columns = {
         {"jobs", {"job", "verb", "state", "step", "percent", "asker"}},
         {"models", {"model", "origin", "current", "latest", "dataset", "board"}},
         {"datasets", {"dataset", "bytes", "classes", "rate_hz", "warnings"}},
-        {"devices", {"id", "board", "groups", "model", "version", "online"}},
+        {"devices", {"device", "board", "groups", "model", "version", "online"}},
     };
     return columns;
 }
 
-void printData(const Json& data) {
-    // Texts are shown as they are.
+}  // namespace
+
+std::string shown(const Json& data) {
     for (const char* key : {"markdown", "text"}) {
         if (!data.is_object() || !data.contains(key) || !data[key].is_string()) continue;
         const std::string text = printableLines(data[key].get_ref<const std::string&>());
-        std::printf("%s%s", text.c_str(), text.ends_with('\n') ? "" : "\n");
-        return;
+        return text + (text.ends_with('\n') ? "" : "\n");
     }
     for (const auto& [key, columns] : tables()) {
-        if (!data.is_object() || !data.contains(key) || !data[key].is_array()) continue;
-        std::fputs(table(data[key], columns).c_str(), stdout);
-        return;
+        if (data.is_object() && data.contains(key) && data[key].is_array())
+            return table(data[key], columns);
     }
-    std::printf("%s\n", data.dump(2, ' ', false, Json::error_handler_t::replace).c_str());
+    return data.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
-
-}  // namespace
 
 int ask(Client& client, const Asking& asking) {
     const auto reply = client.ask(asking.verb, asking.request);
@@ -65,7 +62,7 @@ int ask(Client& client, const Asking& asking) {
     }
     const std::string job = reply->value("job", "");
     if (status != "accepted" || job.empty()) {
-        if (!asking.json) printData(reply->value("data", Json::object()));
+        if (!asking.json) std::fputs(shown(reply->value("data", Json::object())).c_str(), stdout);
         return kSucceeded;
     }
     if (asking.wait) return watch(client, job, asking.json);

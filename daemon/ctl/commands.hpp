@@ -18,6 +18,9 @@ struct Asking {
 // Exit codes as in watch.hpp: an error reply is 1, no reply 3.
 int ask(Client& client, const Asking& asking);
 
+// A reply's data for people: texts as they are, lists as tables, the rest as indented JSON.
+std::string shown(const Json& data);
+
 // "{…}", "-" for stdin, or "@FILE". Errors: bad_json, bad_path.
 [[nodiscard]] Result<Json> readJsonArgument(const std::string& argument);
 

@@ -12,11 +12,9 @@
 namespace tinsmith::ctl {
 namespace {
 
-constexpr const char* kDefaultConfig = "/etc/tinsmith/tinsmithd.toml";
-
 // The daemon's settings where they were named or can be read; `problem` says why not.
 std::optional<daemon::DaemonSettings> findSettings(const CommandLine& line, std::string& problem) {
-    const std::string file = line.config.empty() ? kDefaultConfig : line.config;
+    const std::string file = line.config.empty() ? daemon::kSettingsFile : line.config;
     if (line.config.empty() && ::access(file.c_str(), R_OK) != 0) {
         problem = file + " cannot be read";
         return std::nullopt;

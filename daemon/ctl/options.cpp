@@ -61,13 +61,16 @@ void addImport(CLI::App& app, CommandLine& line) {
     addKey<std::string>(import, line, "path", "path",
                         "file or folder below the daemon's data directory")
         ->required();
-    addKey<std::string>(import, line, "--format", "format", "csv");
+    addKey<std::string>(import, line, "--format", "format", "csv, wav, png or idx");
     addKey<std::string>(import, line, "--label", "label", "column:NAME, folder, file or split");
     addKey<std::vector<std::string>>(import, line, "--channels", "channels",
                                      "columns, separated by commas")
         ->delimiter(',');
     addKey<int>(import, line, "--window", "window/length", "rows a window");
     addKey<int>(import, line, "--stride", "window/stride", "rows from one window to the next");
+    addKey<std::string>(import, line, "--window-column", "window/column", "column of window ids");
+    addKey<int>(import, line, "--rows", "picture/rows", "rows that all pictures are brought to");
+    addKey<int>(import, line, "--columns", "picture/columns", "and columns");
     addKey<double>(import, line, "--rate", "rate_hz", "samples a second");
     addKey<std::string>(import, line, "--units", "units", "unit of the channels");
     addKey<std::string>(import, line, "--group", "group", "column:NAME, folder, file or split");

@@ -49,7 +49,7 @@ for user in tinsmith alice; do
 done
 chmod 644 "$conf/passwd"
 echo tinsmith > "$conf/broker-password"
-sed -i "s|/etc/tinsmith/|/usr/local/etc/tinsmith/|; s|^persistence_location.*|persistence_location /tmp/|" "$conf/mosquitto.conf"
+sed -i "s|/etc/mosquitto/|/usr/local/etc/tinsmith/|; s|^persistence_location.*|persistence_location /tmp/|" "$conf/mosquitto.conf"
 echo 'user root' >> "$conf/mosquitto.conf"
 sed -i 's|^user = ""|user = "tinsmith"|; s|^password_file = ""|password_file = "broker-password"|' "$conf/tinsmithd.toml"
 printf '\n[askers.alice]\nallow = ["*"]\n' >> "$conf/tinsmithd.toml"

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "daemon/ctl/commands.hpp"
+#include "handlers/rollout/device.hpp"
+
 namespace tinsmith::ctl {
 namespace {
 
@@ -25,6 +28,16 @@ TEST(Print, ColumnsLineUp) {
               "id      n  x\n"
               "a       1  0.1235\n"
               "größer  -  -\n");
+}
+
+// Columns are named as the daemon names its things.
+TEST(Print, DevicesAreListedByTheirNames) {
+    rollout::Device device;
+    device.id = "kitchen-1";
+    device.board = "mps2-an386";
+    device.groups = {"kitchen"};
+    const std::string text = shown({{"devices", Json::array({describe(device)})}});
+    EXPECT_NE(text.find("\nkitchen-1  mps2-an386  "), std::string::npos) << text;
 }
 
 TEST(Print, BarsAndFacts) {
