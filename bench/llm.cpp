@@ -21,6 +21,8 @@ namespace {
 // So many of so many tasks end right on every path.
 constexpr int kRight = 10;
 constexpr int kOf = 12;
+// And so long a path through all of them may take, where each has its own budget.
+constexpr double kMostSeconds = 1800;
 
 struct Engineer {
     std::string name = "none";  // or the URL of a real server
@@ -235,10 +237,18 @@ void llm(const Options& options) {
     }
     bool enough = true;
     bool better = true;
-    for (const Path& path : paths) enough = printAll(path) && enough;
+    bool quick = true;
+    for (const Path& path : paths) {
+        enough = printAll(path) && enough;
+        if (wish.minutes > 0) continue;
+        double seconds = 0;
+        for (const Outcome& each : path.outcomes) seconds += each.whole;
+        quick = quick && seconds <= kMostSeconds * wish.seeds * wish.repeat;
+    }
     for (auto path = std::next(paths.begin()); path != paths.end(); ++path)
         better = printComparison(paths.front(), *path) && better;
     if (!enough) throw std::runtime_error("fewer than 10 of 12 tasks ended right");
+    if (!quick) throw std::runtime_error("a path took more than 30 minutes");
     if (!better) throw std::runtime_error("a path is worse than the first");
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,31 @@ class Port {
   private:
     int fd_;
     int number_ = 0;
+};
+
+// A process of the same user that should live on.
+class Peer {
+  public:
+    Peer() : child_(::fork()) {
+        if (child_ != 0) return;
+        ::execlp("sleep", "sleep", "1000", static_cast<char*>(nullptr));
+        ::_exit(127);
+    }
+    Peer(const Peer&) = delete;
+    Peer& operator=(const Peer&) = delete;
+    ~Peer() {
+        ::kill(child_, SIGKILL);
+        ::waitpid(child_, nullptr, 0);
+    }
+    [[nodiscard]] bool lives() const {
+        siginfo_t ended{};
+        return ::waitid(P_PID, static_cast<id_t>(child_), &ended, WEXITED | WNOHANG | WNOWAIT) ==
+                   0 &&
+               ended.si_pid == 0;
+    }
+
+  private:
+    pid_t child_;
 };
 
 class HostileCode : public testing::Test {
@@ -251,7 +277,7 @@ class HostileCode : public testing::Test {
         for (const auto& entry : fs::directory_iterator(state_.path()))
             seen.state.push_back(entry.path().filename().string());
         std::ranges::sort(seen.state);
-        seen.peerAlive = ::kill(::getppid(), 0) == 0;
+        seen.peerAlive = peer_.lives();
         seen.connections = port_.taken();
         return seen;
     }
@@ -309,6 +335,7 @@ class HostileCode : public testing::Test {
     ChildWorkers workers_;
     TemporaryFolder state_;
     Port port_;
+    Peer peer_;
     fs::path run_;
     std::vector<std::int8_t> outputs_ = {100, -100, -100, 100, 90, -90, -80, 70};
     code::Scores scores_ = {.outputs = outputs_, .classes = 2, .anew = {true, false, true, false}};
