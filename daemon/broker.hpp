@@ -1,5 +1,4 @@
-// The broker port over libmosquitto, driven by the loop; what libmosquitto does and does not is in
-// DESIGN section 4.
+// The broker port over libmosquitto, driven by the loop.
 #pragma once
 
 #include <cstdint>

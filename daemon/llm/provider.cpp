@@ -77,7 +77,9 @@ std::string LlmProvider::away() const {
 
 LlmProvider::Shape LlmProvider::shapeOf(const LlmRequest& request, bool compact) const {
     Shape shape;
-    const std::int64_t wanted = std::min(request.maxTokens, options_.maxTokens);
+    const std::int64_t wanted = request.maxTokens > 0
+                                    ? std::min(request.maxTokens, options_.maxTokens)
+                                    : options_.maxTokens;
     const std::int64_t whole = estimatedTokens(request.messages);
     const bool tooLong = whole + wanted > options_.contextTokens || whole > held_;
     shape.compact = !request.compact.empty() && (compact || tooLong);
@@ -124,6 +126,10 @@ void LlmProvider::book(LlmSpent& spent, std::int64_t prompt, std::int64_t comple
     ledger_.add(1, prompt + completion);
 }
 
+Error LlmProvider::noTimeLeft() {
+    return {Code::llm_unavailable, "no answer in the time that there was for it", "", ""};
+}
+
 Error LlmProvider::failed(const std::string& problem, bool hopeless) {
     lastError_ = problem;
     const auto before = breaker_.state();
@@ -135,6 +141,12 @@ Error LlmProvider::failed(const std::string& problem, bool hopeless) {
     return {Code::llm_unavailable, problem, "", ""};
 }
 
+// Milliseconds until a reply is of no use any more.
+std::int64_t LlmProvider::leftMs(const LlmRequest& request) const {
+    return request.untilMs == 0 ? std::numeric_limits<std::int64_t>::max()
+                                : request.untilMs - clock_.steadyMs();
+}
+
 Task<Result<LlmReply>> LlmProvider::ask(LlmRequest request, LlmSpent* spent, CancelToken cancel) {
     const TryGuard guard(breaker_);
     std::int64_t pause = options_.retryMs;
@@ -143,7 +155,11 @@ Task<Result<LlmReply>> LlmProvider::ask(LlmRequest request, LlmSpent* spent, Can
     for (;;) {
         const Shape shape = shapeOf(request, compact);
         const std::vector<ChatMessage>& sent = shape.compact ? request.compact : request.messages;
-        const LlmCall call = makeCall(options_, request, sent, shape.maxTokens, extras_);
+        LlmCall call = makeCall(options_, request, sent, shape.maxTokens, extras_);
+        const std::int64_t left = leftMs(request);
+        if (left <= 0) co_return std::unexpected(noTimeLeft());
+        const bool hurried = left < call.timeoutS * std::int64_t{1000};
+        if (hurried) call.timeoutS = static_cast<int>((left + 999) / 1000);
         Result<LlmAnswer> answer = co_await transport_.post(call, cancel);
         if (!answer) {
             // The server may have worked on it all the same.
@@ -166,6 +182,8 @@ Task<Result<LlmReply>> LlmProvider::ask(LlmRequest request, LlmSpent* spent, Can
                 co_return reply;
             }
         }
+        // It may be slow, but nobody knows: others have more time.
+        if (answer->timedOut && hurried) co_return std::unexpected(noTimeLeft());
         const std::string complaint = complaintOf(answer->body);
         const std::string said = asLogText(complaint, options_.key);
         const bool refusal =
@@ -194,6 +212,7 @@ Task<Result<LlmReply>> LlmProvider::ask(LlmRequest request, LlmSpent* spent, Can
                                       ? std::min(answer->retryAfterMs, options_.retryMaxMs)
                                       : jittered(pause);
         pause = std::min(pause * 2, options_.retryMaxMs);
+        if (wait >= leftMs(request)) co_return std::unexpected(error);
         log(Level::info, "language model " + options_.name + ": " + problem + "; trying again in " +
                              std::to_string(wait) + " ms");
         const Status slept = co_await clock_.sleep(wait, cancel);

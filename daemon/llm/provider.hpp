@@ -35,6 +35,8 @@ class LlmProvider {
     };
     [[nodiscard]] Shape shapeOf(const LlmRequest& request, bool compact) const;
     [[nodiscard]] bool spentToday() const;
+    [[nodiscard]] std::int64_t leftMs(const LlmRequest& request) const;
+    static Error noTimeLeft();
     LlmReply readReply(const LlmAnswer& answer, const std::vector<ChatMessage>& sent);
     bool looksTruncated(const LlmAnswer& answer, const std::vector<ChatMessage>& sent);
     void book(LlmSpent& spent, std::int64_t prompt, std::int64_t completion);

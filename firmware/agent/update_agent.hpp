@@ -1,5 +1,5 @@
 // The device's side of an update: says hello, takes signed offers, downloads into the free slot,
-// verifies, asks for a trial boot, and on trial confirms or gives up. See DESIGN section 6.
+// verifies, asks for a trial boot, and on trial confirms or gives up.
 //
 // Nothing blocks longer than one page erase or one verification of an image. The owner calls
 //   onConnected()     after CONNACK (the agent then subscribes and says hello),

@@ -1,4 +1,4 @@
-// The device protocol's messages (DESIGN section 6) and their CBOR form.
+// The device protocol's messages and their CBOR form.
 //
 // On the wire each message is one CBOR map with small integer keys (listed beside the fields).
 // Every key is written; readers skip keys they do not know, refuse a message that lacks a required

@@ -1,4 +1,4 @@
-// Replies and the gateway's own cards (DESIGN section 4).
+// Replies and the gateway's own cards.
 #pragma once
 
 #include <cstdint>

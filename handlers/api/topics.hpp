@@ -1,4 +1,4 @@
-// Every topic of the MQTT contract (DESIGN section 4), built and parsed in this one place.
+// Every topic of the MQTT contract, built and parsed in this one place.
 #pragma once
 
 #include <cstdint>

@@ -19,7 +19,7 @@
 
 namespace tinsmith::dataset {
 
-// Train teaches, validation chooses, test is looked at once (DESIGN section 5, step 1).
+// Train teaches, validation chooses, test is looked at once.
 enum class Part : std::uint8_t { train, validation, test };
 
 inline constexpr std::size_t kMaxHeaderBytes = 4u << 20;

@@ -30,7 +30,8 @@ struct Source {
 
 enum class FileFormat { csv, wav, png, idx };
 
-// The request of DESIGN section 4 (`dataset`, action `import`), as far as the import needs it.
+// The request (`dataset`, action `import`; config/schemas/dataset.json), as far as the import needs
+// it.
 struct ImportOptions {
     FileFormat format = FileFormat::csv;
     std::string path;  // a file or folder below the data directory

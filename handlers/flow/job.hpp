@@ -1,6 +1,6 @@
 // A job is a coroutine over durable steps: each step's result is in the journal before the next one
 // starts; after a crash the coroutine runs again from the top and finished steps return what they
-// returned before (DESIGN section 2).
+// returned before.
 #pragma once
 
 #include <cstdint>

@@ -8,7 +8,7 @@ namespace tinsmith {
 
 using Json = nlohmann::json;
 
-// The error object of replies, job states and child outputs (DESIGN section 4).
+// The error object of replies, job states and child outputs.
 Json toJson(const Error& error);
 Error errorFromJson(const Json& json);
 

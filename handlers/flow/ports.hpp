@@ -156,7 +156,10 @@ struct LlmRequest {
     Json schema;  // JSON Schema that the reply should fit; a hint to servers that can constrain
                   // output
     std::string schemaName = "reply";  // letters, digits, _ and -
-    int maxTokens = 4096;
+    int maxTokens = 0;                 // of the reply; 0 = as many as the provider's settings allow
+    // Of Clock::steadyMs(): a reply that comes later is of no use, so neither calls nor retries go
+    // on beyond it; 0 = no such time.
+    std::int64_t untilMs = 0;
     double temperature = 0.2;
 };
 

@@ -1,5 +1,4 @@
-// The one way handlers report failure: a value or an Error whose code is public API (DESIGN section
-// 4).
+// The one way handlers report failure: a value or an Error whose code is public API.
 #pragma once
 
 #include <array>

@@ -10,7 +10,7 @@ namespace tinsmith::plan {
 // Every plan is valid for input.window; none is checked against the limits yet. Never empty.
 std::vector<Plan> candidates(const SearchInput& input);
 
-// Changes to a plan that did well: wider, narrower, more or less regular, longer. Valid for
+// Changes to a plan that did well: wider, more or less regular, longer. Valid for
 // input.window.
 std::vector<Plan> variations(const Plan& plan, const SearchInput& input);
 

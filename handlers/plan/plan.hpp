@@ -1,4 +1,4 @@
-// A plan is everything that defines a model except its weights (DESIGN section 1): features,
+// A plan is everything that defines a model except its weights: features,
 // network, training and quantisation as versioned JSON. Who wrote it, a language model or the
 // built-in search, makes no difference here.
 #pragma once

@@ -207,11 +207,12 @@ Json replySchema() {
 
 Message repairMessage(const Error& fault) {
     std::string text =
-        "Your reply cannot be used.\nFault: " + quoted(fault.message, kMaxFact) + "\n";
+        "Your reply cannot be used. Send the whole answer again with this fault mended: one JSON "
+        "object, nothing else.\nFault: " +
+        quoted(fault.message, kMaxFact) + "\n";
     if (!fault.path.empty())
         text += "At (JSON pointer into the plan): " + quoted(fault.path, 200) + "\n";
     if (!fault.hint.empty()) text += "Remedy: " + quoted(fault.hint, kMaxFact) + "\n";
-    text += "Send the whole answer again with this fault mended: one JSON object, nothing else.";
     return {"user", text};
 }
 

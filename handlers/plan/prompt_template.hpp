@@ -24,8 +24,9 @@ struct Prompt {
     std::vector<Message> messages;
 };
 
-// What a prompt for a small context may have: about 3000 tokens.
-inline constexpr std::size_t kCompactBytes = 10'500;
+// What a prompt for a small context may have. With a useless reply and its fault behind it, each
+// cut to some hundred bytes, about 3000 tokens.
+inline constexpr std::size_t kCompactBytes = 9'500;
 
 std::size_t bytesOf(const Prompt& prompt);
 // Cuts the end of the last message where all of them have more than `most` bytes.

@@ -27,11 +27,16 @@ std::string wishes(const std::string& advice, const RecipeSizes& sizes) {
     return "The asker advises\n<task>\n" + quoted(advice, sizes.task) + "\n</task>\n";
 }
 
-// One definition of the plan's schema, as text.
-std::string definition(const char* name) {
+// One definition of the plan's schema.
+Json definition(const char* name) {
     const Json schema = Json::parse(schemaText(), nullptr, false);
-    const Json::json_pointer place("/definitions/" + std::string(name));
-    return schema.contains(place) ? canonical(schema.at(place)) : "";
+    return schema.at(Json::json_pointer("/definitions/" + std::string(name)));
+}
+
+// An answer of these members, with its reason.
+Json answerSchema(Json members) {
+    members["reason"] = {{"type", "string"}};
+    return {{"type", "object"}, {"properties", std::move(members)}};
 }
 
 std::size_t windowsOf(const Json& card, std::size_t index) {
@@ -75,7 +80,7 @@ Result<Prompt> retrainPromptOf(const RetrainInput& input, std::string_view promp
          {"old_card", oldCard},
          {"card", card},
          {"changes", quotedLines(changesText(input.oldCard, input.card), sizes.text)},
-         {"schema", definition("training")}},
+         {"schema", canonical(definition("training"))}},
         {"task", "plan", "curves", "changes"});
 }
 
@@ -91,7 +96,7 @@ Result<Prompt> requantizePromptOf(const RequantizeInput& input, std::string_view
                          figuresText(input.measured, sizes.measured, sizes.text)},
          {"limits", quotedLines(input.limits, sizes.text)},
          {"tried", quotedLines(input.tried, sizes.text)},
-         {"schema", definition("quantization")}},
+         {"schema", canonical(definition("quantization"))}},
         {"task", "plan", "figures", "tried"});
 }
 
@@ -146,6 +151,15 @@ std::string changesText(const Json& before, const Json& after) {
                 rangeText(oldRanges[i]) + " became " + rangeText(ranges[i]) + "\n";
     }
     return text.empty() ? "nothing that the card shows" : text;
+}
+
+Json retrainSchema() {
+    return answerSchema(
+        {{"training", definition("training")}, {"weights", {{"enum", {"continued", "fresh"}}}}});
+}
+
+Json requantizeSchema() {
+    return answerSchema({{"recipes", {{"type", "array"}, {"items", definition("quantization")}}}});
 }
 
 Result<Prompt> retrainPrompt(const RetrainInput& input, std::string_view promptTemplate) {

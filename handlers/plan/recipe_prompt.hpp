@@ -53,6 +53,10 @@ struct RequantizeAnswer {
 
 inline constexpr std::size_t kMostRecipes = 3;
 
+// What servers that can are asked to constrain the answers by (JSON Schema, draft 7).
+Json retrainSchema();
+Json requantizeSchema();
+
 // config/prompts/requantize.md, likewise.
 [[nodiscard]] Result<Prompt> requantizePrompt(const RequantizeInput& input,
                                               std::string_view promptTemplate);

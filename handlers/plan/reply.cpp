@@ -178,6 +178,24 @@ Result<Reply> readReply(std::string_view text) {
     return reply;
 }
 
+namespace {
+
+// Takes out what an edit marked. Marked first and taken out at the end, so that all of its places
+// mean the plan as it was.
+void dropMarked(Json& value) {
+    if (!value.is_structured()) return;
+    for (auto it = value.begin(); it != value.end();) {
+        if (it->is_discarded()) {
+            it = value.erase(it);
+        } else {
+            dropMarked(*it);
+            ++it;
+        }
+    }
+}
+
+}  // namespace
+
 Result<Json> edited(Json plan, const Json& edit) {
     Json merge = Json::object();
     for (const auto& [key, value] : edit.items()) {
@@ -195,22 +213,15 @@ Result<Json> edited(Json plan, const Json& edit) {
                 return fail(Code::schema, "the edit names a place that the plan does not have",
                             "name a place as in the attempt's plan, or send whole lists", key);
             }
-            if (!value.is_null()) {
-                plan[place] = value;
-            } else if (exists) {
-                Json& list = plan.at(parent);
-                if (list.is_array()) {
-                    list.erase(std::stoul(place.back()));
-                } else {
-                    list.erase(place.back());
-                }
-            }
+            if (!value.is_null() || exists)
+                plan[place] = value.is_null() ? Json(Json::value_t::discarded) : value;
         } catch (const std::exception&) {
             return fail(Code::schema,
                         "the edit's \"" + key.substr(0, 100) + "\" is no JSON pointer",
                         "like /network/0/filters");
         }
     }
+    dropMarked(plan);
     return plan;
 }
 

@@ -1,4 +1,4 @@
-// Preflight (DESIGN section 5, step 7): the built images run on the emulated board, and every
+// Preflight: the built images run on the emulated board, and every
 // output is compared with what the gateway's kernels gave. Before and after the emulator, as child
 // processes run it (`tinsmith-work preflight-prepare` and `preflight-check`); between the two the
 // caller runs handlers/preflight/emulate.hpp.

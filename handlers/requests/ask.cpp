@@ -15,8 +15,11 @@ namespace {
 
 constexpr std::size_t kTemplateBytes = 100'000;
 
+// Of the budget, until which an answer may come: the rest trains the best plan that there is.
+constexpr double kAnswerShare = 0.8;
+
 // Of a useless reply, in the compact form: enough to see what was meant.
-constexpr std::size_t kBriefReply = 1000;
+constexpr std::size_t kBriefReply = 500;
 
 // `most` bytes of each message that follows the prompt.
 std::vector<ChatMessage> chat(const plan::Prompt& prompt, const std::vector<plan::Message>& more,
@@ -111,6 +114,10 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
     if (question.compact) request.compact = chat(*question.compact, question.more, kBriefReply);
     request.schema = question.schema;
     request.schemaName = question.schemaName;
+    const auto lastMs =
+        static_cast<std::int64_t>(kAnswerShare * static_cast<double>(goal.budgetMs));
+    request.untilMs =
+        job.world().clock.steadyMs() + std::max<std::int64_t>(1, lastMs - job.consumedMs());
     const Json inputs = {{"messages", messagesJson(request.messages)}};
     const std::string brief = question.compact ? question.compact->version : "";
     ++spent.calls;

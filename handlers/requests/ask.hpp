@@ -47,7 +47,8 @@ Task<Result<Answer>> askWithRepair(Job& job, Goal goal, Spent& spent, Question q
 Result<plan::Prompt> promptOf(Job& job, const std::string& file, std::string_view builtIn,
                               const std::function<Result<plan::Prompt>(std::string_view)>& fill);
 
-// Adds what came of the last call to the report: "plan", "edit of 3", "useless: …".
+// Adds what came of the last call to the report: "plan", "edit of 3", "edit of the best",
+// "useless: …".
 void noteVerdict(Job& job, const std::string& verdict);
 
 }  // namespace tinsmith

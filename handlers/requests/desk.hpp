@@ -1,6 +1,5 @@
 // Where requests come in and replies go out. Every request is judged, all that were accepted from
-// one batch are made durable in one commit, and only then are replies sent and jobs started (DESIGN
-// section 4).
+// one batch are made durable in one commit, and only then are replies sent and jobs started.
 #pragma once
 
 #include <cstdint>

@@ -30,6 +30,10 @@ constexpr double kQuickShare = 0.35;
 // Points that a quick look may lie behind the best and still deserve a whole training.
 constexpr double kPromising = 0.04;
 
+std::int64_t modelUntilMs(const Goal& goal) {
+    return static_cast<std::int64_t>(kModelShare * static_cast<double>(goal.budgetMs));
+}
+
 std::optional<std::size_t> bestAttempt(const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
     if (best == nullptr) return std::nullopt;
@@ -178,6 +182,9 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
             const Status looked = co_await takeLook(job, goal, talk, reply->json);
             if (looked) {
                 noteVerdict(job, "look");
+                if (job.consumedMs() >= modelUntilMs(goal)) {
+                    co_return fail(Code::budget_spent, "its share of the budget is spent");
+                }
                 asking = question(job, goal, books, talk);
                 if (!asking) co_return std::unexpected(asking.error());
                 continue;
@@ -188,14 +195,17 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
         auto plan = reply ? wholePlan(goal, books, *reply)
                           : Result<plan::Plan>(std::unexpected(reply.error()));
         if (plan && !(plan->feature.empty() && plan->decision.empty())) {
-            // Compiled and run before anything is trained: a fault of the code goes back at once.
+            // Compiled before anything is trained, and a feature block is run, too: a fault of the
+            // code goes back at once.
             const Json json = plan::toJson(*plan);
             Result<Json> checked = co_await codeStep(job, goal, json);
             if (!checked && endsJob(checked.error())) co_return std::unexpected(checked.error());
             if (!checked) plan = std::unexpected(checked.error());
         }
         if (plan) {
-            noteVerdict(job, reply->kind == plan::Reply::Kind::edit ? "edit" : "plan");
+            const bool edit = reply->kind == plan::Reply::Kind::edit;
+            const std::string of = reply->of > 0 ? std::to_string(reply->of) : "the best";
+            noteVerdict(job, edit ? "edit of " + of : "plan");
             co_return Proposal{std::move(*plan), reply->reason, answer->model};
         }
         fault = plan.error();
@@ -206,7 +216,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
         noteVerdict(job, "useless: " + fault.message);
         job.event("reply", "the language model's reply is of no use: " + fault.message,
                   tinsmith::toJson(fault));
-        if (repaired) co_return std::unexpected(fault);
+        if (repaired || job.consumedMs() >= modelUntilMs(goal)) co_return std::unexpected(fault);
         repaired = true;
         asking->more = {{"assistant", cutText(answer->text, plan::kMaxReply)},
                         plan::repairMessage(fault)};
@@ -215,8 +225,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
 
 Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) {
     const std::string name = job.world().llm.model();
-    const auto untilMs =
-        static_cast<std::int64_t>(kModelShare * static_cast<double>(goal.budgetMs));
+    const std::int64_t untilMs = modelUntilMs(goal);
     int useless = 0;
     int idle = 0;
     while (useless < kUselessReplies && idle < mostIdle(goal, books) &&

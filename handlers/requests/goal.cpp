@@ -216,7 +216,9 @@ Result<Goal> makeGoal(World& world, const GoalRequest& request) {
     goal.target = orZero(request.target.accuracy);
     goal.budgetMs = static_cast<std::int64_t>(
         request.budget.minutes.value_or(settings.planner.minutes) * 60'000);
-    goal.llmCalls = request.budget.llmCalls.value_or(settings.planner.calls);
+    // Decided once, for a replay may come when the settings are others.
+    goal.llmCalls =
+        world.llm.configured() ? request.budget.llmCalls.value_or(settings.planner.calls) : 0;
     goal.llmTokens = request.budget.llmTokens.value_or(settings.planner.tokens);
     goal.seed = request.seed;
     goal.fixed = request.plan;

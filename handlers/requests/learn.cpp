@@ -10,7 +10,6 @@
 #include "handlers/requests/engineer.hpp"
 #include "handlers/requests/int8.hpp"
 #include "handlers/requests/looks.hpp"
-#include "handlers/requests/report.hpp"
 #include "handlers/requests/stage.hpp"
 
 namespace tinsmith {
@@ -91,21 +90,20 @@ int epochsOfFit(const Job& job, const Goal& goal, const Candidate& best) {
 }
 
 // Whether there is something for a language model to decide.
-bool asksModel(const World& world, const Goal& goal) {
-    return world.llm.configured() && goal.llmCalls > 0 && !plan::fixesAll(goal.fixed);
+bool asksModel(const Goal& goal) {
+    return goal.llmCalls > 0 && !plan::fixesAll(goal.fixed);
 }
 
 }  // namespace
 
 Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
-    reportGoal(job, goal);
     const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
     if (first.empty()) co_return std::unexpected(nothingFits(goal).error());
     const Status code = co_await checkFixedCode(job, goal, first.front().plan);
     if (!code) co_return std::unexpected(code.error());
     Books books;
     Conversation talk;
-    if (asksModel(job.world(), goal)) {
+    if (asksModel(goal)) {
         const auto share =
             static_cast<std::int64_t>(kFirstShare * static_cast<double>(goal.budgetMs));
         const Status begun = co_await followSearch(job, goal, books, share);
@@ -119,8 +117,10 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
     if (!looked) co_return std::unexpected(looked.error());
     const Candidate* best = bestOf(books, goal);
     if (best == nullptr) {
-        co_return fail(Code::internal, "no plan could be trained",
-                       "see the job's log for each attempt");
+        Error error = books.lastFault.value_or(Error{Code::internal, "none was tried", "", ""});
+        error.message = "no plan could be trained: " + error.message;
+        if (error.hint.empty()) error.hint = "see the job's log for each attempt";
+        co_return std::unexpected(error);
     }
     Choice choice = best->choice;
     choice.epochs = epochsOfFit(job, goal, *best);
@@ -131,14 +131,13 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
 }
 
 Task<Result<Json>> dryRun(Job& job, Goal goal) {
-    reportGoal(job, goal);
     const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
     if (first.empty()) co_return std::unexpected(nothingFits(goal).error());
     const Status code = co_await checkFixedCode(job, goal, first.front().plan);
     if (!code) co_return std::unexpected(code.error());
     plan::Plan chosen = first.front().plan;
     std::string planner = "search";
-    if (asksModel(job.world(), goal)) {
+    if (asksModel(goal)) {
         const Books books;
         Conversation talk;
         Result<Proposal> answer = co_await propose(job, goal, books, talk);

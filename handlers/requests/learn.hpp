@@ -9,11 +9,11 @@
 
 namespace tinsmith {
 
-// Writes plans, trains and measures them until validation's lower bound reaches the target or the
-// budget is spent: the first plans of the built-in search on a fifth of the budget, then a language
-// model where one is configured, then the search with what is left. Every call, trial and verdict
-// is a step. Fails with not_feasible (nothing fits the limits; before any training) or what the
-// stages fail with.
+// Writes plans, trains and measures them until one reaches the target (trials.hpp: reaches(), and
+// confirmed where one look proves little) or the budget is spent. Where a language model is
+// configured, the built-in search's first plans get a fifth of the budget, then the model works,
+// then the search with what is left. Every call, trial and verdict is a step. Fails with
+// not_feasible (nothing fits the limits; before any training) or what the stages fail with.
 Task<Result<Choice>> choosePlan(Job& job, Goal goal);
 
 // Only the first plan and its feasibility: what `dry_run` answers.

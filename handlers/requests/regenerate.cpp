@@ -3,6 +3,7 @@
 #include "handlers/requests/int8.hpp"
 #include "handlers/requests/learn.hpp"
 #include "handlers/requests/release.hpp"
+#include "handlers/requests/report.hpp"
 #include "handlers/requests/stories.hpp"
 
 namespace tinsmith {
@@ -16,6 +17,7 @@ Task<Result<Json>> regenerateStory(Job& job, Fleet& fleet) {
                        request.budget, request.seed};
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
+    reportGoal(job, *goal);
     if (request.dryRun) {
         Result<Json> answer = co_await dryRun(job, *goal);
         co_return answer;

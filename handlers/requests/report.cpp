@@ -1,5 +1,7 @@
 #include "handlers/requests/report.hpp"
 
+#include <utility>
+
 namespace tinsmith {
 
 void reportGoal(Job& job, const Goal& goal) {
@@ -46,6 +48,10 @@ void reportAttempt(Job& job, const plan::Attempt& attempt, const std::string& re
     } else {
         attempts.push_back(std::move(entry));
     }
+}
+
+void reportRecipe(Job& job, Json recipe) {
+    job.report()["recipes"].push_back(std::move(recipe));
 }
 
 void reportLook(Job& job, const plan::Look& look) {

@@ -105,6 +105,15 @@ std::string attemptText(const Json& attempt) {
     return text + "\n" + block(plan.substr(0, kPlanBytes), "json");
 }
 
+std::string recipeText(const Json& entry) {
+    std::string text = "\n- " + span(canonical(entry.value("recipe", Json())));
+    if (!textAt(entry, "from").empty()) text += ", by " + span(textAt(entry, "from"));
+    if (entry.contains("accuracy"))
+        text += ": " + percent(numberAt(entry, "accuracy")) + " on validation";
+    const std::string reason = textAt(entry, "reason");
+    return text + "\n" + (reason.empty() ? "" : "\n" + quotation(reason));
+}
+
 std::string callsText(const Json& calls) {
     if (calls.empty()) return "";
     std::string text =
@@ -140,6 +149,9 @@ std::string reportMarkdown(const Json& report) {
                 block(textAt(look, "answer"), "");
     }
     text += callsText(report.value("calls", Json::array()));
+    const Json recipes = report.value("recipes", Json::array());
+    if (!recipes.empty()) text += "\n## Recipes\n";
+    for (const Json& recipe : recipes) text += recipeText(recipe);
     const Json attempts = report.value("attempts", Json::array());
     if (!attempts.empty()) text += "\n## Attempts\n";
     for (const Json& attempt : attempts) text += attemptText(attempt);

@@ -96,7 +96,7 @@ Error explained(Error error, const RecipeChoice& choice) {
 Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal, Json version,
                                                             Json planJson) {
     std::vector<plan::Quantization> recipes;
-    if (!job.world().llm.configured() || goal.llmCalls == 0) co_return recipes;
+    if (goal.llmCalls == 0) co_return recipes;
     plan::RequantizeInput input;
     input.task = goal.task;
     input.advice = goal.advice;
@@ -118,6 +118,8 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
     Question question;
     question.prompt = std::move(*prompt);
     question.compact = std::move(*compact);
+    question.schema = plan::requantizeSchema();
+    question.schemaName = "requantize";
     Spent spent;
     const plan::WindowShape window = goal.window();
     std::string reason;
@@ -136,6 +138,9 @@ Task<Result<std::vector<plan::Quantization>>> askForRecipes(Job& job, Goal goal,
         co_return std::vector<plan::Quantization>();
     }
     job.event("recipe", reason);
+    Json proposed = Json::array();
+    for (const plan::Quantization& recipe : recipes) proposed.push_back(plan::toJson(recipe));
+    reportRecipe(job, {{"from", answer->model}, {"reason", reason}, {"recipe", proposed}});
     co_return recipes;
 }
 
@@ -154,6 +159,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     wanted.advice = request.advice;
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
+    reportGoal(job, *goal);
 
     const Json version = (*base)["version"];
     const auto plan = wantedPlan(version, request, goal->window());
@@ -178,7 +184,6 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
                       {"weights", version.value("network", "")}};
     search.recipes = {plan->quantization};
     if (!request.recipe) {
-        reportGoal(job, *goal);
         Result<std::vector<plan::Quantization>> asked =
             co_await askForRecipes(job, *goal, version, planJson);
         if (!asked) co_return std::unexpected(asked.error());
@@ -196,6 +201,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     search.version = number;
     Result<RecipeChoice> choice = co_await chooseRecipe(job, *goal, search);
     if (!choice) co_return std::unexpected(choice.error());
+    for (const RecipeTrial& trial : choice->tried) reportRecipe(job, toJson(trial));
 
     planJson["quantization"] = plan::toJson(choice->recipe);
     Result<Json> int8 = co_await quantize(job, *goal, planJson, search.network);

@@ -68,6 +68,8 @@ Task<Result<Recipe>> askForRecipe(Job& job, Goal goal, Json version, Recipe last
     if (!compact) co_return std::unexpected(compact.error());
     question.prompt = std::move(*prompt);
     question.compact = std::move(*compact);
+    question.schema = plan::retrainSchema();
+    question.schemaName = "retrain";
     Spent spent;
     Recipe chosen = last;
     const plan::WindowShape window = goal.window();
@@ -87,7 +89,7 @@ Task<Result<Recipe>> askForRecipe(Job& job, Goal goal, Json version, Recipe last
 
 // A language model that is down or useless costs nothing but the event that says so.
 Task<Result<Recipe>> wantedRecipe(Job& job, Goal goal, Json version, Recipe last) {
-    if (!job.world().llm.configured() || goal.llmCalls == 0) co_return last;
+    if (goal.llmCalls == 0) co_return last;
     job.progress(1, "asks " + job.world().llm.model() + " how to train");
     Result<Recipe> asked = co_await askForRecipe(job, goal, version, last);
     if (!asked) {
@@ -170,6 +172,7 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     wanted.advice = request.advice;
     Result<Goal> goal = co_await goalStep(job, wanted);
     if (!goal) co_return std::unexpected(goal.error());
+    reportGoal(job, *goal);
 
     Recipe last{(*base)["version"].value("plan", Json::object()), request.fresh, "last", ""};
     const Json lastPlan = last.plan;
@@ -196,7 +199,6 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
     }
 
     const Json version = (*base)["version"];
-    reportGoal(job, *goal);
     Result<Recipe> recipe = last;
     if (last.from == "last") recipe = co_await wantedRecipe(job, *goal, version, last);
     if (!recipe) co_return std::unexpected(recipe.error());
@@ -209,6 +211,9 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
         network = co_await fit(job, *goal, recipe->plan, course->epochs, course->start);
     }
     if (!network) co_return std::unexpected(network.error());
+    reportRecipe(job, {{"from", recipe->from},
+                       {"reason", recipe->reason},
+                       {"recipe", recipe->plan.value("training", Json::object())}});
     const Json planJson = recipe->plan;
     Result<Json> int8 = co_await quantize(job, *goal, planJson, *network);
     if (!int8) co_return std::unexpected(int8.error());

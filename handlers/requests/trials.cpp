@@ -291,6 +291,7 @@ Task<Status> tryPlan(Job& job, Goal goal, Books& books, Try wanted) {
                   toJson(result.error()));
         plan::Attempt& attempt = attemptOf(books, wanted, json);
         attempt.facts.push_back("it could not be trained: " + result.error().message);
+        books.lastFault = result.error();
         reportAttempt(job, attempt, wanted.reason, ms, cost);
         if (wanted.forSearch) books.outcomes.push_back(std::move(outcome));
         co_return Status();

@@ -57,6 +57,8 @@ struct Books {
     int tried = 0;           // trainings
     std::size_t shared = 0;  // looks by which plans are compared; 0 = not compared yet
 
+    std::optional<Error> lastFault;  // of a plan that could not be trained
+
     // Measured training time over what plan::trainingSeconds() says, the highest so far; 0 = none.
     double pace = 0;
 };

@@ -1,5 +1,5 @@
-// The devices nearby as the gateway knows them, and how a model version gets onto them (DESIGN
-// section 6). Truth is the digest that a device reports after boot.
+// The devices nearby as the gateway knows them, and how a model version gets onto them. Truth is
+// the digest that a device reports after boot.
 #pragma once
 
 #include <cstdint>

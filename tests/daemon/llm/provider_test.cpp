@@ -275,6 +275,37 @@ TEST_F(LlmProviderTest, SilenceEndsAtTheTimeOutAndIsNotRepeated) {
     EXPECT_EQ(spent_.calls, 1) << "the server may have worked on it";
 }
 
+TEST_F(LlmProviderTest, NoCallGoesOnBeyondTheTimeThatThereIs) {
+    LlmRequest request = plainRequest();
+    request.untilMs = clock_.now + 500;
+    server_.answers = {""};
+    const auto late = ask(request);
+    ASSERT_FALSE(late.has_value());
+    EXPECT_EQ(late.error().code, Code::llm_unavailable);
+    EXPECT_TRUE(late.error().message.contains("in the time")) << late.error().message;
+    EXPECT_EQ(spent_.calls, 1) << "the server may have worked on it";
+    EXPECT_EQ(provider().health().lastError, "") << "others have more time: it has not failed";
+    // A pause that ends too late is not begun.
+    server_.answers = {http(503, "")};
+    EXPECT_FALSE(askAnew(request).has_value());
+    EXPECT_EQ(server_.requests.size(), 1u);
+    EXPECT_TRUE(clock_.waits.empty());
+    clock_.now = request.untilMs;
+    EXPECT_FALSE(askAnew(request).has_value());
+    EXPECT_TRUE(server_.requests.empty()) << "nothing is sent when it is too late";
+}
+
+TEST_F(LlmProviderTest, TheReplyMayBeAsLongAsTheSettingsSay) {
+    options_.maxTokens = 8192;
+    server_.answers = {http(200, kGood)};
+    for (const auto& [wanted, sent] : {std::pair(0, 8192), std::pair(512, 512)}) {
+        LlmRequest request = plainRequest();
+        request.maxTokens = wanted;
+        ASSERT_TRUE(askAnew(request).has_value());
+        EXPECT_EQ(server_.body(0)["max_tokens"], sent);
+    }
+}
+
 TEST_F(LlmProviderTest, AStreamThatStallsFails) {
     options_.stallS = 1;
     const std::string begun = "HTTP/1.1 200 X\r\nContent-Type: text/event-stream\r\n\r\n";

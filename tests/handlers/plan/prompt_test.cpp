@@ -77,6 +77,9 @@ TEST(Prompt, HoldsWhatAnEngineerNeeds) {
                              "2 more",
                              "\"edit\"",
                              "\"look\"",
+                             "float ts_sqrt(float",
+                             "void tinsmith_feature(",
+                             "int tinsmith_decide(",
                              "instructions: conv1d"}) {
         EXPECT_NE(text.find(part), std::string::npos) << part;
     }

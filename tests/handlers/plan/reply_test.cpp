@@ -112,6 +112,9 @@ TEST(Edit, PointersAndMergePatches) {
         {R"({"/quantization":null})", "/quantization", Json()},
         {R"({"/network/4":null})", "/network/4/layer", "flatten"},
         {R"({"/quantization":{"calibration":"mse"}})", "/quantization/calibration", "mse"},
+        // All places mean the plan as it was, whatever is taken out before them.
+        {R"({"/network/3":null,"/network/4":null})", "/network/3/layer", "flatten"},
+        {R"({"/network/0":null,"/network/2/filters":24})", "/network/1/filters", 24},
     };
     for (const Case& c : cases) {
         const auto plan = edited(examplePlan(), Json::parse(c.edit));

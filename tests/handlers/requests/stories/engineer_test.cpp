@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "handlers/plan/plan.hpp"
+#include "handlers/requests/report_text.hpp"
 #include "tests/handlers/requests/stories/story.hpp"
 
 namespace tinsmith {
@@ -170,6 +171,28 @@ TEST(Engineer, ItsShareOfTheBudgetEnds) {
     EXPECT_TRUE(back) << "the search had no turn after " << theirs << " plans of the model";
 }
 
+// It takes long to answer, and does not answer with a plan.
+TEST(Engineer, ItsAnswersAreNotWaitedForBeyondItsShare) {
+    Engineer story;
+    const std::int64_t begin = story.fake.clock.steadyMs();
+    story.fake.llm.onRequest = [&](std::size_t n) {
+        const std::int64_t now = story.fake.clock.steadyMs() - begin;
+        EXPECT_LT(now, 36'000) << "asked for the " << n + 1 << "th time";
+        EXPECT_EQ(story.fake.llm.requests[n].untilMs - begin, 48'000) << "four fifths";
+        story.fake.clock.advance(15'000);
+        if (n % 2 == 0)
+            story.say({{"look", "groups"}});
+        else
+            story.fake.llm.say("train harder");
+    };
+    Json request = regenerate();
+    request.erase("target");
+    request["budget"] = {{"minutes", 1}, {"llm_calls", 100}};
+    const Json job = story.run("regenerate", request);
+    ASSERT_EQ(job["state"], "succeeded") << job.dump();
+    EXPECT_EQ(story.fake.llm.requests.size(), 3U);
+}
+
 TEST(Engineer, EditsLooksAndFactsMakeAConversation) {
     Engineer story;
     story.say({{"look", "groups"}, {"reason", "are they alike?"}});
@@ -193,7 +216,7 @@ TEST(Engineer, EditsLooksAndFactsMakeAConversation) {
     const Json report = story.report(job);
     EXPECT_EQ(report["calls"].size(), 3U);
     EXPECT_EQ(report["calls"][0]["verdict"], "look");
-    EXPECT_EQ(report["calls"][2]["verdict"], "edit");
+    EXPECT_TRUE(report["calls"][2]["verdict"].get<std::string>().starts_with("edit of "));
     EXPECT_EQ(report["looks"].size(), 1U);
     EXPECT_EQ(report["attempts"].back()["reason"], "wider");
     EXPECT_EQ(report["attempts"].back()["plan"]["network"][0]["units"], 96);
@@ -216,6 +239,10 @@ TEST(Engineer, ARepairIsAskedForOnceWithTheFault) {
     ASSERT_EQ(story.fake.llm.requests.size(), 2U);
     const std::string repair = story.fake.llm.requests[1].messages.back().content;
     EXPECT_NE(repair.find("/network"), std::string::npos) << repair;
+    const auto& compact = story.fake.llm.requests[1].compact;
+    ASSERT_EQ(compact.size(), 4U);
+    EXPECT_LE(compact[2].content.size() + compact[3].content.size(), 1000U);
+    EXPECT_NE(compact[3].content.find("Send the whole answer again"), std::string::npos);
     EXPECT_EQ(story.events("reply").size(), 1U);
 }
 
@@ -399,6 +426,17 @@ TEST(Person, AWholePlanIsTrainedAsItIsAndNobodyIsAsked) {
     EXPECT_EQ(job["result"]["origin"]["planner"], "asker");
 }
 
+TEST(Person, APlanThatCannotBeTrainedSaysWhy) {
+    Engineer story;
+    story.stages.fails = [](const Json&) { return true; };
+    Json request = regenerate();
+    request["plan"] = planWith(90);
+    const Json job = story.run("regenerate", request);
+    EXPECT_EQ(job["state"], "failed");
+    EXPECT_EQ(job["error"]["code"], "bad_data") << job["error"].dump();
+    EXPECT_EQ(job["error"]["message"], "no plan could be trained: it cannot be done");
+}
+
 TEST(Person, APlanThatCannotBeIsRefusedWithItsPlace) {
     for (const auto& [fixed, path] : std::vector<std::pair<Json, std::string>>{
              {{{"training", {{"epochs", 0}}}}, "/plan/training/epochs"},
@@ -441,10 +479,15 @@ TEST(RetrainRecipe, TheModelsIsUsedForContinuedWeights) {
     EXPECT_EQ(result["origin"]["weights"], "continued");
     EXPECT_EQ(result["origin"]["recipe"]["from"], "scripted");
     EXPECT_EQ(result["origin"]["recipe"]["reason"], "small steps");
+    const Json recipe = story.report(story.fake.journal.records.at({"job", "j-2"}))["recipes"][0];
+    EXPECT_EQ(recipe["reason"], "small steps") << recipe.dump();
+    EXPECT_EQ(recipe["recipe"]["batch_size"], 7);
     EXPECT_EQ(story.stages.trained.back()["plan"]["training"]["batch_size"], 7);
     EXPECT_NE(story.prompt(0).find("mind the new pump"), std::string::npos);
     EXPECT_NE(story.prompt(0).find("nothing that the card shows"), std::string::npos);
     EXPECT_EQ(story.prompt(0).find("secret of the test part"), std::string::npos);
+    const Json schema = story.fake.llm.requests.at(0).schema;
+    EXPECT_TRUE(schema["properties"]["training"]["properties"].contains("epochs")) << schema;
     const auto& compact = story.fake.llm.requests.at(0).compact;
     ASSERT_EQ(compact.size(), 2U);
     EXPECT_NE(compact[1].content.find("left out here"), std::string::npos) << compact[1].content;
@@ -517,7 +560,18 @@ TEST(RequantizeRecipe, TheModelsAreTriedAfterItsOwnAndBeforeTheUsualOnes) {
     ASSERT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(job["result"]["plan"]["quantization"]["percentile"], 97.5);
     EXPECT_EQ(job["result"]["origin"]["recipes"][1]["recipe"]["percentile"], 97.5);
+    const Json report = story.report(job);
+    EXPECT_EQ(report["recipes"][0]["from"], "scripted") << report["recipes"].dump();
+    EXPECT_EQ(report["recipes"][0]["reason"], "tails");
+    EXPECT_EQ(report["recipes"][2]["recipe"]["percentile"], 97.5);
+    EXPECT_EQ(report["recipes"][2]["accuracy"], 0.99);
+    const std::string markdown = reportMarkdown(report);
+    EXPECT_NE(markdown.find("> tails"), std::string::npos) << markdown;
+    EXPECT_NE(markdown.find("99.0 % on validation"), std::string::npos) << markdown;
     EXPECT_EQ(story.fake.llm.requests.at(0).compact.size(), 2U) << "there is no short form";
+    const Json schema = story.fake.llm.requests.at(0).schema;
+    EXPECT_TRUE(schema["properties"]["recipes"]["items"]["properties"].contains("calibration"))
+        << schema;
 }
 
 TEST(RequantizeRecipe, SilenceAndFailuresLeaveTheOthers) {

@@ -117,6 +117,24 @@ TEST(Report, PromptsAndRepliesAreThereByDigestAndNothingElseIs) {
     EXPECT_EQ(weights.error().code, Code::bad_path);
 }
 
+// Whether a language model is there may change between a job and its replay.
+TEST(Replay, GoesByTheModelsThatThereWere) {
+    Recorded gone;
+    gone.fake.llm.always = false;
+    ASSERT_FALSE(gone.fake.llm.configured());
+    const Json with = gone.replay();
+    EXPECT_EQ(with["result"]["same"], true) << with.dump(1);
+    Story come;
+    ASSERT_EQ(come.run("regenerate", regenerate())["state"], "succeeded");
+    come.fake.llm.always = true;
+    const Json request = {{"id", "r-2"}, {"action", "replay"}, {"job", "j-1"}};
+    ASSERT_TRUE(come.fake.journal.commit({come.jobs->admitReplay("j-2", "ann", request, "j-1")}));
+    come.jobs->start("j-2");
+    come.settle("j-2");
+    const Json without = come.fake.journal.records.at({"job", "j-2"});
+    EXPECT_EQ(without["result"]["same"], true) << without.dump(1);
+}
+
 TEST(Replay, ComesToTheSameAndTouchesNothing) {
     Recorded story;
     const auto before = story.fake.journal.records;

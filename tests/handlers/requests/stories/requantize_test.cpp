@@ -77,6 +77,7 @@ TEST(Requantize, OfEqualAccuracyAgreementDecidesAndThenTheOwnRecipeStays) {
 
 TEST(Requantize, ARecipeInTheRequestIsTheOnlyOne) {
     Made story;
+    EXPECT_TRUE(story.requantize({{"recipe", {{"calibration", "mse"}}}}, "j-9").contains("report"));
     const Json recipe = {{"calibration", "percentile"},
                          {"percentile", 99.5},
                          {"per_channel", false},
