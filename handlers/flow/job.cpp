@@ -38,7 +38,8 @@ bool endsJob(const Error& error) {
 
 // What a replay takes from the recording instead of doing it again.
 bool Job::isTakenOver(const Step& recorded, Weight weight, bool sameMachine) {
-    const bool trains = recorded.name == "train" || recorded.name == "fit";
+    const bool trains =
+        recorded.name == "train" || recorded.name == "fit" || recorded.name == "fine-tune";
     return weight == Weight::light || (trains && !sameMachine);
 }
 

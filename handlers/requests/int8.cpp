@@ -111,9 +111,15 @@ Result<std::filesystem::path> restoreNetwork(Job& job, const Json& network) {
 Task<Result<Json>> quantize(Job& job, Goal goal, Json plan, Json network) {
     const Json inputs = {
         {"plan", plan}, {"weights", network.value("weights", "")}, {"data", goal.data}};
+    const std::string step = int8Step(plan, "quantize");
     Result<Json> quantized =
-        co_await job.step("quantize", inputs, runQuantize(job, goal, plan, network), Weight::heavy);
+        co_await job.step(step, inputs, runQuantize(job, goal, plan, network), Weight::heavy);
     co_return quantized;
+}
+
+std::string int8Step(const Json& plan, const std::string& usual) {
+    const Json recipe = plan.value("quantization", Json::object());
+    return recipe.value("fine_tune_epochs", 0) > 0 ? "fine-tune" : usual;
 }
 
 }  // namespace tinsmith

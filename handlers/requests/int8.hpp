@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 
 #include "handlers/flow/job.hpp"
 #include "handlers/requests/goal.hpp"
@@ -20,6 +21,10 @@ Task<Result<Json>> toInt8(Job& job, Goal goal, Json plan, std::filesystem::path 
 // (artefact),"parts":{"validation","test"},"outputs":{"validation","test"} (artefacts of the int8
 // outputs), …}. `network` is what fit returned.
 Task<Result<Json>> quantize(Job& job, Goal goal, Json plan, Json network);
+
+// What a step that does either is called: `usual`, or "fine-tune" where the recipe trains, for a
+// replay on another type of machine takes over what was trained.
+std::string int8Step(const Json& plan, const std::string& usual);
 
 // Lays what fit returned into the job's folder `network` again, as the stages read it.
 [[nodiscard]] Result<std::filesystem::path> restoreNetwork(Job& job, const Json& network);

@@ -51,8 +51,9 @@ Task<Result<RecipeTrial>> tryRecipe(Job& job, Goal goal, RecipeSearch search, Qu
                          {"weights", search.network.value("weights", "")},
                          {"data", goal.data},
                          {"seed", goal.seed}};
+    const std::string step = int8Step(plan, "recipe");
     Result<Json> result = co_await job.step(
-        "recipe", inputs, runRecipe(job, goal, plan, search.network, at), Weight::heavy);
+        step, inputs, runRecipe(job, goal, plan, search.network, at), Weight::heavy);
     if (!result) co_return std::unexpected(result.error());
     RecipeTrial trial;
     trial.recipe = recipe;

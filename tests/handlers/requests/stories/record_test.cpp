@@ -188,6 +188,25 @@ TEST(Replay, OnAnotherMachineTheRecordedWeightsAreUsed) {
     EXPECT_GT(story.stages.runs["quantize"], 1);
 }
 
+TEST(Replay, OnAnotherMachineWhatWasFineTunedIsTakenOver) {
+    Story story;
+    story.fake.settings.machine = "a processor";
+    ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+    const Json recipe = {{"calibration", "mse"}, {"fine_tune_epochs", 2}};
+    const Json wanted = {{"id", "r-2"}, {"model", "m"}, {"recipe", recipe}};
+    ASSERT_EQ(story.run("requantize", wanted, "j-2")["state"], "succeeded");
+    ASSERT_FALSE(story.stages.fineTuned.empty());
+    const std::size_t tuned = story.stages.fineTuned.size();
+    story.fake.settings.machine = "another processor";
+    const Json request = {{"id", "r-3"}, {"action", "replay"}, {"job", "j-2"}};
+    ASSERT_TRUE(story.fake.journal.commit({story.jobs->admitReplay("j-3", "ann", request, "j-2")}));
+    story.jobs->start("j-3");
+    story.settle("j-3");
+    const Json job = story.fake.journal.records.at({"job", "j-3"});
+    EXPECT_EQ(job["result"]["same"], true) << job.dump(1);
+    EXPECT_EQ(story.stages.fineTuned.size(), tuned) << "it was trained again";
+}
+
 TEST(Replay, OfWhatFailedFailsAlike) {
     Story story;
     story.stages.preflightError = {{"code", "preflight_failed"}, {"message", "m"}, {"hint", "h"}};
