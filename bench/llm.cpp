@@ -141,6 +141,12 @@ void keepReport(const std::filesystem::path& folder, const Path& path, int numbe
     if (!std::filesystem::exists(file)) throw std::runtime_error("cannot write " + file.string());
 }
 
+double secondsOf(const Path& path) {
+    double seconds = 0;
+    for (const Outcome& each : path.outcomes) seconds += each.whole;
+    return seconds;
+}
+
 // Whether enough tasks ended right.
 bool printAll(const Path& path) {
     int right = 0;
@@ -149,14 +155,12 @@ bool printAll(const Path& path) {
     double sum = 0;
     int kept = 0;
     double worst = 0;
-    double seconds = 0;
     std::int64_t tokens = 0;
     std::map<std::string, int> ways;
     for (const Outcome& each : path.outcomes) {
         right += each.right ? 1 : 0;
         calls += each.calls;
         tokens += each.tokens;
-        seconds += each.whole;
         kept += each.planned <= each.budget ? 1 : 0;
         worst = std::max(worst, each.planned / each.budget);
         models += each.accuracy >= 0 ? 1 : 0;
@@ -167,7 +171,7 @@ bool printAll(const Path& path) {
     std::printf("\n%s: %d of %d ended right", nameOf(path.engineer).c_str(), right, all);
     if (models > 0) std::printf(", mean test accuracy %.4f of %d models", sum / models, models);
     std::printf(", %d calls, %lld tokens, %.0f s\n", calls, static_cast<long long>(tokens),
-                seconds);
+                secondsOf(path));
     for (const auto& [planner, count] : ways)
         std::printf("%d models by the plan of %s\n", count, planner.c_str());
     std::printf("%d of %d kept their budget, final fit included; the worst took %.0f %% of it\n",
@@ -240,10 +244,8 @@ void llm(const Options& options) {
     bool quick = true;
     for (const Path& path : paths) {
         enough = printAll(path) && enough;
-        if (wish.minutes > 0) continue;
-        double seconds = 0;
-        for (const Outcome& each : path.outcomes) seconds += each.whole;
-        quick = quick && seconds <= kMostSeconds * wish.seeds * wish.repeat;
+        const bool inTime = secondsOf(path) <= kMostSeconds * wish.seeds * wish.repeat;
+        quick = quick && (wish.minutes > 0 || inTime);
     }
     for (auto path = std::next(paths.begin()); path != paths.end(); ++path)
         better = printComparison(paths.front(), *path) && better;

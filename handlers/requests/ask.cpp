@@ -114,8 +114,7 @@ Task<Result<Answer>> askModel(Job& job, Goal goal, Spent& spent, Question questi
     if (question.compact) request.compact = chat(*question.compact, question.more, kBriefReply);
     request.schema = question.schema;
     request.schemaName = question.schemaName;
-    const auto lastMs =
-        static_cast<std::int64_t>(kAnswerShare * static_cast<double>(goal.budgetMs));
+    const std::int64_t lastMs = msOfBudget(goal, kAnswerShare);
     request.untilMs =
         job.world().clock.steadyMs() + std::max<std::int64_t>(1, lastMs - job.consumedMs());
     const Json inputs = {{"messages", messagesJson(request.messages)}};

@@ -30,10 +30,6 @@ constexpr double kQuickShare = 0.35;
 // Points that a quick look may lie behind the best and still deserve a whole training.
 constexpr double kPromising = 0.04;
 
-std::int64_t modelUntilMs(const Goal& goal) {
-    return static_cast<std::int64_t>(kModelShare * static_cast<double>(goal.budgetMs));
-}
-
 std::optional<std::size_t> bestAttempt(const Goal& goal, const Books& books) {
     const Candidate* best = bestOf(books, goal);
     if (best == nullptr) return std::nullopt;
@@ -182,7 +178,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
             const Status looked = co_await takeLook(job, goal, talk, reply->json);
             if (looked) {
                 noteVerdict(job, "look");
-                if (job.consumedMs() >= modelUntilMs(goal)) {
+                if (job.consumedMs() >= msOfBudget(goal, kModelShare)) {
                     co_return fail(Code::budget_spent, "its share of the budget is spent");
                 }
                 asking = question(job, goal, books, talk);
@@ -216,7 +212,8 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
         noteVerdict(job, "useless: " + fault.message);
         job.event("reply", "the language model's reply is of no use: " + fault.message,
                   tinsmith::toJson(fault));
-        if (repaired || job.consumedMs() >= modelUntilMs(goal)) co_return std::unexpected(fault);
+        if (repaired || job.consumedMs() >= msOfBudget(goal, kModelShare))
+            co_return std::unexpected(fault);
         repaired = true;
         asking->more = {{"assistant", cutText(answer->text, plan::kMaxReply)},
                         plan::repairMessage(fault)};
@@ -225,7 +222,7 @@ Task<Result<Proposal>> propose(Job& job, Goal goal, const Books& books, Conversa
 
 Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) {
     const std::string name = job.world().llm.model();
-    const std::int64_t untilMs = modelUntilMs(goal);
+    const std::int64_t untilMs = msOfBudget(goal, kModelShare);
     int useless = 0;
     int idle = 0;
     while (useless < kUselessReplies && idle < mostIdle(goal, books) &&

@@ -96,6 +96,10 @@ plan::SearchInput Goal::searchInput() const {
     return input;
 }
 
+std::int64_t msOfBudget(const Goal& goal, double share) {
+    return static_cast<std::int64_t>(share * static_cast<double>(goal.budgetMs));
+}
+
 Json toJson(const Goal& goal) {
     const plan::BoardLimits& limits = goal.limits;
     return {{"model", goal.model},

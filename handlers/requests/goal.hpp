@@ -34,6 +34,9 @@ struct Goal {
     [[nodiscard]] plan::SearchInput searchInput() const;
 };
 
+// A share of its budget, in ms.
+std::int64_t msOfBudget(const Goal& goal, double share);
+
 Json toJson(const Goal& goal);
 Goal goalFromJson(const Json& json);
 

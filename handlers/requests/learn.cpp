@@ -104,8 +104,7 @@ Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
     Books books;
     Conversation talk;
     if (asksModel(goal)) {
-        const auto share =
-            static_cast<std::int64_t>(kFirstShare * static_cast<double>(goal.budgetMs));
+        const std::int64_t share = msOfBudget(goal, kFirstShare);
         const Status begun = co_await followSearch(job, goal, books, share);
         if (!begun) co_return std::unexpected(begun.error());
         const Status followed = co_await followModel(job, goal, books, talk);

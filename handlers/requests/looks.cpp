@@ -166,13 +166,14 @@ Task<Status> confirmBest(Job& job, Goal goal, Books& books) {
 }
 
 bool timeToCompare(const Job& job, const Goal& goal, const Books& books) {
-    const std::vector<std::size_t> plans = leaders(books, goal);
-    if (books.shared > 0 || plans.size() < 2) return false;
+    if (books.shared > 0) return false;
+    const std::vector<std::size_t> plans = leaders(books, goal);  // the best one first
+    if (plans.size() < 2) return false;
     const auto lookMs = [&](std::size_t plan) { return books.candidates[plan].trialMs(); };
     std::int64_t round = 0;
     for (const std::size_t plan : plans) round += lookMs(plan);
     const std::int64_t left = goal.budgetMs - job.consumedMs() - fitMs(goal, books);
-    const std::int64_t variation = bestOf(books, goal)->trialMs();
+    const std::int64_t variation = lookMs(plans[0]);
     return left > lookMs(plans[0]) + lookMs(plans[1]) && left < variation + round;
 }
 

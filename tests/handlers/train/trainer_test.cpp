@@ -105,6 +105,14 @@ double probabilityAt(const FloatNetwork& network, float value) {
     return 1 / (1 + std::exp(logits[0] - logits[1]));
 }
 
+void trainLevels(const Folder& folder, const Json& training) {
+    const Json input = {{"dataset", "levels.tsd"},
+                        {"plan", levelPlan(training)},
+                        {"seed", 2},
+                        {"early_stopping", false}};
+    EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+}
+
 struct Trained {
     Json output;
     std::string files;  // every byte that counts
@@ -157,11 +165,7 @@ TEST(Trainer, BalancesClassesThatOverlap) {
     const Folder folder;
     ASSERT_TRUE(dataset::save(folder.path() / "levels.tsd", levels(1.5f, 8)));
     const auto recallOfSeldom = [&](const char* balance) {
-        const Json input = {{"dataset", "levels.tsd"},
-                            {"plan", levelPlan({{"balance", balance}})},
-                            {"seed", 2},
-                            {"early_stopping", false}};
-        EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+        trainLevels(folder, {{"balance", balance}});
         return folder.output()["validation"]["per_class"][1].get<double>();
     };
     EXPECT_LT(recallOfSeldom("none"), 0.4);
@@ -176,11 +180,7 @@ TEST(Trainer, MixBlendsWindowsAndTheirLabels) {
     const Folder folder;
     ASSERT_TRUE(dataset::save(folder.path() / "levels.tsd", levels(0.01f, 50)));
     const auto probabilities = [&](const Json& augment) {
-        const Json input = {{"dataset", "levels.tsd"},
-                            {"plan", levelPlan({{"augment", augment}})},
-                            {"seed", 2},
-                            {"early_stopping", false}};
-        EXPECT_EQ(folder.run(TINSMITH_TRAIN, input), 0) << folder.output().dump();
+        trainLevels(folder, {{"augment", augment}});
         const auto network = load(folder.path() / "network");
         EXPECT_TRUE(network);
         return std::pair(probabilityAt(*network, 0.5f), probabilityAt(*network, 1.0f));

@@ -32,6 +32,14 @@ struct Looks : Story {
     static Json taken(const Json& job) { return job["result"]["plan"]["network"]; }
 };
 
+// Without a target, so that the whole budget is used.
+Json within(int seconds) {
+    Json request = regenerate();
+    request.erase("target");
+    request["budget"]["minutes"] = seconds / 60.0;
+    return request;
+}
+
 TEST(Looks, AReachedTargetIsConfirmedWhereGroupsAreFew) {
     Looks few(2);
     const Json job = few.run("regenerate", regenerate());
@@ -111,10 +119,7 @@ TEST(Looks, PlansAreComparedOnTheCutsThatAllOfThemHad) {
             if (fold == 0) return first ? 0.92 : 0.93;
             return fold == 2 ? 0.5 : first ? 0.92 : 0.7;
         };
-        Json request = regenerate();
-        request.erase("target");
-        request["budget"]["minutes"] = seconds / 60.0;
-        const Json job = story.run("regenerate", request);
+        const Json job = story.run("regenerate", within(seconds));
         ASSERT_EQ(job["state"], "succeeded") << job.dump();
         const std::vector<int> cuts = story.cuts();
         if (std::ranges::count(cuts, 2) == 0) continue;
@@ -137,10 +142,7 @@ TEST(Looks, VariationsLeaveTimeToCompareThePlansThatLead) {
             const bool first = plan["network"] == story.first();
             return first ? 0.92 : fold == 0 ? 0.93 : 0.7;
         };
-        Json request = regenerate();
-        request.erase("target");
-        request["budget"]["minutes"] = seconds / 60.0;
-        const Json job = story.run("regenerate", request);
+        const Json job = story.run("regenerate", within(seconds));
         ASSERT_EQ(job["state"], "succeeded") << job.dump();
         const std::vector<int> cuts = story.cuts();
         const auto firsts = std::ranges::count(cuts, 0);

@@ -12,6 +12,15 @@ namespace {
 using testing::regenerate;
 using testing::Story;
 
+// The record of job `id`, which replays `job`.
+Json replayed(Story& story, const std::string& job, const std::string& id) {
+    const Json request = {{"id", "r-" + id}, {"action", "replay"}, {"job", job}};
+    EXPECT_TRUE(story.fake.journal.commit({story.jobs->admitReplay(id, "ann", request, job)}));
+    story.jobs->start(id);
+    story.settle(id);
+    return story.fake.journal.records.at({"job", id});
+}
+
 struct Recorded : Story {
     Recorded() {
         fake.settings.machine = "a processor";
@@ -28,13 +37,7 @@ struct Recorded : Story {
     Context context() {
         return {fake.world, *jobs, *fleet, [] { return Json(); }};
     }
-    Json replay(const std::string& id = "j-2") {
-        const Json request = {{"id", "r-2"}, {"action", "replay"}, {"job", "j-1"}};
-        EXPECT_TRUE(fake.journal.commit({jobs->admitReplay(id, "ann", request, "j-1")}));
-        jobs->start(id);
-        settle(id);
-        return fake.journal.records.at({"job", id});
-    }
+    Json replay(const std::string& id = "j-2") { return replayed(*this, "j-1", id); }
     Json job;
 };
 
@@ -127,11 +130,7 @@ TEST(Replay, GoesByTheModelsThatThereWere) {
     Story come;
     ASSERT_EQ(come.run("regenerate", regenerate())["state"], "succeeded");
     come.fake.llm.always = true;
-    const Json request = {{"id", "r-2"}, {"action", "replay"}, {"job", "j-1"}};
-    ASSERT_TRUE(come.fake.journal.commit({come.jobs->admitReplay("j-2", "ann", request, "j-1")}));
-    come.jobs->start("j-2");
-    come.settle("j-2");
-    const Json without = come.fake.journal.records.at({"job", "j-2"});
+    const Json without = replayed(come, "j-1", "j-2");
     EXPECT_EQ(without["result"]["same"], true) << without.dump(1);
 }
 
@@ -198,11 +197,7 @@ TEST(Replay, OnAnotherMachineWhatWasFineTunedIsTakenOver) {
     ASSERT_FALSE(story.stages.fineTuned.empty());
     const std::size_t tuned = story.stages.fineTuned.size();
     story.fake.settings.machine = "another processor";
-    const Json request = {{"id", "r-3"}, {"action", "replay"}, {"job", "j-2"}};
-    ASSERT_TRUE(story.fake.journal.commit({story.jobs->admitReplay("j-3", "ann", request, "j-2")}));
-    story.jobs->start("j-3");
-    story.settle("j-3");
-    const Json job = story.fake.journal.records.at({"job", "j-3"});
+    const Json job = replayed(story, "j-2", "j-3");
     EXPECT_EQ(job["result"]["same"], true) << job.dump(1);
     EXPECT_EQ(story.stages.fineTuned.size(), tuned) << "it was trained again";
 }
@@ -211,11 +206,7 @@ TEST(Replay, OfWhatFailedFailsAlike) {
     Story story;
     story.stages.preflightError = {{"code", "preflight_failed"}, {"message", "m"}, {"hint", "h"}};
     ASSERT_EQ(story.run("regenerate", regenerate())["state"], "failed");
-    const Json request = {{"id", "r-2"}, {"action", "replay"}, {"job", "j-1"}};
-    ASSERT_TRUE(story.fake.journal.commit({story.jobs->admitReplay("j-2", "ann", request, "j-1")}));
-    story.jobs->start("j-2");
-    story.settle("j-2");
-    const Json job = story.fake.journal.records.at({"job", "j-2"});
+    const Json job = replayed(story, "j-1", "j-2");
     EXPECT_EQ(job["state"], "succeeded") << job.dump();
     EXPECT_EQ(job["result"]["same"], true);
     std::set<std::string> names;
