@@ -23,7 +23,8 @@ constexpr Benchmark kBenchmarks[] = {
     {"host", "windows a second through the int8 reference models on the gateway", false,
      bench::host},
     {"accuracy",
-     "[--seeds N] [--only NAME]: test accuracy on the recordings; a mean below its aim is an error",
+     "[--seeds N] [--only NAME]: test accuracy on the recordings; a mean below its aim or a job "
+     "above ten minutes is an error",
      false, bench::accuracy},
     {"llm",
      "[--engineer none|good|format|interfaces|runaway|lazy|stubborn|URL MODEL, once or more] "

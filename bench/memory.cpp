@@ -1,6 +1,5 @@
 // What the daemon costs while nobody asks for anything: resident memory, and how often the kernel
 // lets it run.
-#include <fstream>
 #include <stdexcept>
 
 #include "bench/bench.hpp"
