@@ -25,7 +25,8 @@ struct Seen {
     int turn = 0;     // plans of its own that are listed
     int refused = 0;  // of them, not trained
     bool looked = false;
-    Json best;  // the leading plan; null where there is none
+    bool worn = false;  // the task is about something on a person's body
+    Json best;          // the leading plan; null where there is none
 };
 
 double numberAfter(const std::string& text, const std::string& pattern, double otherwise,
@@ -48,6 +49,12 @@ Seen read(const std::string& prompt) {
     if (windows != std::string::npos) {
         seen.trainWindows = static_cast<int>(
             numberAfter(prompt.substr(windows, 3000), R"re("total":(\d+))re", 1000));
+    }
+    const std::size_t task = prompt.find("<task>");
+    const std::size_t taskEnd = prompt.find("</task>", task);
+    if (task != std::string::npos && taskEnd != std::string::npos) {
+        seen.worn = std::regex_search(prompt.substr(task, taskEnd - task),
+                                      std::regex("watch|wrist|worn|wear|body"));
     }
     seen.looked = prompt.find("{\"look\":\"groups\"}\n<data>") != std::string::npos;
     const std::size_t list = prompt.rfind("Attempts so far");
@@ -86,6 +93,12 @@ Json dense(int units) {
 Json conv1d(int filters, int kernel) {
     return {{"layer", "conv1d"}, {"filters", filters}, {"kernel", kernel}, {"batch_norm", true}};
 }
+Json dropout(double rate) {
+    return {{"layer", "dropout"}, {"rate", rate}};
+}
+int scaled(int count, double wider) {
+    return std::max(2, static_cast<int>(count * wider));
+}
 Json conv2d(int filters) {
     return {{"layer", "conv2d"}, {"filters", filters}, {"kernel", {3, 3}}, {"batch_norm", true}};
 }
@@ -95,14 +108,15 @@ Json pyramid(std::initializer_list<int> filters, double wider) {
     Json network = Json::array({{{"layer", "image"}, {"channels", 1}}});
     for (const int each : filters) {
         if (network.size() > 1) network.push_back(pool(2));
-        network.push_back(conv2d(std::max(2, static_cast<int>(each * wider))));
+        network.push_back(conv2d(scaled(each, wider)));
     }
     return network;
 }
 
-Json training(int epochs, double rate, const Json& augment) {
+Json training(const Seen& seen, int epochs, double rate, const Json& augment) {
+    const int batch = seen.trainWindows < 400 ? 16 : seen.trainWindows < 2000 ? 32 : 64;
     Json json = {{"epochs", epochs},
-                 {"batch_size", 32},
+                 {"batch_size", batch},
                  {"learning_rate", rate},
                  {"weight_decay", 0.0005},
                  {"balance", "weights"}};
@@ -115,36 +129,42 @@ int epochsFor(const Seen& seen, int windows, int least, int most) {
     return std::clamp(windows / std::max(1, seen.trainWindows), least, most);
 }
 
-Json planForValues(double wider) {
-    const int units = std::max(2, static_cast<int>(16 * wider));
+Json planForValues(const Seen& seen, double wider) {
     return {{"features", Json::array({{{"block", "raw"}}})},
-            {"network", Json::array({layer("flatten"), dense(units)})},
-            {"training", training(40, 0.01, Json::object())}};
+            {"network", Json::array({layer("flatten"), dense(scaled(16, wider))})},
+            {"training", training(seen, 40, 0.01, Json::object())}};
 }
 
-Json planForSlow(double wider) {
-    const int units = std::max(4, static_cast<int>(48 * wider));
-    return {{"features", Json::array({{{"block", "statistics"}}})},
-            {"network", Json::array({dense(units), dense(units / 2)})},
-            {"training", training(80, 0.004, Json::object())}};
+// Levels count, and they drift.
+Json planForSlow(const Seen& seen, double wider) {
+    const auto filters = [&](int count) { return scaled(count, wider); };
+    const Json augment = {{"noise", 0.1}, {"shift", seen.length / 2}};
+    return {{"features", Json::array({{{"block", "raw"}}})},
+            {"network",
+             Json::array({conv1d(filters(16), 5), pool(2), conv1d(filters(32), 5), pool(2),
+                          conv1d(filters(32), 3), layer("global_average_pool"), dropout(0.3)})},
+            {"training", training(seen, epochsFor(seen, 90000, 20, 80), 0.01, augment)}};
 }
 
 Json planForWaves(const Seen& seen, double wider) {
-    const auto filters = [&](int count) { return std::max(2, static_cast<int>(count * wider)); };
+    const auto filters = [&](int count) { return scaled(count, wider); };
     const bool axes = seen.channels == 3;
-    Json augment = {{"noise", 0.02}, {"scale", 0.1}, {"time_warp", 0.1}};
+    // A watch sits askew on every wrist; a machine keeps its place, and its speed varies.
+    Json augment = {{"time_warp", seen.worn ? 0.1 : 0.2}};
+    if (axes && seen.worn) augment["rotate"] = 15;
     // A stroke or a gesture begins where it begins.
-    if (seen.rate > 0) augment["shift"] = seen.length / 4;
-    if (axes) augment["rotate"] = 10;
+    augment["shift"] = seen.length / (seen.rate > 0 ? 2 : 8);
+    Json first = conv1d(filters(16), 5);
+    if (seen.length >= 128) first["stride"] = 2;
+    Json network =
+        Json::array({first, pool(2), conv1d(filters(32), 5), pool(2), conv1d(filters(48), 3)});
+    if (seen.length >= 64) network.push_back(pool(2));
+    network.push_back(conv1d(filters(48), 3));
+    network.push_back(layer("global_average_pool"));
+    network.push_back(dropout(0.3));
     return {{"features", Json::array({{{"block", "raw"}, {"magnitude", axes}}})},
-            {"network", Json::array({conv1d(filters(16), 5),
-                                     pool(2),
-                                     conv1d(filters(24), 5),
-                                     pool(2),
-                                     conv1d(filters(32), 3),
-                                     layer("global_average_pool"),
-                                     {{"layer", "dropout"}, {"rate", 0.2}}})},
-            {"training", training(epochsFor(seen, 90000, 15, 80), 0.004, augment)}};
+            {"network", network},
+            {"training", training(seen, epochsFor(seen, 90000, 20, 80), 0.01, augment)}};
 }
 
 int powerOfTwoNear(double value) {
@@ -162,31 +182,36 @@ Json planForSound(const Seen& seen, double wider) {
          Json::array(
              {{{"block", "mel"}, {"fft", fft}, {"hop", hop}, {"bands", 32}, {"level", "max"}}})},
         {"network", network},
-        {"training", training(epochsFor(seen, 45000, 5, 60), 0.004, augment)}};
+        {"training", training(seen, epochsFor(seen, 45000, 5, 60), 0.004, augment)}};
 }
 
 Json planForPicture(const Seen& seen, double wider) {
     const double shrink = std::min(1.0, 32.0 / std::max(seen.rows, seen.columns));
-    Json network = pyramid({16, 32, 48}, wider);
-    network.push_back(pool(2));
-    network.push_back(layer("flatten"));
-    network.push_back({{"layer", "dropout"}, {"rate", 0.3}});
-    const Json augment = {{"shift_pixels", 1}, {"zoom", 0.1}};
+    // What was cut out and centred keeps its place; in a photograph it lies anywhere.
+    const bool photograph = seen.channels == 3 || shrink < 1;
+    Json network = photograph ? pyramid({16, 24, 48, 64}, wider) : pyramid({16, 32, 48}, wider);
+    network.push_back(layer(photograph ? "global_average_pool" : "flatten"));
+    network.push_back(dropout(photograph ? 0.2 : 0.6));
+    Json augment = Json::object();
+    if (photograph) augment = {{"shift_pixels", 2}, {"zoom", 0.15}, {"erase", 0.2}};
+    Json recipe =
+        training(seen, epochsFor(seen, photograph ? 60000 : 120000, 6, 60), 0.004, augment);
+    if (!photograph) recipe["weight_decay"] = 0.005;
     return {{"features", Json::array({{{"block", "image"},
                                        {"rows", std::lround(seen.rows * shrink)},
                                        {"columns", std::lround(seen.columns * shrink)},
                                        {"grey", true},
                                        {"normalise", "window"}}})},
             {"network", network},
-            {"training", training(epochsFor(seen, 90000, 6, 60), 0.004, augment)}};
+            {"training", recipe}};
 }
 
 Json planFor(const Seen& seen, double wider) {
     switch (kindOf(seen)) {
         case Kind::values:
-            return planForValues(wider);
+            return planForValues(seen, wider);
         case Kind::slow:
-            return planForSlow(wider);
+            return planForSlow(seen, wider);
         case Kind::sound:
             return planForSound(seen, wider);
         case Kind::picture:
@@ -228,12 +253,12 @@ std::string goodReply(const std::string& prompt) {
     Json reply;
     if (seen.turn <= seen.refused) {
         reply = wholePlan(seen, smaller, "What usually works for this kind of data.");
-    } else if (seen.turn - seen.refused == 1 && canEdit) {
-        reply = edit(seen, 2, 1, "The best so far, trained twice as long.");
-    } else if (seen.turn - seen.refused == 2) {
+    } else if (seen.turn - seen.refused == 1) {
         reply = wholePlan(seen, 1.5 * smaller, "A wider network of the same kind.");
-    } else if (seen.turn - seen.refused == 3 && canEdit) {
+    } else if (seen.turn - seen.refused == 2 && canEdit) {
         reply = edit(seen, 1.5, 0.5, "Smaller steps for longer.");
+    } else if (seen.turn - seen.refused == 3 && canEdit) {
+        reply = edit(seen, 2, 1, "The best so far, trained twice as long.");
     } else {
         reply = wholePlan(seen, (0.7 + 0.05 * seen.turn) * smaller,
                           "A smaller network: it may carry over better.");
