@@ -1,0 +1,179 @@
+// Real conversations, failed ones too, played again through whole jobs: the replies come from the
+// record, the search goes before them, and each is answered with what was measured. How each reply
+// is read is tested in tests/handlers/plan/conversations_test.cpp.
+//
+// What a record says of the job: "first_attempt", the number that the model's first plan had;
+// "limits"; and of a call "behind", where its plan came to less than the best, "attempt", what
+// became of its plan where it was not trained, and "in_job", where the job made something else of
+// it than the reader.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/handlers/requests/stories/story.hpp"
+
+namespace tinsmith {
+namespace {
+
+using testing::Story;
+
+constexpr std::int64_t kBudgetMinutes = 10;
+constexpr std::int64_t kTrialMs = 12'000;
+constexpr double kSearchsWorth = 0.7;
+
+// Those about plans.
+std::vector<Json> conversations() {
+    std::vector<Json> talks;
+    for (const auto& entry : std::filesystem::directory_iterator(
+             std::filesystem::path(TINSMITH_SOURCE_DIR) / "tests" / "conversations")) {
+        std::ifstream in(entry.path());
+        Json talk = Json::parse(in);
+        if (!talk.contains("asks")) talks.push_back(std::move(talk));
+    }
+    std::ranges::sort(talks, {}, [](const Json& talk) { return talk["name"].get<std::string>(); });
+    return talks;
+}
+
+std::vector<std::string> numbered(const char* what, int count) {
+    std::vector<std::string> names;
+    for (int i = 1; i <= count; ++i) names.push_back(what + std::to_string(i));
+    return names;
+}
+
+int numberBefore(const std::string& prompt, std::size_t at) {
+    return std::stoi(prompt.substr(prompt.rfind('\n', at) + 1));
+}
+
+// A job with a conversation's data, limits and replies.
+struct Talk : Story {
+    explicit Talk(Json recorded) : talk(std::move(recorded)) {
+        const Json& window = talk["window"];
+        Json& card = fake.journal.records[{"dataset", "toy"}]["card"];
+        card["channels"] = numbered("channel", window["channels"]);
+        card["classes"] = numbered("class", window["classes"]);
+        card["window"] = {{"length", window["length"]}, {"stride", window["length"]}};
+        card["rate_hz"] = window.value("rate_hz", Json());
+        fake.llm.always = true;
+        fake.llm.onRequest = [this](std::size_t n) {
+            if (n < talk["calls"].size()) fake.llm.say(replyTo(n));
+        };
+        stages.ofPlan = [this](const Json& plan) {
+            const auto [entry, fresh] = worth.try_emplace(plan.dump(), kSearchsWorth);
+            if (!fresh) return entry->second;
+            fake.clock.advance(kTrialMs);
+            const std::size_t calls = fake.llm.requests.size();
+            if (calls > 0 && calls <= talk["calls"].size()) {
+                const bool behind = talk["calls"][calls - 1].value("behind", false);
+                entry->second += behind ? -0.01 : 0.01 * static_cast<double>(calls);
+            }
+            return entry->second;
+        };
+    }
+
+    // As it was said, but for the number of the attempt that it edits: here the search has another
+    // number of attempts before the model's first one.
+    std::string replyTo(std::size_t n) {
+        const Json& call = talk["calls"][n];
+        std::string reply = call["reply"];
+        const int then = talk.value("first_attempt", 0);
+        const int number = call.value("of", 0);
+        if (then == 0 || number < then) return reply;
+        const std::string& prompt = fake.llm.requests[n].messages.back().content;
+        const std::size_t at = prompt.rfind("scripted: ");
+        EXPECT_NE(at, std::string::npos) << prompt;
+        firstAttempt = firstAttempt > 0 ? firstAttempt : numberBefore(prompt, at);
+        const std::string old = std::to_string(number);
+        const std::size_t place = reply.find(old, reply.find("\"of\""));
+        return reply.replace(place, old.size(), std::to_string(number - then + firstAttempt));
+    }
+
+    Json play() {
+        Json request = testing::regenerate();
+        request.erase("target");
+        request["budget"] = {{"minutes", kBudgetMinutes}, {"llm_calls", 100}};
+        if (talk.contains("limits")) request["limits"] = talk["limits"];
+        const Json job = run("regenerate", request);
+        EXPECT_EQ(job["state"], "succeeded") << job.dump();
+        const auto report = fake.artefacts.read(job.value("report", ""));
+        return report ? Json::parse(*report) : Json();
+    }
+
+    Json talk;
+    std::map<std::string, double> worth;
+    int firstAttempt = 0;
+};
+
+// "edit of 3" and "useless: no such layer" begin with the word that was recorded.
+void expectVerdicts(const Json& talk, const Json& report) {
+    const Json& calls = report["calls"];
+    ASSERT_GE(calls.size(), talk["calls"].size()) << "the talk ended early: " << calls.dump(1);
+    for (std::size_t i = 0; i < talk["calls"].size(); ++i) {
+        const Json& call = talk["calls"][i];
+        const std::string wanted = call.value("in_job", call["verdict"].get<std::string>());
+        const std::string verdict = calls[i].value("verdict", "");
+        EXPECT_TRUE(verdict.starts_with(wanted))
+            << "call " << i + 1 << ": " << verdict << " where it was " << wanted;
+    }
+}
+
+void expectAttempts(const Json& talk, const Json& report) {
+    std::vector<std::string> wanted, found;
+    for (const Json& call : talk["calls"]) {
+        if (call["verdict"] == "plan" || call["verdict"] == "edit")
+            wanted.push_back(call.value("attempt", "trained"));
+    }
+    for (const Json& attempt : report["attempts"]) {
+        if (attempt["planner"] == "scripted") found.push_back(attempt["verdict"]);
+    }
+    EXPECT_EQ(found, wanted) << report["attempts"].dump(1);
+}
+
+// The prompt after each attempt shows what was measured, or why nothing was. After the last one
+// there is none where the model was left alone for it.
+void expectFacts(const Talk& story, const Json& report) {
+    std::vector<Json> attempts;
+    std::ranges::copy_if(report["attempts"], std::back_inserter(attempts),
+                         [](const Json& attempt) { return attempt["planner"] == "scripted"; });
+    if (story.fake.llm.requests.size() == story.talk["calls"].size()) attempts.pop_back();
+    for (const Json& attempt : attempts) {
+        const std::string number = std::to_string(attempt["number"].get<int>());
+        const bool trained = attempt.contains("accuracy");
+        char accuracy[32];
+        std::snprintf(accuracy, sizeof accuracy, "%.4f", attempt.value("accuracy", 0.0));
+        const std::string line =
+            "\n" + number + ". scripted: " + (trained ? "accuracy " + std::string(accuracy) : "");
+        const auto shows = [&](const LlmRequest& request) {
+            for (const ChatMessage& message : request.messages) {
+                const std::size_t at = message.content.find(line);
+                if (at == std::string::npos) continue;
+                if (trained || message.content.find("not trained: ", at) != std::string::npos)
+                    return true;
+            }
+            return false;
+        };
+        EXPECT_TRUE(std::ranges::any_of(story.fake.llm.requests, shows))
+            << "no prompt has" << line << "\n"
+            << story.fake.llm.requests.back().messages.back().content;
+    }
+}
+
+TEST(ConversationsInJobs, EveryReplyComesToItsAttempt) {
+    for (const Json& talk : conversations()) {
+        SCOPED_TRACE(talk["name"].get<std::string>());
+        Talk story(talk);
+        const Json report = story.play();
+        expectVerdicts(talk, report);
+        expectAttempts(talk, report);
+        expectFacts(story, report);
+    }
+}
+
+}  // namespace
+}  // namespace tinsmith
