@@ -73,7 +73,8 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
 // Who reaches the target comes first; then, once plans are compared, who stands better in as many
 // looks as two of them have at least; then the better mean. Of plans that those looks, or trials
 // cut short by the budget, cannot tell apart, and of ties, the earlier: the search proposes what
-// usually wins first. Null while no plan was trained to the end.
+// usually wins first. What fell behind and was looked at less often is none of them. Null while no
+// plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
 // How much longer an epoch takes that has validation's windows, too.

@@ -203,10 +203,15 @@ TEST(Looks, ADifferenceWithinItsErrorIsNone) {
     };
     for (const Case& each : cases) {
         Books books = booksOf({earlier, each.later});
-        books.shared = each.later.size();
+        books.shared = earlier.size();
         const Candidate* best = bestOf(books, Goal());
         EXPECT_EQ(best - books.candidates.data(), each.wins ? 1 : 0) << each.later.back();
     }
+    // The second fell behind after three looks, which tell little; two plans went on.
+    Books behind =
+        booksOf({{0.91, 0.98, 0.97, 0.95, 0.97}, {0.98, 0.97, 0.95}, {0.93, 1.0, 0.99, 0.97, 1.0}});
+    behind.shared = 5;
+    EXPECT_EQ(bestOf(behind, Goal()) - behind.candidates.data(), 2);
     // Of two looks no error can be told.
     Books two = booksOf({{0.93, 0.91}, {0.95, 0.90}});
     two.shared = 2;
