@@ -50,11 +50,11 @@ Seen read(const std::string& prompt) {
         seen.trainWindows = static_cast<int>(
             numberAfter(prompt.substr(windows, 3000), R"re("total":(\d+))re", 1000));
     }
-    const std::size_t task = prompt.find("<task>");
-    const std::size_t taskEnd = prompt.find("</task>", task);
+    const std::size_t task = prompt.find("\n<task>\n");
+    const std::size_t taskEnd = prompt.find("\n</task>", task);
     if (task != std::string::npos && taskEnd != std::string::npos) {
         seen.worn = std::regex_search(prompt.substr(task, taskEnd - task),
-                                      std::regex("watch|wrist|worn|wear|body"));
+                                      std::regex(R"(\b(wrist|wearer|wears|worn on|the body)\b)"));
     }
     seen.looked = prompt.find("{\"look\":\"groups\"}\n<data>") != std::string::npos;
     const std::size_t list = prompt.rfind("Attempts so far");
@@ -150,10 +150,10 @@ Json planForWaves(const Seen& seen, double wider) {
     const auto filters = [&](int count) { return scaled(count, wider); };
     const bool axes = seen.channels == 3;
     // A watch sits askew on every wrist; a machine keeps its place, and its speed varies.
-    Json augment = {{"time_warp", seen.worn ? 0.1 : 0.2}};
+    Json augment = {{"time_warp", seen.worn || seen.rate <= 0 ? 0.1 : 0.2}};
     if (axes && seen.worn) augment["rotate"] = 15;
     // A stroke or a gesture begins where it begins.
-    augment["shift"] = seen.length / (seen.rate > 0 ? 2 : 8);
+    if (seen.rate > 0) augment["shift"] = seen.length / 2;
     Json first = conv1d(filters(16), 5);
     if (seen.length >= 128) first["stride"] = 2;
     Json network =

@@ -146,8 +146,7 @@ void addPictures(Space& space) {
     if (photograph) {
         space.add("Grey pictures of even contrast, moved and zoomed a little, four convolutions.",
                   {grey}, with(pyramid(1, {16, 24, 32, 48}), {average}), moved);
-    }
-    if (!photograph) {
+    } else {
         // Of so many inputs the last layer learns by heart, were it not held back.
         Training firm = t;
         firm.weightDecay = 0.005;

@@ -196,7 +196,10 @@ Task<Status> lookAgain(Job& job, Goal goal, Books& books) {
             return standing(books.candidates[plan], books.shared);
         });
         plans = viewsFirst(books, plans);
-        plans.resize((2 * plans.size() + 2) / 3);
+        const std::size_t further = (2 * plans.size() + 2) / 3;
+        for (std::size_t i = further; i < plans.size(); ++i)
+            books.candidates[plans[i]].fellBehind = true;
+        plans.resize(further);
     }
     co_return Status();
 }

@@ -226,13 +226,8 @@ const Candidate* bestOf(const Books& books, const Goal& goal) {
         if (each.full && (best == nullptr || rank(each) > rank(*best))) best = &each;
     }
     if (best == nullptr) return nullptr;
-    // What fell behind in an earlier round of looks stays behind: over its few looks, which went up
-    // and down otherwise than the best one's, hardly any difference is larger than its error.
-    const auto stillIn = [&](const Candidate& each) {
-        return standing(each, books.shared).first == standing(*best, books.shared).first;
-    };
     const auto same = std::ranges::find_if(books.candidates, [&](const Candidate& each) {
-        return &each == best || (reaches(each, goal) == reaches(*best, goal) && stillIn(each) &&
+        return &each == best || (reaches(each, goal) == reaches(*best, goal) && !each.fellBehind &&
                                  cannotBeToldFrom(each, *best));
     });
     return &*same;

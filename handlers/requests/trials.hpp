@@ -41,6 +41,9 @@ struct Candidate {
     std::size_t attempt = 0;    // where its first look stands in Books::attempts
     std::vector<double> looks;  // accuracy of each, the n-th on the n-th cut of the data
     int asked = 0;              // looks that were begun; so many cuts of the data had their turn
+    // In a round of looks. Over its few looks, which went up and down otherwise than the best
+    // one's, hardly any difference from that is larger than its error.
+    bool fellBehind = false;
 
     [[nodiscard]] double mean() const;
     // Its trial had no time for all of its epochs.
@@ -73,8 +76,7 @@ std::pair<std::size_t, double> standing(const Candidate& candidate, std::size_t 
 // Who reaches the target comes first; then, once plans are compared, who stands better in as many
 // looks as two of them have at least; then the better mean. Of plans that those looks, or trials
 // cut short by the budget, cannot tell apart, and of ties, the earlier: the search proposes what
-// usually wins first. What fell behind and was looked at less often is none of them. Null while no
-// plan was trained to the end.
+// usually wins first. What fell behind is none of them. Null while no plan was trained to the end.
 const Candidate* bestOf(const Books& books, const Goal& goal);
 
 // How much longer an epoch takes that has validation's windows, too.

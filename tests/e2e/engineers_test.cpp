@@ -49,9 +49,10 @@ plan::BoardLimits board() {
     return limits;
 }
 
-Json asked(const Case& each, const std::vector<plan::Attempt>& attempts) {
+Json asked(const Case& each, const std::vector<plan::Attempt>& attempts,
+           const std::string& task = "Tell four classes apart") {
     plan::PromptInput input;
-    input.task = "Tell four classes apart";
+    input.task = task;
     input.dataCard = each.card;
     input.window = each.window;
     input.limits = board();
@@ -105,6 +106,19 @@ TEST(Engineers, TheGoodOnesPlansHoldAndGoOn) {
             EXPECT_TRUE(seen.insert(json.dump()).second) << "again in turn " << turn << said.text;
             attempts.push_back(attempt(turn + 1, "good", json));
         }
+    }
+}
+
+// From the task alone: the prompt around it speaks of everything that may be worn.
+TEST(Engineers, TheGoodOneTurnsWhatIsWornAndNoMachine) {
+    const Case waves = cases()[3];
+    for (const auto& [task, turns] :
+         {std::pair("A watch on the wrist: what does somebody do?", true),
+          std::pair("Is somebody's fan out of balance?", false)}) {
+        const auto good = bench::engineer("good");
+        const auto plan = planOf(good(asked(waves, {}, task)).text, waves, {});
+        ASSERT_TRUE(plan) << plan.error().message;
+        EXPECT_EQ(plan->training.augment.rotate > 0, turns) << task;
     }
 }
 
