@@ -10,7 +10,8 @@ namespace {
 // Instructions on a Cortex-M4F at -O2, from tests/firmware/dsp/board_test.cpp.
 constexpr std::uint64_t kPerQuantised = 45;  // normalise and quantise one feature
 constexpr std::uint64_t kPerRawValue = 30;
-constexpr std::uint64_t kPerNorm = 30;
+constexpr std::uint64_t kPerNorm = 105;  // the root takes most of it
+constexpr std::uint64_t kPerNormValue = 7;
 constexpr std::uint64_t kPerStatisticsSample = 110;
 constexpr std::uint64_t kPerButterfly = 40;
 constexpr std::uint64_t kPerFrameSample = 75;  // copy, window, separation, magnitude
@@ -44,7 +45,8 @@ std::uint64_t blockInstructions(const dsp::Block& block, std::uint64_t length,
                                 std::uint64_t channels) {
     switch (block.kind) {
         case dsp::BlockKind::raw:
-            return length * (channels * kPerRawValue + (block.magnitude ? kPerNorm : 0)) +
+            return length * (channels * kPerRawValue +
+                             (block.magnitude ? kPerNorm + channels * kPerNormValue : 0)) +
                    (block.center ? length * channels * kPerRawValue / 2 : 0);
         case dsp::BlockKind::statistics:
             return length * channels * kPerStatisticsSample;

@@ -28,7 +28,8 @@ TEST(Cost, CountsParametersAndMultiplications) {
     const auto instructions = static_cast<double>(found.cost.instructions);
     EXPECT_NEAR(found.cost.latency.low, instructions * 1.2 / 25e3, 1e-9);
     EXPECT_NEAR(found.cost.latency.typical, instructions * 1.3 / 25e3, 1e-9);
-    EXPECT_NEAR(found.cost.latency.high, instructions * 1.5 / 25e3, 1e-9);
+    EXPECT_NEAR(found.cost.latency.high, 1.08 * instructions * 1.5 / 25e3, 1e-9)
+        << "with a reserve for what the estimate misses";
     EXPECT_EQ(toJson(found)["latency_ms"], found.cost.latency.typical);
     EXPECT_EQ(toJson(found)["latency_ms_range"][1], found.cost.latency.high);
     EXPECT_EQ(toJson(found)["fits"], true);
