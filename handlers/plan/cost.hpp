@@ -53,7 +53,7 @@ struct Cost {
     std::uint64_t instructions = 0;         // features and inference of one window
     std::uint64_t networkInstructions = 0;  // inference alone
     std::vector<LayerCost> layers;          // of those that compute; the implied dense layer last
-    Latency latency;
+    Latency latency;  // its high end with a reserve for what the estimate of instructions misses
 };
 
 struct Feasibility {
