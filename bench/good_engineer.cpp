@@ -23,7 +23,7 @@ struct Seen {
     int columns = 0;
     int trainWindows = 1000;
     int turn = 0;     // plans of its own that are listed
-    int refused = 0;  // of them, not trained
+    int refused = 0;  // of them, before training or by the board
     bool looked = false;
     bool worn = false;  // the task is about something on a person's body
     Json best;          // the leading plan; null where there is none
@@ -66,7 +66,9 @@ Seen read(const std::string& prompt) {
             mine = head[1] != "search";
             seen.turn += mine ? 1 : 0;
         }
-        if (mine && line.find("not trained:") != std::string::npos) ++seen.refused;
+        if (mine && (line.find("not trained:") != std::string::npos ||
+                     line.find("REFUSED") != std::string::npos))
+            ++seen.refused;
         if (seen.best.is_null() && line.starts_with("   plan: "))
             seen.best = Json::parse(line.substr(9), nullptr, false);
     }

@@ -32,9 +32,13 @@ CodeRunner& commonCodeRunner() {
     return common;
 }
 
-CodeAnswer CodeRunner::call(const CodeCall& call, std::uint32_t inARow) const {
+CodeAnswer CodeRunner::call(const CodeCall& call, std::uint32_t inARow) {
     if (guard_ == nullptr || inARow >= kCodeMaxFaults) return {wire::CodeEnd::off, 0};
-    return guard_(call);
+    if (ticks_ == nullptr) return guard_(call);
+    const std::uint64_t start = ticks_();
+    const CodeAnswer answer = guard_(call);
+    longestTicks_ = std::max(longestTicks_, ticks_() - start);
+    return answer;
 }
 
 bool CodeRunner::book(wire::CodeEnd end, std::uint32_t& inARow) {

@@ -17,6 +17,8 @@ inline constexpr std::size_t kCodeMemory = 32;  // floats that a decision rule k
 inline constexpr std::size_t kCodeMaxClasses = 64;
 // So many faults one after the other, and the code is not called again until the next boot.
 inline constexpr std::uint32_t kCodeMaxFaults = 3;
+// A call may take so long: far more than any window needs, and far less than the watchdog allows.
+inline constexpr std::uint32_t kCodeLimitMs = 500;
 
 // All memory that generated code may write to, and the scores that it may read. Guards protect
 // eighths of it.
@@ -68,6 +70,8 @@ using CodeGuard = CodeAnswer (*)(const CodeCall& call);
 class CodeRunner {
   public:
     void use(CodeGuard guard) { guard_ = guard; }
+    // From now on calls are timed.
+    void time(std::uint64_t (*ticks)()) { ticks_ = ticks; }
 
     // Fills `out` with code.outputs values, zeros where the code fails or gives anything but
     // finite numbers. `window` is length * channels floats.
@@ -83,13 +87,17 @@ class CodeRunner {
 
     [[nodiscard]] std::uint32_t faults() const { return faults_; }
     [[nodiscard]] wire::CodeEnd lastFault() const { return lastFault_; }
+    // Of a timed call, guard included.
+    [[nodiscard]] std::uint64_t longestTicks() const { return longestTicks_; }
 
   private:
-    [[nodiscard]] CodeAnswer call(const CodeCall& call, std::uint32_t inARow) const;
+    [[nodiscard]] CodeAnswer call(const CodeCall& call, std::uint32_t inARow);
     // Books how a call ended; true where it went well.
     [[nodiscard]] bool book(wire::CodeEnd end, std::uint32_t& inARow);
 
     CodeGuard guard_ = nullptr;
+    std::uint64_t (*ticks_)() = nullptr;
+    std::uint64_t longestTicks_ = 0;
     std::uint32_t faults_ = 0;
     std::uint32_t featureFaultsInARow_ = 0;
     std::uint32_t decideFaultsInARow_ = 0;

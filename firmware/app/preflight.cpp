@@ -54,6 +54,7 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model,
     const auto* windows = reinterpret_cast<const float*>(area.data() + kPreflightWindowsOffset);
     std::uint8_t* record = area.data() + preflightRecordsOffset(request);
     Inference& inference = commonInference();
+    commonCodeRunner().time(hooks.ticks);
     for (std::uint32_t i = 0; i < request.windowCount; ++i) {
         infer(*model, windows + std::size_t{i} * request.windowFloats, hooks.ticks, inference);
         const std::uint32_t codeSum = codeSumOf(*model);
@@ -75,6 +76,8 @@ void runPreflight(std::span<std::uint8_t> area, const Model* model,
     answer.goldenCount = model->goldenCount;
     answer.goldenFailed = failedGoldens(*model, hooks.ticks, hooks.alive);
     answer.codeFaults = commonCodeRunner().faults();
+    answer.codeFault = static_cast<std::uint32_t>(commonCodeRunner().lastFault());
+    answer.codeTicks = static_cast<std::uint32_t>(commonCodeRunner().longestTicks());
     answer.stackHighWater = static_cast<std::uint32_t>(hooks.stackHighWater());
     finish(area, answer, PreflightState::done);
 }

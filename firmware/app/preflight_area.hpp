@@ -54,8 +54,10 @@ struct PreflightAnswer {
     std::uint32_t goldenFailed = 0;    // golden vectors inside the image that did not come out
     std::uint32_t goldenCount = 0;
     std::uint32_t codeFaults = 0;  // calls of generated code that went wrong
+    std::uint32_t codeFault = 0;   // wire::CodeEnd of the last of them
+    std::uint32_t codeTicks = 0;   // of its longest call
 };
-static_assert(sizeof(PreflightAnswer) == 40);
+static_assert(sizeof(PreflightAnswer) == 48);
 
 // In front of each window's bytes in the answer.
 struct PreflightRecord {

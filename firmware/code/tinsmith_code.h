@@ -4,7 +4,8 @@
    that lives longer than a call (static variables), no recursion, no function pointers, no double
    and no long; float, int, unsigned and the types below are all there is. Helper functions and
    constant tables are fine when they are static (tables: static const). All numbers are finite on
-   the way in and must be finite on the way out. Stack: 1500 bytes, helpers included. */
+   the way in and must be finite on the way out. Stack: 1500 bytes, helpers included. Time: half a
+   second a call on the microcontroller; a window's share of a latency limit counts it, too. */
 #ifndef TINSMITH_CODE_H
 #define TINSMITH_CODE_H
 

@@ -25,4 +25,10 @@ void addLatency(Json& object, const Latency& latency) {
     object["latency_ms_range"] = {latency.low, latency.high};
 }
 
+Latency latencyFromJson(const Json& object) {
+    const Json range = object.value("latency_ms_range", Json::array());
+    if (range.size() != 2) return {};
+    return {range[0].get<double>(), object.value("latency_ms", 0.0), range[1].get<double>()};
+}
+
 }  // namespace tinsmith::plan

@@ -32,5 +32,7 @@ struct Latency {
 
 // Adds "latency_ms" (typical) and "latency_ms_range" ([low, high]) to an object.
 void addLatency(Json& object, const Latency& latency);
+// What addLatency added; all 0 where it did not.
+[[nodiscard]] Latency latencyFromJson(const Json& object);
 
 }  // namespace tinsmith::plan

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <utility>
 
 #include "handlers/code/header.hpp"
 #include "handlers/flow/text.hpp"
@@ -20,7 +22,7 @@ constexpr std::size_t kBriefTask = 400;
 struct Sizes {
     std::size_t card;
     std::size_t plots;
-    std::size_t attempts;  // the newest so many; the best one is always there
+    std::size_t attempts;  // so many: the best one, what the board refused, the newest
     std::size_t plans;     // so many of them with their whole plan
     std::size_t plan;      // a longer plan is left out: half a plan cannot be edited
     std::size_t fact;
@@ -73,10 +75,12 @@ std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan, cons
     std::ranges::replace(planner, '\n', ' ');
     std::string text = std::to_string(attempt.number) + ". " + planner + ": ";
     if (attempt.measured) {
-        text += "accuracy " + format("%.4f", attempt.accuracy) +
-                (attempt.full ? " (very likely above " + format("%.4f", attempt.lower90) + ")"
-                              : std::string(" in a quick look")) +
-                (isBest ? ", THE BEST SO FAR" : "");
+        text +=
+            "accuracy " + format("%.4f", attempt.accuracy) +
+            (attempt.full ? " (very likely above " + format("%.4f", attempt.lower90) + ")"
+                          : std::string(" in a quick look")) +
+            (isBest ? ", THE BEST SO FAR" : "") +
+            (attempt.refused ? ", to be edited with \"of\":" + std::to_string(attempt.number) : "");
     } else {
         text += "not measured";
     }
@@ -91,19 +95,21 @@ std::string attemptText(const Attempt& attempt, bool isBest, bool withPlan, cons
     return text;
 }
 
-// The best first, then the newest, so that what matters stands at the top.
+// The best first, then what the board refused, then the newest, so that what matters stands at the
+// top.
 std::string attemptsText(const PromptInput& input, const Sizes& sizes) {
     const std::vector<Attempt>& attempts = input.attempts;
     if (attempts.empty()) return "none";
+    std::vector<std::size_t> order;
+    for (std::size_t i = attempts.size(); i-- > 0;) order.push_back(i);
+    std::ranges::stable_sort(order, std::greater(), [&](std::size_t i) {
+        return std::pair(input.best == i, attempts[i].refused);
+    });
     std::string text;
-    if (input.best) text += attemptText(attempts[*input.best], true, sizes.plans > 0, sizes);
-    std::size_t shown = input.best ? 1 : 0;
-    std::size_t plans = shown;
-    for (std::size_t i = attempts.size(); i-- > 0 && shown < sizes.attempts;) {
-        if (input.best == i) continue;
-        text += attemptText(attempts[i], false, plans < sizes.plans, sizes);
-        ++shown;
-        ++plans;
+    const std::size_t shown = std::min(order.size(), sizes.attempts);
+    for (std::size_t place = 0; place < shown; ++place) {
+        const std::size_t i = order[place];
+        text += attemptText(attempts[i], input.best == i, place < sizes.plans, sizes);
     }
     if (shown < attempts.size()) {
         text += std::to_string(attempts.size() - shown) + " older ones are left out.\n";

@@ -22,6 +22,7 @@ struct Attempt {
     double lower90 = 0;
     bool measured = false;  // false: it never came to a measurement; the facts say why
     bool full = false;      // trained to the end
+    bool refused = false;   // by the board, after all
     std::vector<std::string> facts;
 };
 

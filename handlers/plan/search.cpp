@@ -28,19 +28,23 @@ std::string keyOf(const Plan& plan) {
     return canonical(json);
 }
 
+bool fits(const Plan& plan, const SearchInput& input) {
+    return check(plan, input.window, input.limits).fits;
+}
+
 std::vector<Plan> feasible(const std::vector<Plan>& written, const SearchInput& input) {
     std::vector<Plan> plans = allWithFixed(written, input.fixed, input.window);
-    std::erase_if(plans,
-                  [&](const Plan& plan) { return !check(plan, input.window, input.limits).fits; });
+    std::erase_if(plans, [&](const Plan& plan) { return !fits(plan, input); });
     return plans;
 }
 
 // Short looks, best first. Plans of another planner were never on this rung, so they displace
-// nobody.
-std::vector<const Outcome*> rankedLooks(const std::vector<Outcome>& soFar) {
+// nobody; what fitted once may not fit narrower limits.
+std::vector<const Outcome*> rankedLooks(const SearchInput& input,
+                                        const std::vector<Outcome>& soFar) {
     std::vector<const Outcome*> list;
     for (const auto& outcome : soFar) {
-        if (outcome.trial.rung == 0) list.push_back(&outcome);
+        if (outcome.trial.rung == 0 && fits(outcome.trial.plan, input)) list.push_back(&outcome);
     }
     std::stable_sort(list.begin(), list.end(),
                      [](const Outcome* a, const Outcome* b) { return a->accuracy > b->accuracy; });
@@ -70,7 +74,7 @@ std::vector<Trial> nextTrials(const SearchInput& input, const std::vector<Outcom
     }
     if (!next.empty()) return next;
     if (!tiny) {
-        for (const Outcome* outcome : rankedLooks(soFar)) {
+        for (const Outcome* outcome : rankedLooks(input, soFar)) {
             if (!trained.contains(keyOf(outcome->trial.plan)))
                 next.push_back({outcome->trial.plan, 1, 1});
         }

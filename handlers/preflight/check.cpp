@@ -2,6 +2,7 @@
 #include <cstring>
 #include <map>
 
+#include "firmware/wire/messages.hpp"
 #include "handlers/code/foreign_file.hpp"
 #include "handlers/code/run.hpp"
 #include "handlers/flow/files.hpp"
@@ -35,12 +36,14 @@ struct Slot {
     std::uint64_t windows = 0;
     std::uint32_t golden = 0;
     std::uint32_t stack = 0;
+    std::uint64_t code = 0;  // ticks of the longest call of generated code
     Ticks features, inference, total;
 
     [[nodiscard]] Json instructions(std::uint64_t perTick) const {
         return {{"features", features.instructions(perTick)},
                 {"inference", inference.instructions(perTick)},
-                {"total", total.instructions(perTick)}};
+                {"total", total.instructions(perTick)},
+                {"code", {{"max", code * perTick}}}};
     }
 };
 
@@ -112,6 +115,23 @@ Error broken(const std::string& slot, const std::string& what) {
             ""};
 }
 
+std::string inWords(wire::CodeEnd end) {
+    switch (end) {
+        case wire::CodeEnd::memory:
+        case wire::CodeEnd::bus:
+            return "touched memory that is not its own";
+        case wire::CodeEnd::stack:
+            return "needed more stack than it has";
+        case wire::CodeEnd::time:
+            return "took longer than half a second";
+        case wire::CodeEnd::answer:
+            return "gave a value that is not finite, or no class";
+        default:
+            return "ended in no way that code may (" +
+                   std::to_string(static_cast<std::uint32_t>(end)) + ")";
+    }
+}
+
 Status checkAnswer(const std::string& slot, const app::PreflightAnswer& answer,
                    std::uint32_t windows) {
     switch (static_cast<app::PreflightState>(answer.state)) {
@@ -134,8 +154,10 @@ Status checkAnswer(const std::string& slot, const app::PreflightAnswer& answer,
                                                 std::to_string(windows) + " windows"));
     }
     if (answer.codeFaults != 0) {
-        return std::unexpected(broken(
-            slot, "the generated code failed " + std::to_string(answer.codeFaults) + " times"));
+        return std::unexpected(
+            broken(slot, "the generated code failed " + std::to_string(answer.codeFaults) +
+                             " times on the board, at last because it " +
+                             inWords(static_cast<wire::CodeEnd>(answer.codeFault))));
     }
     if (answer.goldenFailed != 0) {
         return std::unexpected(broken(slot, std::to_string(answer.goldenFailed) + " of " +
@@ -209,6 +231,7 @@ Status checkRun(const Prepared& prepared, const Json& run, const std::string& na
     slot.windows += request.windowCount;
     slot.golden = std::max(slot.golden, answer.goldenCount);
     slot.stack = std::max(slot.stack, answer.stackHighWater);
+    slot.code = std::max<std::uint64_t>(slot.code, answer.codeTicks);
     return {};
 }
 

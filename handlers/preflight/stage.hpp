@@ -37,7 +37,8 @@ namespace tinsmith::preflight {
 // on; absent = JOBDIR. "decided":file, what the decision rule's program made of code-input: the
 // board must have decided the same. Returns
 //   {"slots":{"a":{"windows","mismatches":0,"golden":N,"stack_high_water","instructions":
-//      {"features":{"mean","max"},"inference":{"mean","max"},"total":{"mean","max"}}},"b":{…}},
+//      {"features":{"mean","max"},"inference":{"mean","max"},"total":{"mean","max"},
+//      "code":{"max" of one call}}},"b":{…}},
 //    "instructions":{as above, the larger of both slots},"stack_high_water"}
 // preflight_failed with slot, window, class, expected and got where an output differs, a golden
 // vector failed, or the board did not answer.

@@ -117,6 +117,17 @@ int triedAs(const Books& books, const plan::Plan& plan) {
     return 0;
 }
 
+// Why a plan is not worth a training; empty where it may be.
+std::string whyNot(const Books& books, const plan::Plan& plan, const plan::Feasibility& fit) {
+    if (const int same = triedAs(books, plan); same > 0)
+        return "the same plan as attempt " + std::to_string(same);
+    const Json json = plan::toJson(plan);
+    if (json.contains("code") &&
+        std::ranges::find(books.refusedCode, json["code"]) != books.refusedCode.end())
+        return "the board refused a plan with the same code";
+    return fit.sentence;
+}
+
 // Plans that bring nothing forward until the search goes on alone. Where the budget is too short
 // for whole trainings, each takes its time from the final fit.
 int mostIdle(const Goal& goal, const Books& books) {
@@ -243,11 +254,9 @@ Task<Status> followModel(Job& job, Goal goal, Books& books, Conversation& talk) 
         job.event("plan", proposal->reason, json);
         if (!budgetLeft(job, goal, books)) break;  // it took too long to answer
         const plan::Feasibility fit = plan::check(proposal->plan, goal.window(), goal.limits);
-        const int same = triedAs(books, proposal->plan);
-        if (same > 0 || !fit.fits) {
-            const std::string why =
-                same > 0 ? "the same plan as attempt " + std::to_string(same) : fit.sentence;
-            job.event(same > 0 ? "repeated" : "infeasible", why);
+        const std::string why = whyNot(books, proposal->plan, fit);
+        if (!why.empty()) {
+            job.event(fit.fits ? "repeated" : "infeasible", why);
             noteUntried(job, books, json, proposal->model, proposal->reason, why, fit);
             ++useless;
             continue;

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <string>
 
 namespace tinsmith {
@@ -16,6 +17,13 @@ inline std::string percent(double share) {
 // "104.5 KB", KB = 1000 bytes
 inline std::string kilobytes(std::uint64_t bytes) {
     return std::to_string(bytes / 1000) + "." + std::to_string(bytes % 1000 / 100) + " KB";
+}
+
+// "30.25 ms"
+inline std::string milliseconds(double ms) {
+    char text[48];
+    std::snprintf(text, sizeof text, "%.2f ms", ms);
+    return text;
 }
 
 }  // namespace tinsmith

@@ -20,17 +20,21 @@ struct FirmwareSpec {
 };
 
 // {"images":[{"board","slot","digest","unsigned" (artefact),"bytes"}],"report":{operators,
-// buffers},"flash_bytes","ram_bytes"}. Fails with build_failed (the compiler's words) or too_large
-// (does not fit a slot).
+// buffers},"flash_bytes","ram_bytes"}. Fails with build_failed (the compiler's words), not_feasible
+// (the linker finds no room on the board) or too_large (does not fit a slot).
 Task<Result<Json>> buildStep(Job& job, FirmwareSpec spec);
 
 // The larger of the slots' images that buildStep returned, once it is signed.
 [[nodiscard]] std::uint64_t signedImageBytes(const Json& built);
 
 // Runs the built images on the emulated board:
-// {"slots":{…},"instructions":{…},"stack_high_water","ram_bytes","latency_ms","latency_ms_range"}.
-// Fails with preflight_failed (slot, window, class, expected and got) or not_feasible (a measured
-// limit is broken).
+// {"slots":{…},"instructions":{…},"stack_bytes","ram_bytes","latency_ms","latency_ms_range"}. Fails
+// with preflight_failed (slot, window, class, expected and got).
 Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built);
+
+// What was measured of the images, against the limits of the request. Feasibility was estimated
+// before training; this is the last word. `measured`: what preflightStep returned, and
+// "image_bytes" of the larger signed image. Fails with not_feasible.
+[[nodiscard]] Status checkLimits(const plan::BoardLimits& limits, const Json& measured);
 
 }  // namespace tinsmith

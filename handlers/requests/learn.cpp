@@ -7,7 +7,6 @@
 #include "handlers/plan/fixed.hpp"
 #include "handlers/plan/search.hpp"
 #include "handlers/requests/code_features.hpp"
-#include "handlers/requests/engineer.hpp"
 #include "handlers/requests/int8.hpp"
 #include "handlers/requests/looks.hpp"
 #include "handlers/requests/stage.hpp"
@@ -96,17 +95,23 @@ bool asksModel(const Goal& goal) {
 
 }  // namespace
 
-Task<Result<Choice>> choosePlan(Job& job, Goal goal) {
-    const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
-    if (first.empty()) co_return std::unexpected(nothingFits(goal).error());
-    const Status code = co_await checkFixedCode(job, goal, first.front().plan);
-    if (!code) co_return std::unexpected(code.error());
-    Books books;
-    Conversation talk;
+Task<Result<Choice>> choosePlan(Job& job, Planning& planning) {
+    const Goal& goal = planning.goal;
+    Books& books = planning.books;
+    Conversation& talk = planning.talk;
+    const bool begins = books.tried == 0;
+    if (begins) {
+        const std::vector<plan::Trial> first = plan::nextTrials(goal.searchInput(), {});
+        if (first.empty()) co_return std::unexpected(nothingFits(goal).error());
+        const Status code = co_await checkFixedCode(job, goal, first.front().plan);
+        if (!code) co_return std::unexpected(code.error());
+    }
     if (asksModel(goal)) {
-        const std::int64_t share = msOfBudget(goal, kFirstShare);
-        const Status begun = co_await followSearch(job, goal, books, share);
-        if (!begun) co_return std::unexpected(begun.error());
+        if (begins) {
+            const std::int64_t share = msOfBudget(goal, kFirstShare);
+            const Status begun = co_await followSearch(job, goal, books, share);
+            if (!begun) co_return std::unexpected(begun.error());
+        }
         const Status followed = co_await followModel(job, goal, books, talk);
         if (!followed) co_return std::unexpected(followed.error());
     }

@@ -134,7 +134,9 @@ Task<Result<bool>> lookRound(Job& job, Goal goal, Books& books, std::vector<std:
             const Status looked = co_await look(job, goal, books, plan);
             if (!looked) co_return std::unexpected(looked.error());
         }
-        books.shared = std::max(books.shared, looksOfTwo(books, plans));
+        // No more than this round's: a plan that joined late has no more.
+        const std::size_t looks = static_cast<std::size_t>(round) + 1;
+        books.shared = std::max(books.shared, std::min(looks, looksOfTwo(books, plans)));
     }
     co_return true;
 }

@@ -106,7 +106,7 @@ Task<Result<Json>> modelImportStory(Job& job, Fleet& fleet) {
                        {"outputs", {{"validation", (*model)["outputs"]}}}};
     Draft draft{Json::object(), Json::object(), int8, originOf(request, *model)};
     ReleaseWishes wishes{std::nullopt, false};
-    Result<Json> released = co_await release(job, fleet, *goal, draft, wishes);
+    Result<Json> released = co_await proveAndRelease(job, fleet, *goal, draft, wishes);
     co_return released;
 }
 

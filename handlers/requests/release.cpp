@@ -216,35 +216,35 @@ Json summary(const Json& version, const Json& measured) {
     return result;
 }
 
-struct Images {
-    Json signedImages;
-    Json measured;
-    std::int64_t counter = 0;
-};
-
 // Counter, build, preflight, signatures: the same for a new version and for an old one that goes
 // out again.
-Task<Result<Images>> makeImages(Job& job, FirmwareSpec spec) {
+Task<Proof> makeImages(Job& job, FirmwareSpec spec) {
+    Proof proof;
+    const auto without = [&](const Error& error) {
+        proof.verdict = std::unexpected(error);
+        return proof;
+    };
     const Json board = {{"board", spec.goal.board}};
     Result<Json> counter =
         co_await job.step("counter", board, takeCounter(job.world(), spec.goal.board));
-    if (!counter) co_return std::unexpected(counter.error());
+    if (!counter) co_return without(counter.error());
     spec.counter = counter->get<std::uint32_t>();
+    proof.counter = spec.counter;
     Result<Json> built = co_await buildStep(job, spec);
-    if (!built) co_return std::unexpected(built.error());
+    if (!built) co_return without(built.error());
     Result<Json> proven = co_await preflightStep(job, spec, *built);
-    if (!proven) co_return std::unexpected(proven.error());
+    if (!proven) co_return without(proven.error());
+    proof.measured = *proven;
+    proof.measured["flash_bytes"] = built->value("flash_bytes", std::uint64_t{0});
+    proof.measured["image_bytes"] = signedImageBytes(*built);
+    proof.measured["operators"] = built->value("report", Json::object());
+    proof.verdict = checkLimits(spec.goal.limits, proof.measured);
+    if (!proof.verdict) co_return proof;
     const Json inputs = built->value("images", Json::array());
     Result<Json> images = co_await job.step("sign", inputs, signImages(job.world(), *built));
-    if (!images) co_return std::unexpected(images.error());
-    Json measured = *proven;
-    measured["flash_bytes"] = built->value("flash_bytes", std::uint64_t{0});
-    measured["operators"] = built->value("report", Json::object());
-    for (const Json& image : *images) {
-        measured["image_bytes"] = std::max(measured.value("image_bytes", std::uint64_t{0}),
-                                           image.value("bytes", std::uint64_t{0}));
-    }
-    co_return Images{*images, measured, spec.counter};
+    if (!images) co_return without(images.error());
+    proof.images = *images;
+    co_return proof;
 }
 
 }  // namespace
@@ -257,34 +257,52 @@ Task<Result<int>> numberStep(Job& job, std::string model) {
     co_return number->get<int>();
 }
 
-Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, ReleaseWishes wishes) {
+Task<Proof> prove(Job& job, Goal goal, Draft draft) {
+    Proof proof;
     Result<int> number = co_await numberStep(job, goal.model);
-    if (!number) co_return std::unexpected(number.error());
-    Json version = versionRecord(job, goal, draft, *number);
-    const Json test = testOf(draft.quantized);
-    const Json identity = {{"model", goal.model}, {"version", *number}};
+    if (!number) {
+        proof.verdict = std::unexpected(number.error());
+        co_return proof;
+    }
+    proof.version = *number;
+    const double reached = accuracyOf(testOf(draft.quantized));
+    if (goal.target > 0 && reached < goal.target) {
+        proof.verdict = fail(Code::target_missed,
+                             "the best network found reaches " + percent(reached) +
+                                 " on test windows, " + percent(goal.target) + " was asked for",
+                             "give more data or a larger budget, or lower the target; version " +
+                                 std::to_string(*number) + " is kept and not rolled out");
+        co_return proof;
+    }
+    FirmwareSpec spec{goal, draft.plan, draft.network, draft.quantized, *number, 0};
+    proof = co_await makeImages(job, spec);
+    proof.version = *number;
+    co_return proof;
+}
 
-    if (goal.target > 0 && accuracyOf(test) < goal.target) {
+Task<Result<Json>> proveAndRelease(Job& job, Fleet& fleet, Goal goal, Draft draft,
+                                   ReleaseWishes wishes) {
+    Proof proof = co_await prove(job, goal, draft);
+    Result<Json> released = co_await release(job, fleet, goal, draft, proof, wishes);
+    co_return released;
+}
+
+Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, Proof proof,
+                           ReleaseWishes wishes) {
+    if (proof.version == 0) co_return std::unexpected(proof.verdict.error());
+    Json version = versionRecord(job, goal, draft, proof.version);
+    const Json test = testOf(draft.quantized);
+    const Json identity = {{"model", goal.model}, {"version", proof.version}};
+    if (!proof.measured.empty()) version["measured"] = proof.measured;
+
+    if (!proof.verdict) {
         Result<Json> kept = co_await job.step("keep", identity, record(job, goal, version, false));
         if (!kept) co_return std::unexpected(kept.error());
-        job.keepResult(summary(version, Json::object()));
-        co_return fail(Code::target_missed,
-                       "the best network found reaches " + percent(accuracyOf(test)) +
-                           " on test windows, " + percent(goal.target) + " was asked for",
-                       "give more data or a larger budget, or lower the target; version " +
-                           std::to_string(*number) + " is kept and not rolled out");
+        job.keepResult(summary(version, proof.measured));
+        co_return std::unexpected(proof.verdict.error());
     }
-
-    FirmwareSpec spec{goal, draft.plan, draft.network, draft.quantized, *number, 0};
-    Result<Images> images = co_await makeImages(job, spec);
-    if (!images) {
-        Result<Json> kept = co_await job.step("keep", identity, record(job, goal, version, false));
-        if (kept) job.keepResult(summary(version, Json::object()));
-        co_return std::unexpected(images.error());
-    }
-    version["images"] = images->signedImages;
-    version["counter"] = images->counter;
-    version["measured"] = images->measured;
+    version["images"] = proof.images;
+    version["counter"] = proof.counter;
     version["released"] = true;
 
     Status better;
@@ -297,17 +315,17 @@ Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, Relea
     // Without a rollout the new version is what the model stands for from now on; with one, only
     // once it runs.
     const bool current = !wishes.rollout;
-    const Json images_ = images->signedImages;
     Result<Json> recorded =
-        co_await job.step("publish", images_, record(job, goal, version, current));
+        co_await job.step("publish", proof.images, record(job, goal, version, current));
     if (!recorded) co_return std::unexpected(recorded.error());
-    Json result = summary(version, images->measured);
+    Json result = summary(version, proof.measured);
     if (!better) {
         job.keepResult(result);
         co_return std::unexpected(better.error());
     }
     if (!wishes.rollout) co_return result;
-    Result<Json> rolled = co_await rolloutStep(job, fleet, goal.model, *number, *wishes.rollout);
+    Result<Json> rolled =
+        co_await rolloutStep(job, fleet, goal.model, proof.version, *wishes.rollout);
     if (!rolled) {
         job.keepResult(result);
         co_return std::unexpected(rolled.error());
@@ -352,12 +370,12 @@ Task<Result<Json>> rebuild(Job& job, std::string model, int number) {
     const Json quantized = {{"tflite", version.value("tflite", "")},
                             {"outputs", version.value("outputs", Json::object())}};
     FirmwareSpec spec{*goal, version.value("plan", Json::object()), network, quantized, number, 0};
-    Result<Images> images = co_await makeImages(job, spec);
-    if (!images) co_return std::unexpected(images.error());
-    const Json made = images->signedImages;
-    Result<Json> renewed = co_await job.step(
-        "publish", made,
-        renew(job.world(), model, number, made, images->measured, images->counter));
+    Proof proof = co_await makeImages(job, spec);
+    if (!proof.verdict) co_return std::unexpected(proof.verdict.error());
+    const Json images = proof.images;
+    Result<Json> renewed =
+        co_await job.step("publish", images,
+                          renew(job.world(), model, number, images, proof.measured, proof.counter));
     co_return renewed;
 }
 

@@ -31,6 +31,7 @@ void reportAttempt(Job& job, const plan::Attempt& attempt, const std::string& re
                   {"reason", reason.empty() ? attempt.plan.value("reason", "") : reason},
                   {"plan", attempt.plan},
                   {"verdict", !attempt.measured ? "not trained"
+                              : attempt.refused ? "refused by the board"
                               : attempt.full    ? "trained"
                                                 : "quick look"},
                   {"facts", attempt.facts},
@@ -44,6 +45,7 @@ void reportAttempt(Job& job, const plan::Attempt& attempt, const std::string& re
     const auto place = static_cast<std::size_t>(attempt.number) - 1;
     if (place < attempts.size()) {
         entry["ms"] = ms + attempts[place].value("ms", std::int64_t{0});
+        if (reason.empty()) entry["reason"] = attempts[place]["reason"];
         attempts[place] = std::move(entry);
     } else {
         attempts.push_back(std::move(entry));

@@ -75,7 +75,8 @@ std::string finalText(const Json& report) {
     if (origin.contains("planner")) row("plan by", span(textAt(origin, "planner")));
     const Json measured = result.value("measured", Json::object());
     if (!measured.empty()) {
-        row("signed image", kilobytes(measured.value("image_bytes", std::uint64_t{0})));
+        row(result.value("images", Json::array()).empty() ? "image, not signed" : "signed image",
+            kilobytes(measured.value("image_bytes", std::uint64_t{0})));
         row("RAM", kilobytes(measured.value("ram_bytes", std::uint64_t{0})));
         const auto instructions =
             static_cast<long>(numberAt(measured.value("instructions", Json::object()), "total"));

@@ -49,8 +49,7 @@ Need needOf(const Json& version, const plan::Feasibility& estimate) {
     if (!measured.contains("image_bytes")) return need;
     need.flashBytes = measured.value("image_bytes", need.flashBytes);
     need.ramBytes = measured.value("ram_bytes", need.ramBytes);
-    const Json latency = measured.value("latency_ms_range", Json::array());
-    if (latency.size() == 2) need.latencyMs = latency[1].get<double>();
+    need.latencyMs = plan::latencyFromJson(measured).high;
     need.how = "was measured to";
     return need;
 }
@@ -213,7 +212,7 @@ Task<Result<Json>> requantizeStory(Job& job, Fleet& fleet) {
     for (const RecipeTrial& trial : choice->tried) origin["recipes"].push_back(toJson(trial));
     Draft draft{planJson, search.network, *int8, origin};
     ReleaseWishes wishes{request.rollout, request.force};
-    Result<Json> released = co_await release(job, fleet, *goal, draft, wishes);
+    Result<Json> released = co_await proveAndRelease(job, fleet, *goal, draft, wishes);
     if (!released) co_return std::unexpected(explained(released.error(), *choice));
     co_return released;
 }

@@ -228,7 +228,7 @@ Task<Result<Json>> retrainStory(Job& job, Fleet& fleet) {
                          {"cost", plan::toJson(fits)}};
     Draft draft{planJson, *network, *int8, origin};
     ReleaseWishes wishes{request.rollout, request.force};
-    Result<Json> released = co_await release(job, fleet, *goal, draft, wishes);
+    Result<Json> released = co_await proveAndRelease(job, fleet, *goal, draft, wishes);
     co_return released;
 }
 

@@ -57,8 +57,9 @@ struct Books {
     std::vector<plan::Outcome> outcomes;  // what the built-in search goes by
     std::vector<plan::Attempt> attempts;  // what a language model is shown
     std::vector<Candidate> candidates;
-    int tried = 0;           // trainings
-    std::size_t shared = 0;  // looks by which plans are compared; 0 = not compared yet
+    std::vector<Json> refusedCode;  // of plans that the board refused (refusal.hpp)
+    int tried = 0;                  // trainings
+    std::size_t shared = 0;         // looks by which plans are compared; 0 = not compared yet
 
     std::optional<Error> lastFault;  // of a plan that could not be trained
 

@@ -2,7 +2,10 @@
 // board against the gateway; and code that does not hold.
 #include <gtest/gtest.h>
 
+#include <random>
+
 #include "tests/e2e/house.hpp"
+#include "tests/e2e/scripted_model.hpp"
 #include "tests/e2e/synthetic.hpp"
 #include "tests/e2e/watcher.hpp"
 
@@ -134,6 +137,78 @@ TEST_F(Code, BlocksThatDoNotHoldAreRefusedInAFewWords) {
         EXPECT_NE(shown.dump().find(each.words), std::string::npos) << each.model << shown.dump(1);
     }
     EXPECT_EQ(client_->request("health", Json::object()).value("status", ""), "ok");
+}
+
+// Three classes that overlap, in takes long enough that a rule over several windows tells them
+// apart better than any network does from one.
+std::string noisyBlobs() {
+    constexpr const char* kKinds[] = {"blue", "green", "red"};
+    std::mt19937 random(11);
+    const auto unit = [&] { return static_cast<double>(random() % 10000) / 10000.0; };
+    std::string csv = "kind,take,x,y,z\n";
+    for (int take = 0; take < 24; ++take) {
+        for (int row = 0; row < 12; ++row) {
+            csv += std::string(kKinds[take % 3]) + "," + std::to_string(take);
+            for (int axis = 0; axis < 3; ++axis)
+                csv += "," + std::to_string((axis == take % 3 ? 1.0 : 0.0) + 2.5 * unit());
+            csv += "\n";
+        }
+    }
+    return csv;
+}
+
+// The rule is right and ends in time on the gateway, which computes its four chains side by side;
+// on the microcontroller its loop takes longer than it may.
+TEST(RefusedCode, CostsThePlanAndNotTheJob) {
+    const std::string rule =
+        "int tinsmith_decide(const float *scores, int classes, float *memory) {\n"
+        "  float a = scores[0], b = scores[1], e = scores[2], d = 1.0f;\n"
+        "  for (int i = 0; i < 2000000; ++i) {\n"
+        "    a = a * 0.999f + 0.001f;\n"
+        "    b = b * 0.998f + 0.002f;\n"
+        "    e = e * 0.997f + 0.003f;\n"
+        "    d = d * 0.996f + 0.004f;\n"
+        "  }\n"
+        "  memory[31] = a + b + d + e;\n"
+        "  int best = 0;\n"
+        "  for (int c = 0; c < classes; ++c) {\n"
+        "    memory[c] = memory[c] + scores[c];\n"
+        "    if (memory[c] > memory[best]) best = c;\n"
+        "  }\n"
+        "  return best;\n}\n";
+    const Json plan = {{"version", 1},
+                       {"reason", "What all windows so far say is more than what one says."},
+                       {"features", {{{"block", "raw"}}}},
+                       {"network", {{{"layer", "dense"}, {"units", 16}}}},
+                       {"training", {{"epochs", 60}, {"batch_size", 16}}},
+                       {"code", {{"decision", {{"source", rule}}}}}};
+    ScriptedModel model;
+    ASSERT_TRUE(
+        model.open([&](int) { return std::pair(200, ScriptedModel::saying(plan.dump())); }));
+    House::Options options;
+    options.extraSettings = "[[llm]]\nurl = \"" + model.url() + "\"\nmodel = \"scripted\"\n";
+    House house(options);
+    const auto client = house.client();
+    writeFile(house.dataDir() / "noisy.csv", noisyBlobs());
+    client->runJob("dataset", importBlobs("noisy", "noisy.csv"), 30000);
+    const Json request = {
+        {"model", "hasty"}, {"dataset", "noisy"}, {"budget", {{"minutes", 0.3}, {"llm_calls", 1}}}};
+    const Json job = client->runJob("regenerate", request, 200000);
+    ASSERT_EQ(stateOf(job), "succeeded") << job.dump(1) << house.log("daemon");
+    EXPECT_FALSE(job["result"]["plan"].contains("code")) << job["result"]["plan"].dump(1);
+    EXPECT_EQ(job["result"]["images"].size(), 2U);
+    const Json report = client->request("job", {{"action", "report"}, {"job", job["job"]}})
+                            .value(Json::json_pointer("/data/report"), Json::object());
+    int refused = 0;
+    for (const Json& attempt : report["attempts"]) {
+        if (attempt["verdict"] != "refused by the board") continue;
+        ++refused;
+        EXPECT_EQ(attempt["planner"], "scripted");
+        EXPECT_NE(attempt["facts"].dump().find("ms are allowed"), std::string::npos)
+            << attempt.dump(1);
+    }
+    EXPECT_EQ(refused, 1) << report["attempts"].dump(1);
+    EXPECT_TRUE(told(showJob(*client, job["job"]), "refused", "ms are allowed"));
 }
 
 }  // namespace

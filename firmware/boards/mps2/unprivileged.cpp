@@ -201,7 +201,7 @@ app::CodeAnswer callUnprivileged(const app::CodeCall& call) {
     setRegion(3, call.input, call.inputBytes, kReadOnly, call.readable);
     reg(kMpuControl) = kMpuOn | kMpuDefaultMap;
     barrier();
-    reg(kSysTickReload) = kCodeLimitMs * (kClockHz / 1000) - 1;
+    reg(kSysTickReload) = app::kCodeLimitMs * (kClockHz / 1000) - 1;
     reg(kSysTickValue) = 0;
     reg(kSysTickControl) = 7;
 

@@ -7,9 +7,6 @@
 
 namespace tinsmith::board {
 
-// Half a second: far more than any window may take, and far less than the watchdog allows.
-inline constexpr std::uint32_t kCodeLimitMs = 500;
-
 [[nodiscard]] app::CodeAnswer callUnprivileged(const app::CodeCall& call);
 
 }  // namespace tinsmith::board

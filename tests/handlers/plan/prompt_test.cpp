@@ -111,6 +111,26 @@ TEST(Prompt, TheCompactFormFitsASmallContextWhateverIsInIt) {
     EXPECT_NE(whole(*small).find("Tell a worn fan"), std::string::npos);
 }
 
+// The best is whole, the others are the newest; what the board refused is never among those left
+// out.
+TEST(Prompt, WhatTheBoardRefusedIsShownHoweverOld) {
+    PromptInput in = input();
+    for (int i = 1; i < 40; ++i) in.attempts.push_back(attempt(i, 0.5, "a fact"));
+    in.attempts[3].refused = true;
+    in.attempts[3].facts = {"REFUSED BY THE BOARD: too slow"};
+    in.best = 12;
+    for (const auto& prompt :
+         {planPrompt(in, planTemplate()), compactPlanPrompt(in, compactTemplate())}) {
+        ASSERT_TRUE(prompt) << prompt.error().message;
+        const std::string text = whole(*prompt);
+        const std::size_t best = text.find("13. scripted");
+        const std::size_t refused = text.find("too slow");
+        EXPECT_LT(best, refused) << text;
+        EXPECT_LT(refused, text.find("39. scripted")) << text;
+        EXPECT_NE(text.find("older ones are left out"), std::string::npos);
+    }
+}
+
 TEST(Prompt, TheCompactFormShowsTheLastLook) {
     PromptInput in = input();
     in.looks = {

@@ -189,6 +189,27 @@ TEST(Search, InfeasiblePlansAreNotTried) {
     EXPECT_TRUE(smallestCandidate(input({100, 3, 3}, 1400)).fits);
 }
 
+// A limit may become narrower in the middle of the work (requests/refusal.hpp).
+TEST(Search, ALookThatNoLongerFitsIsNotTrainedInFull) {
+    SearchInput in = input({100, 3, 3}, 1400);
+    std::vector<Outcome> done;
+    double longest = 0;
+    for (auto next = nextTrials(in, done); next[0].rung == 0 || done.empty();
+         next = nextTrials(in, done)) {
+        for (const Trial& trial : next) {
+            const Feasibility cost = check(trial.plan, in.window, in.limits);
+            // What takes longest is worth most.
+            done.push_back({trial, cost.cost.latency.high / 1000, 0, 1, cost});
+            longest = std::max(longest, cost.cost.latency.high);
+        }
+        if (done.size() > 1 && in.limits.latencyMs == 0) in.limits.latencyMs = 0.99 * longest;
+        ASSERT_FALSE(nextTrials(in, done).empty());
+    }
+    const auto next = nextTrials(in, done);
+    EXPECT_EQ(next[0].rung, 1);
+    for (const Trial& trial : next) EXPECT_TRUE(check(trial.plan, in.window, in.limits).fits);
+}
+
 TEST(Search, EveryWindowHasValidCandidatesAndVariations) {
     for (int length = 1; length <= 4096; length = length < 80 ? length + 1 : length * 2) {
         const SearchInput in = input({length, 2, 3}, 1000);

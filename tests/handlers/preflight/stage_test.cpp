@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "firmware/app/crc32.hpp"
+#include "firmware/wire/messages.hpp"
 #include "handlers/code/feature_table.hpp"
 #include "handlers/code/run_format.hpp"
 #include "handlers/preflight/stage.hpp"
@@ -21,6 +22,7 @@ struct Played {
     int wrongFeatures = -1;  // the window of slot a's run whose generated features are others
     int wrongDecision = -1;  // the window of slot b's run for which the rule says something else
     std::uint32_t codeFaults = 0;
+    wire::CodeEnd codeFault = wire::CodeEnd::returned;
 };
 
 // What a feature block yields here.
@@ -82,6 +84,8 @@ void play(const Case& box, const Json& run, const Played& how) {
     answer.goldenCount = 4;
     answer.goldenFailed = how.goldenFailed;
     answer.codeFaults = how.codeFaults;
+    answer.codeFault = static_cast<std::uint32_t>(how.codeFault);
+    answer.codeTicks = 7;
     answer.stackHighWater = run["slot"] == "a" ? 3000 : 3100;
     writeAt(file, boot::kScratchOffset + app::kPreflightAnswerOffset, &answer, sizeof answer);
 }
@@ -108,6 +112,7 @@ TEST(Preflight, ComparesEveryOutputOfBothSlots) {
     EXPECT_EQ(slots["a"]["instructions"]["features"]["max"], 149 * 40);
     EXPECT_EQ((*result)["instructions"]["inference"]["mean"], 40'000);
     EXPECT_EQ((*result)["instructions"]["total"]["max"], 1149 * 40);
+    EXPECT_EQ((*result)["instructions"]["code"]["max"], 7 * 40);
 }
 
 TEST(Preflight, SaysWhereAnOutputDiffers) {
@@ -211,7 +216,9 @@ TEST(Preflight, ABoardThatDoesNotFinishFails) {
              {{3, -1, 0, 0}, "another image"},
              {{4, -1, 0, 0}, "another size"},
              {{2, -1, 0, 3}, "golden"},
-             {{.codeFaults = 2}, "the generated code failed 2 times"},
+             {{.codeFaults = 2, .codeFault = wire::CodeEnd::time},
+              "the generated code failed 2 times on the board, at last because it took longer"},
+             {{.codeFaults = 1, .codeFault = wire::CodeEnd::memory}, "memory that is not its own"},
          }) {
         Case box;
         const auto result = prepareAndPlay(box, how);

@@ -180,6 +180,12 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
             exit.errors = "model.cpp:1: error: nothing here";
             return Result<Exit>(exit);
         }
+    } else if (stage == "fake-ld" && overflows > 0) {
+        --overflows;
+        Exit exit;
+        exit.code = 1;
+        exit.errors = "ld: region `ROM' overflowed by 1284 bytes";
+        return Result<Exit>(exit);
     } else if (stage == "fake-ld") {
         put(folder / ("model-" + child.argv[1] + ".elf"), emptyElf());
     } else if (stage == "fake-objcopy") {
@@ -188,15 +194,18 @@ std::optional<Result<Exit>> FakeStages::run(const Child& child) {
     } else if (stage == "preflight-prepare") {
         write(folder, {{"boot", "boot.elf"}, {"windows", 1}, {"runs", Json::array()}});
     } else if (stage == "preflight-check") {
-        if (!preflightError.is_null()) {
-            write(folder, {{"error", preflightError}});
+        const Json plan = lastGenerate.value("plan", Json::object());
+        const Json error = preflightErrorOf ? preflightErrorOf(plan) : preflightError;
+        if (!error.is_null()) {
+            write(folder, {{"error", error}});
             Exit exit;
             exit.code = 1;
             return Result<Exit>(exit);
         }
+        const std::uint64_t most = instructionsOf ? instructionsOf(plan) : 1100;
         write(folder, {{"slots", Json::object()},
                        {"stack_high_water", 900},
-                       {"instructions", {{"total", {{"mean", 1000}, {"max", 1100}}}}}});
+                       {"instructions", {{"total", {{"mean", most * 10 / 11}, {"max", most}}}}}});
     }
     return Result<Exit>(Exit{});
 }

@@ -37,7 +37,12 @@ class FakeStages {
     std::size_t payloadPerChannel = 0;
     std::vector<Json> fineTuned;  // inputs of the trainer that asked for it
     Json preflightError;          // what the check answers instead of figures
+    // The same by the plan that was built; null where that passes.
+    std::function<Json(const Json& plan)> preflightErrorOf;
+    // Instructions of a window on the board by the plan that was built, where a test sets it.
+    std::function<std::uint64_t(const Json& plan)> instructionsOf;
     bool compilerFails = false;
+    int overflows = 0;                // so many links find no room
     std::string hangAt;               // the stage that never ends by itself
     Json lastGenerate;                // input of the last generate stage
     std::map<std::string, int> runs;  // how often each stage ran

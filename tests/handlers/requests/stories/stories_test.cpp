@@ -6,6 +6,7 @@
 namespace tinsmith {
 namespace {
 
+using testing::killedAroundEveryCommit;
 using testing::regenerate;
 using testing::Story;
 
@@ -90,7 +91,9 @@ TEST(Regenerate, FailuresOnTheWayAreTheJobsErrorsAndSignNothing) {
                                        {"hint", "h"}};
         const Json job = story.run("regenerate", regenerate());
         EXPECT_EQ(job["error"]["code"], "preflight_failed");
-        EXPECT_EQ(job["error"]["message"], "slot b, window 3, class 1: 5, expected 6");
+        EXPECT_EQ(job["error"]["message"],
+                  "slot b, window 3, class 1: 5, expected 6; before that the board refused 2 "
+                  "plans, see the job's report");
         EXPECT_EQ(story.fake.signer.signatures, 0);
     }
     {
@@ -102,35 +105,10 @@ TEST(Regenerate, FailuresOnTheWayAreTheJobsErrorsAndSignNothing) {
 }
 
 TEST(Regenerate, KilledAroundEveryCommitThereIsOneJobOneVersionAndNoLostCounter) {
-    int commits = 0;
-    {
-        Story story;
-        const int before = story.fake.journal.commits;
-        ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
-        commits = story.fake.journal.commits - before;
-    }
-    for (int kill = 2; kill <= commits; ++kill) {
-        for (const bool early : {true, false}) {
-            SCOPED_TRACE("killed " + std::string(early ? "before" : "after") + " commit " +
-                         std::to_string(kill));
-            Story story;
+    const int kills = killedAroundEveryCommit(
+        regenerate(), [](Story&) {},
+        [](Story& story) {
             auto& journal = story.fake.journal;
-            const int base = journal.commits;
-            (early ? journal.beforeCommit : journal.afterCommit) = [&, kill](int n) {
-                if (n - base == kill) journal.dead = story.fake.broker.dead = true;
-            };
-            ASSERT_TRUE(
-                journal.commit({story.jobs->admit("j-1", "regenerate", "ann", regenerate())}));
-            story.jobs->start("j-1");
-            while (!journal.dead && story.fake.clock.advanceToNext()) {
-            }
-            story.jobs.reset();
-            story.fleet.reset();
-            journal.beforeCommit = journal.afterCommit = nullptr;
-            journal.dead = story.fake.broker.dead = false;
-            story.restart();
-            ASSERT_TRUE(story.jobs->resume());
-            story.settle("j-1");
             const Json job = journal.records.at({"job", "j-1"});
             EXPECT_EQ(job["state"], "succeeded") << job.dump();
             const int version = job["result"].value("version", 0);
@@ -142,9 +120,8 @@ TEST(Regenerate, KilledAroundEveryCommitThereIsOneJobOneVersionAndNoLostCounter)
             EXPECT_EQ(released, 1);
             const Json record = journal.records.at({"version", versionKey("m", version)});
             EXPECT_EQ(record["counter"], journal.records.at({"counter", "mps2-an386"}).at("value"));
-        }
-    }
-    std::printf("killed before and after each of %d commits of a whole job\n", commits - 1);
+        });
+    std::printf("killed before and after each of %d commits of a whole job\n", kills);
 }
 
 TEST(Retrain, RequantizeAndRetrainMakeVersionsOfTheirOwn) {

@@ -55,6 +55,47 @@ struct Story {
     }
 };
 
+// Runs a regenerate job, killed before and after each of its commits and resumed each time, in a
+// world that `prepare` has set up, and hands each world to `check`. Returns how many commits there
+// were.
+template <class Prepare, class Check>
+int killedAroundEveryCommit(const Json& request, Prepare prepare, Check check) {
+    int commits = 0;
+    {
+        Story story;
+        prepare(story);
+        const int before = story.fake.journal.commits;
+        EXPECT_EQ(story.run("regenerate", request)["state"], "succeeded");
+        commits = story.fake.journal.commits - before;
+    }
+    for (int kill = 2; kill <= commits; ++kill) {
+        for (const bool early : {true, false}) {
+            SCOPED_TRACE("killed " + std::string(early ? "before" : "after") + " commit " +
+                         std::to_string(kill));
+            Story story;
+            prepare(story);
+            auto& journal = story.fake.journal;
+            const int base = journal.commits;
+            (early ? journal.beforeCommit : journal.afterCommit) = [&, kill](int n) {
+                if (n - base == kill) journal.dead = story.fake.broker.dead = true;
+            };
+            EXPECT_TRUE(journal.commit({story.jobs->admit("j-1", "regenerate", "ann", request)}));
+            story.jobs->start("j-1");
+            while (!journal.dead && story.fake.clock.advanceToNext()) {
+            }
+            story.jobs.reset();
+            story.fleet.reset();
+            journal.beforeCommit = journal.afterCommit = nullptr;
+            journal.dead = story.fake.broker.dead = false;
+            story.restart();
+            EXPECT_TRUE(story.jobs->resume());
+            story.settle("j-1");
+            check(story);
+        }
+    }
+    return commits - 1;
+}
+
 inline Json regenerate(double target = 0.9) {
     return {{"id", "r-1"},
             {"model", "m"},
