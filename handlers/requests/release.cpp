@@ -247,6 +247,22 @@ Task<Proof> makeImages(Job& job, FirmwareSpec spec) {
     co_return proof;
 }
 
+// A device that still works on a window loses the samples that come meanwhile.
+void warnOfLostSamples(Job& job, const Goal& goal, const Json& plan, const Json& measured) {
+    const Json cut =
+        plan.contains("windowing") ? plan["windowing"] : goal.card.value("window", Json::object());
+    const auto stride = cut.value("stride", 0.0);
+    const Json rate = goal.card.value("rate_hz", Json());
+    if (!rate.is_number() || rate.get<double>() <= 0 || stride <= 0) return;
+    const double everyMs = 1000 * stride / rate.get<double>();
+    const double latency = plan::latencyFromJson(measured).high;
+    if (latency <= everyMs) return;
+    job.event("warning", "a window may take " + milliseconds(latency) +
+                             ", and a new one is complete every " + milliseconds(everyMs) +
+                             ": samples that come meanwhile are lost; ask for limits/latency_ms, "
+                             "or fix windowing/stride in the plan");
+}
+
 }  // namespace
 
 Task<Result<int>> numberStep(Job& job, std::string model) {
@@ -277,6 +293,7 @@ Task<Proof> prove(Job& job, Goal goal, Draft draft) {
     FirmwareSpec spec{goal, draft.plan, draft.network, draft.quantized, *number, 0};
     proof = co_await makeImages(job, spec);
     proof.version = *number;
+    if (proof.verdict) warnOfLostSamples(job, goal, draft.plan, proof.measured);
     co_return proof;
 }
 
@@ -289,7 +306,8 @@ Task<Result<Json>> proveAndRelease(Job& job, Fleet& fleet, Goal goal, Draft draf
 
 Task<Result<Json>> release(Job& job, Fleet& fleet, Goal goal, Draft draft, Proof proof,
                            ReleaseWishes wishes) {
-    if (proof.version == 0) co_return std::unexpected(proof.verdict.error());
+    if (!proof.verdict && (endsJob(proof.verdict.error()) || proof.version == 0))
+        co_return std::unexpected(proof.verdict.error());
     Json version = versionRecord(job, goal, draft, proof.version);
     const Json test = testOf(draft.quantized);
     const Json identity = {{"model", goal.model}, {"version", proof.version}};

@@ -39,6 +39,20 @@ TEST(Regenerate, EndsWithASignedVersionAndStopsWhenTheTargetHolds) {
     EXPECT_TRUE(story.fake.broker.retained.contains("tinsmith/gw/model/m"));
 }
 
+// 50 Hz and a stride of 32 samples: a window every 640 ms.
+TEST(Regenerate, WarnsWhereADeviceLosesSamples) {
+    for (const auto& [instructions, warnings] :
+         {std::pair(8'000'000, 0U), std::pair(9'500'000, 1U)}) {
+        Story story;
+        story.stages.instructionsOf = [&](const Json&) { return instructions; };
+        ASSERT_EQ(story.run("regenerate", regenerate())["state"], "succeeded");
+        const auto told = story.events("warning");
+        ASSERT_EQ(told.size(), warnings) << instructions;
+        for (const std::string& text : told)
+            EXPECT_NE(text.find("every 640.00 ms"), std::string::npos) << text;
+    }
+}
+
 TEST(Regenerate, AMissedTargetKeepsTheBestAndBuildsNothing) {
     Story story;
     story.stages.test = 0.7;
