@@ -326,19 +326,22 @@ Task<Result<Json>> preflightStep(Job& job, FirmwareSpec spec, Json built) {
 Status checkLimits(const plan::BoardLimits& limits, const Json& measured) {
     const std::string hint =
         "relax the limit, or use regenerate with it: the planner then sees a smaller budget";
-    const auto image = measured.value("image_bytes", std::uint64_t{0});
-    if (image > limits.flashBytes) {
+    struct Memory {
+        const char* who;
+        const char* what;
+        const char* figure;
+        std::uint64_t allowed;
+        const char* path;
+    };
+    for (const Memory& memory :
+         {Memory{"the built image", "flash", "image_bytes", limits.flashBytes, "/limits/flash_kb"},
+          Memory{"the application", "RAM", "ram_bytes", limits.ramBytes, "/limits/ram_kb"}}) {
+        const auto need = measured.value(memory.figure, std::uint64_t{0});
+        if (need <= memory.allowed) continue;
         return fail(Code::not_feasible,
-                    "the built image has " + kilobytes(image) + ", " +
-                        kilobytes(limits.flashBytes) + " are allowed",
-                    hint, "/limits/flash_kb");
-    }
-    const auto ram = measured.value("ram_bytes", std::uint64_t{0});
-    if (ram > limits.ramBytes) {
-        return fail(Code::not_feasible,
-                    "the application needs " + kilobytes(ram) + " of RAM, " +
-                        kilobytes(limits.ramBytes) + " are allowed",
-                    hint, "/limits/ram_kb");
+                    std::string(memory.who) + " takes " + kilobytes(need) + " of " + memory.what +
+                        ", " + kilobytes(memory.allowed) + " are allowed",
+                    hint, memory.path);
     }
     const plan::Latency latency = plan::latencyFromJson(measured);
     if (limits.latencyMs > 0 && latency.high > limits.latencyMs) {
