@@ -2,6 +2,8 @@
 // kernels answer.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -47,7 +49,7 @@ class Case {
         data.segments = {{0, "g", dataset::Part::validation, 100 * kValidation, 0},
                          {1, "h", dataset::Part::train, 400, 300 * kValidation},
                          {1, "i", dataset::Part::test, 400, 300 * (kValidation + 4)}};
-        (void)dataset::save(folder() / "data.tsd", data);
+        EXPECT_TRUE(dataset::save(folder() / "data.tsd", data));
         const auto tflite = quantize::writeTflite(model.input.graph).value();
         put(folder() / "model.tflite", tflite.data(), tflite.size());
 

@@ -27,7 +27,7 @@ TEST(Regenerate, EndsWithASignedVersionAndStopsWhenTheTargetHolds) {
     Story story;
     const Json job = story.run("regenerate", regenerate());
     ASSERT_EQ(job.value("state", ""), "succeeded") << job.dump(1);
-    const Json result = job["result"];
+    const Json& result = job["result"];
     EXPECT_EQ(result["version"], 1);
     EXPECT_EQ(result["images"].size(), 2U);
     EXPECT_EQ(result["accuracy"]["test"], 0.95);
@@ -179,7 +179,7 @@ TEST(ModelImport, MakesAReleasedVersionWithoutAnAccuracy) {
     Story story;
     const Json job = story.run("model", importModel());
     ASSERT_EQ(job["state"], "succeeded") << job.dump(1);
-    const Json result = job["result"];
+    const Json& result = job["result"];
     EXPECT_EQ(result["version"], 1);
     EXPECT_EQ(result["images"].size(), 2U);
     EXPECT_EQ(result["origin"]["kind"], "imported");
