@@ -252,9 +252,9 @@ void warnOfLostSamples(Job& job, const Goal& goal, const Json& plan, const Json&
     const Json cut =
         plan.contains("windowing") ? plan["windowing"] : goal.card.value("window", Json::object());
     const auto stride = cut.value("stride", 0.0);
-    const Json rate = goal.card.value("rate_hz", Json());
-    if (!rate.is_number() || rate.get<double>() <= 0 || stride <= 0) return;
-    const double everyMs = 1000 * stride / rate.get<double>();
+    const double rate = goal.window().rateHz;
+    if (rate <= 0 || stride <= 0) return;
+    const double everyMs = 1000 * stride / rate;
     const double latency = plan::latencyFromJson(measured).high;
     if (latency <= everyMs) return;
     job.event("warning", "a window may take " + milliseconds(latency) +
